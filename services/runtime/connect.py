@@ -1,0 +1,138 @@
+"""Connections to the broker: by nkey, under an inbox of the user's own, for ever reconnecting."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nats.aio.client import Client
+from nats.errors import AuthorizationError
+
+from services.runtime import logs, names
+
+if TYPE_CHECKING:
+    from services.runtime.settings import Settings
+
+RECONNECT_WAIT_S = 0.25
+PATIENCE_S = 30.0
+_POLL_S = 0.05
+
+
+class BrokerUnreachable(Exception):
+    """The broker does not answer: not started, or another address."""
+
+
+class BrokerRefused(Exception):
+    """The broker does not know this user's key."""
+
+
+async def connect(
+    settings: "Settings", user: str, *, patience_s: float = PATIENCE_S, **options: Any
+) -> Client:
+    """A connection as `user`; waits up to `patience_s` seconds for the broker to answer.
+
+    Raises BrokerUnreachable when it does not, BrokerRefused when it turns the key down.
+    `options` go to nats-py.
+    """
+    errors = _Errors(user)
+    client = Client()
+    try:
+        async with asyncio.timeout(patience_s):
+            await _wait_for_credential(settings, user)
+            settled = {"servers": [await _wait_for_listener(settings)]}
+            opening = asyncio.create_task(
+                client.connect(**(client_options(settings, user) | settled | {"error_cb": errors} | options))
+            )
+            await _first(opening, errors)
+    except TimeoutError:
+        raise BrokerUnreachable(address(settings) or "no address") from None
+    return client
+
+
+def client_options(settings: "Settings", user: str) -> dict[str, Any]:
+    """Arguments of nats-py's `connect` for a user; the same for every connection of the hub."""
+    return {
+        "servers": [address(settings)],
+        "name": user,
+        "nkeys_seed": str(seed_file(settings, user)),
+        "inbox_prefix": names.inbox(user),
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": RECONNECT_WAIT_S,
+        "error_cb": _Errors(user),
+    }
+
+
+def faststream_options(settings: "Settings", user: str) -> dict[str, Any]:
+    """The same for `NatsBroker(**options)`.
+
+    A JetStream subscriber needs `inbox_prefix` once more, as bytes: FastStream does not hand it on.
+    """
+    from faststream.nats.security import NatsNKey
+
+    options = client_options(settings, user)
+    del options["nkeys_seed"]
+    return options | {"security": NatsNKey(seed_file(settings, user)), "logger": None}
+
+
+def address(settings: "Settings") -> str:
+    """The broker's address: the setting, else what a running `up` wrote to HOME, else empty."""
+    if settings.nats_url:
+        return settings.nats_url
+    with contextlib.suppress(FileNotFoundError):
+        return settings.address_file.read_text(encoding="ascii").strip()
+    return ""
+
+
+def seed_file(settings: "Settings", user: str) -> Path:
+    """Where the seed of a user lies."""
+    return settings.credentials / f"{user}.nk"
+
+
+async def _wait_for_credential(settings: "Settings", user: str) -> None:
+    seed = seed_file(settings, user)
+    while True:
+        if await asyncio.to_thread(seed.exists):
+            return
+        await asyncio.sleep(_POLL_S)
+
+
+async def _wait_for_listener(settings: "Settings") -> str:
+    """The address once something listens there; read anew each time, as a starting broker may move."""
+    while True:
+        url = address(settings)
+        host, _, port = url.rpartition("/")[2].rpartition(":")
+        with contextlib.suppress(OSError, ValueError):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return url
+        await asyncio.sleep(_POLL_S)
+
+
+async def _first(opening: asyncio.Task[None], errors: "_Errors") -> None:
+    """Wait for the connection or for a refusal, whichever is first."""
+    refusal = asyncio.create_task(errors.refused.wait())
+    try:
+        await asyncio.wait({opening, refusal}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            raise BrokerRefused(errors.user)
+        await opening
+    finally:
+        refusal.cancel()
+        opening.cancel()
+
+
+class _Errors:
+    """nats-py's error callback: says each kind of error once, and remembers a refusal."""
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.refused = asyncio.Event()
+        self._said: set[str] = set()
+
+    async def __call__(self, error: Exception) -> None:
+        if isinstance(error, AuthorizationError) or "authorization violation" in str(error).lower():
+            self.refused.set()
+        kind = f"{type(error).__qualname__}:{str(error)[:80]}"
+        if kind not in self._said and len(self._said) < 100:
+            self._said.add(kind)
+            logs.get(user=self.user).warning("broker.error", error_type=type(error).__qualname__)

@@ -1,0 +1,121 @@
+"""Logs: one JSON line per outcome on stderr, with codes, ids, counts and durations, never with text."""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Collection, MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+
+_PLACE = "ts level event service logger where error_type trace_id span_id"
+_PROCESS = "part room pid port signal exit_code restarts version"
+_TRADE = """mode org watch trade verb subject user incident entry fact command person post machine
+    agreement warning exercise chain policy step request channel feed tag sharing"""
+_OUTCOME = """stream consumer sequence epoch position code reason outcome status attempt count rows bytes
+    lag pending duration_ms age_s"""
+
+ALLOWED_KEYS = frozenset(" ".join((_PLACE, _PROCESS, _TRADE, _OUTCOME)).split())
+"""Keys that a line may carry; any other is dropped."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_.:/$*>+\-]{1,200}")
+_WATCH_KEYS = ("ts", "level", "event", "service", "code", "error_type", "where")
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+Line = MutableMapping[str, Any]
+
+_hidden: frozenset[str] = frozenset()
+
+
+def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -> None:
+    """Send this process's lines, and those of its libraries, to stderr.
+
+    `hidden` are the keys (`<org>.<watch>`) of watches that leave no trace in logs.
+    """
+    hide(hidden)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _silence_hidden,
+            _name_error,
+            _stamp(service),
+            _keep_allowed,
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Bridge()], force=True)
+
+
+def hide(watches: Collection[str]) -> None:
+    """Replace the set of watches that leave no trace."""
+    global _hidden
+    _hidden = frozenset(watches)
+
+
+def get(**ids: object) -> Any:
+    """A logger that puts `ids` on each of its lines."""
+    return structlog.get_logger(**ids)
+
+
+def _stamp(service: str) -> Any:
+    def stamp(_logger: object, _method: str, line: Line) -> Line:
+        now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
+        return {"ts": now, "service": service, **line}
+
+    return stamp
+
+
+def _silence_hidden(_logger: object, _method: str, line: Line) -> Line:
+    """Nothing of a hidden watch is logged, save that something failed."""
+    if not _hidden or not _names_hidden(line):
+        return line
+    if line["level"] in ("debug", "info"):
+        raise structlog.DropEvent
+    return {key: value for key, value in line.items() if key in _WATCH_KEYS or key == "exc_info"}
+
+
+def _names_hidden(line: Line) -> bool:
+    watch = f"{line.get('org')}.{line.get('watch')}"
+    if watch in _hidden or line.get("watch") in _hidden or line.get("user") in _hidden:
+        return True
+    subject = f".{line.get('subject', '')}."
+    return any(f".{key}." in subject for key in _hidden)
+
+
+def _name_error(_logger: object, _method: str, line: Line) -> Line:
+    """An exception becomes its type and the line where it arose: its text may echo what was typed."""
+    info = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        line["error_type"] = type(error).__qualname__
+        if frames:
+            line["where"] = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}"
+    return line
+
+
+def _keep_allowed(_logger: object, _method: str, line: Line) -> Line:
+    return {key: value for key, value in line.items() if key in ALLOWED_KEYS and _is_plain(value)}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return _TOKEN.fullmatch(value) is not None
+    return value is None or isinstance(value, bool | int | float)
+
+
+class _Bridge(logging.Handler):
+    """Takes lines of libraries: where and how bad, but not their text."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = logging.getLevelName(min(record.levelno, logging.ERROR)).lower()
+        where = f"{record.filename}:{record.lineno}"
+        line = structlog.get_logger().bind(logger=record.name, where=where)
+        getattr(line, name if name in _LEVELS else "info")("library.line", exc_info=record.exc_info or None)

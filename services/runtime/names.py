@@ -1,0 +1,82 @@
+"""Names of modes, streams, durable consumers, readers and users: the only place where they are spelt."""
+
+from typing import Literal
+
+Mode = Literal["actual", "exercise"]
+
+MODES: tuple[Mode, ...] = ("actual", "exercise")
+
+TIMERS = "TIMERS"
+PARKED = "PARKED"
+PEOPLE = "PEOPLE"
+"""The key-value bucket of names and contacts."""
+PEOPLE_STREAM = f"KV_{PEOPLE}"
+
+PEOPLE_DOOR = "people-door"
+PEOPLE_LEDGER = "people-ledger"
+PEOPLE_WRITER = "people"
+INCIDENTS_DOOR = "incidents-door"
+INCIDENTS_LEDGER = "incidents-ledger"
+INCIDENTS_ARCHIVE = "incidents-archive"
+WATCH_DOOR = "watch-door"
+WATCH_LEDGER = "watch-ledger"
+NOTIFICATIONS_DOOR = "notifications-door"
+NOTIFICATIONS_LEDGER = "notifications-ledger"
+NOTIFICATIONS_REACTION = "notifications-reaction"
+NOTIFICATIONS_PEOPLE = "notifications-people"
+FEEDS_DOOR = "feeds-door"
+FEEDS_LEDGER = "feeds-ledger"
+FEEDS = "feeds"
+INTAKE_DOOR = "intake-door"
+INTAKE_LEDGER = "intake-ledger"
+ERASER = "eraser"
+DESK = "desk"
+PHONE = "phone"
+CENTRE = "centre"
+PROVISIONER = "provisioner"
+OPS = "ops"
+SUPERVISOR = "supervisor"
+"""The only user of account SYS."""
+
+SYS_ACCOUNT = "SYS"
+HUB_ACCOUNT = "HUB"
+
+NOTIFICATIONS_DURABLE = "notifications"
+"""Durable consumer of the reactions, one on each ledger and one on TIMERS."""
+
+_READER_SUFFIXES = ("", "-a", "-b", "-c", "-d")
+
+
+def ledger(mode: str) -> str:
+    """The stream that holds the facts of a mode."""
+    return f"LEDGER_{mode.upper()}"
+
+
+def content(mode: str) -> str:
+    """The stream that holds what people typed in a mode."""
+    return f"CONTENT_{mode.upper()}"
+
+
+def ledgers() -> tuple[str, ...]:
+    """The ledger streams of every mode."""
+    return tuple(ledger(mode) for mode in MODES)
+
+
+def contents() -> tuple[str, ...]:
+    """The content streams of every mode."""
+    return tuple(content(mode) for mode in MODES)
+
+
+def reader_names(user: str) -> tuple[str, ...]:
+    """Consumer names that a user may give its ordered readers: at most five per stream at once."""
+    return tuple(f"{user}{suffix}" for suffix in _READER_SUFFIXES)
+
+
+def watch_user(org: str, watch: str) -> str:
+    """The user, and credential file, of a watch: `4601.vaktsentral`."""
+    return f"{org}.{watch}"
+
+
+def inbox(user: str) -> str:
+    """The inbox prefix of a user, in whole tokens: `_INBOX.4601.vaktsentral`."""
+    return f"_INBOX.{user}"

@@ -1,0 +1,1 @@
+"""The contract between the rooms of the hub: messages, names and the rules that every room shares."""

@@ -1,0 +1,67 @@
+"""The one byte form of what is hashed: RFC 8785 (sorted keys, no white space, integers only)."""
+
+import hashlib
+import json
+import secrets
+from typing import Any
+
+import orjson
+
+SALT_BYTES = 32
+
+
+class DuplicateKey(ValueError):
+    """A JSON object names the same key twice, so its meaning is ambiguous."""
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical bytes of a JSON value; keys are ASCII and numbers integers.
+
+    Raises TypeError for a value that JSON or the contract does not know, such as a float.
+    """
+    _refuse_floats(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _refuse_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("a float has no canonical form here; send an integer or a string")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value in ``raw``. Raises ValueError if it is not JSON, DuplicateKey if a key stands twice."""
+    return json.loads(raw, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise DuplicateKey("a key stands twice in one object")
+    return found
+
+
+def digest(raw: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def seal(content: dict[str, Any]) -> bytes:
+    """Content as it is kept: a fresh 32-byte salt, then the canonical bytes (D16)."""
+    return secrets.token_bytes(SALT_BYTES) + canonical(content)
+
+
+def unseal(sealed: bytes) -> dict[str, Any]:
+    """The content inside sealed bytes."""
+    content: dict[str, Any] = orjson.loads(sealed[SALT_BYTES:])
+    return content
+
+
+def commitment(sealed: bytes) -> str:
+    """What a fact holds of its content: SHA-256 over salt and bytes (D16)."""
+    return digest(sealed)

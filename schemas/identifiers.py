@@ -1,0 +1,66 @@
+"""Ids that machines use and the short references that people say aloud."""
+
+import hashlib
+import re
+import secrets
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
+REF_LENGTH = 6
+
+
+def new_id(now: datetime | None = None) -> str:
+    """A UUIDv7 with a random tail: sortable by time, and telling nothing of how many there are (D13)."""
+    milliseconds = int((now.timestamp() if now else time.time()) * 1000)
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    return str(UUID(int=value | 0x2 << 62 | secrets.randbits(62)))
+
+
+def derived_id(*parts: str) -> str:
+    """The same id for the same parts (a UUIDv8 over SHA-256), for what must be born once only."""
+    raw = hashlib.sha256("\x1f".join(parts).encode()).digest()[:16]
+    value = int.from_bytes(raw) & ~(0xF << 76) & ~(0x3 << 62)
+    return str(UUID(int=value | 0x8 << 76 | 0x2 << 62))
+
+
+def id_time(identifier: str) -> datetime | None:
+    """The moment in a UUIDv7, or None if the id carries none."""
+    try:
+        value = UUID(identifier)
+    except ValueError:
+        return None
+    if value.version != 7:
+        return None
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+
+
+def new_ref() -> str:
+    """A reference to say on the phone: six Crockford characters and a check character (modulo 37).
+
+    A body whose check would be one of Crockford's five extra signs is drawn again, so a ref fits in an address.
+    """
+    while True:
+        body = "".join(secrets.choice(_CROCKFORD) for _ in range(REF_LENGTH))
+        check = _check(body)
+        if check is not None:
+            return body + check
+
+
+def read_ref(said: str) -> str | None:
+    """The reference a person wrote, with O read as 0 and I or L as 1; None if its check fails."""
+    written = said.upper().replace("-", "").replace(" ", "")
+    body, check = written[:-1].translate(_MISREAD), written[-1:].translate(_MISREAD)
+    if len(body) != REF_LENGTH or any(c not in _CROCKFORD for c in body):
+        return None
+    return body + check if _check(body) == check else None
+
+
+def _check(body: str) -> str | None:
+    number = 0
+    for character in body:
+        number = number * 32 + _CROCKFORD.index(character)
+    return _CROCKFORD[number % 37] if number % 37 < 32 else None

@@ -1,0 +1,65 @@
+"""Who may see an item: level, named list, agreement, region (D20). Pure; ``now`` is an argument."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.directory import Directory
+from schemas.envelope import Refused
+from schemas.vocabulary import ContentClass, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What decides who sees an item: whose it is, its level and its named receivers (watch keys or organisations)."""
+
+    owner: str
+    level: Level
+    named: tuple[str, ...] = ()
+
+    @property
+    def organisation(self) -> str:
+        """The owner's organisation."""
+        return self.owner.partition(".")[0]
+
+
+def may_see(reach: Reach, viewer: str, directory: Directory, now: datetime) -> bool:
+    """True if the watch ``viewer`` may see the item now."""
+    if viewer == reach.owner or reach.level is Level.PUBLIC:
+        return True
+    organisation = viewer.partition(".")[0]
+    if organisation == reach.organisation:
+        return reach.level > Level.WATCH
+    if viewer in reach.named or organisation in reach.named:
+        return reach.level >= Level.NAMED and directory.agreed(reach.organisation, organisation, now)
+    return reach.level >= Level.REGION and directory.share_region(reach.organisation, organisation, now)
+
+
+def organisation_may_see(reach: Reach, organisation: str, directory: Directory, now: datetime) -> bool:
+    """True if some watch of the organisation may see the item now: then it belongs in its feed."""
+    if may_see(reach, f"{organisation}.", directory, now):
+        return True
+    return any(
+        may_see(reach, key, directory, now) for key in reach.named if key.partition(".")[0] == organisation
+    )
+
+
+def content_class(level: Level) -> ContentClass:
+    """Where an item's content lies: shared content may be read by the feeds, watch content may not."""
+    return ContentClass.SHARED if level >= Level.NAMED else ContentClass.WATCH
+
+
+def check_reach(reach: Reach, notify: Iterable[str], directory: Directory, now: datetime) -> Refused | None:
+    """The reason why an item cannot be shared so, or None: a list is missing, no agreement, or a blind addressee."""
+    if reach.level is Level.NAMED and not reach.named:
+        return Refused(code="NAMED_NEEDS_LIST")
+    for name in reach.named:
+        organisation = name.partition(".")[0]
+        if not directory.agreed(reach.organisation, organisation, now):
+            return Refused(code="NO_AGREEMENT", parameters={"organisation": organisation})
+    for watch in notify:
+        if watch not in directory.watches:
+            return Refused(code="UNKNOWN_WATCH", parameters={"watch": watch})
+        if not may_see(reach, watch, directory, now):
+            return Refused(code="ADDRESSEE_CANNOT_SEE", parameters={"watch": watch})
+    return None

@@ -21,10 +21,10 @@ PIN = re.compile(
     r"^([A-Za-z0-9._-]+)==([^ ]+)((?: ;[^\\]+)? \\\n(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M
 )
 
-# Written in pieces, so that this file does not hold what it forbids.
-HOSTS = ("pypi", "pythonhosted", "anaconda", "npmjs", "jsdelivr", "unpkg", "artifactory")
-INDEX = re.compile(rf"(?i)(?<![a-z])(?:{'|'.join(HOSTS)})(?![a-z])|--(?:extra-)?index" "-url")
-MACHINE_PATH = re.compile(r"(?<![\w./~$}*])/(?:ho" r"me|ro" r"ot|Us" r"ers|wo" r"rk)/[\w.-]+")
+# The brackets keep this file from holding what it forbids.
+HOSTS = "p[y]pi|python[h]osted|ana[c]onda|npm[j]s|js[d]elivr|un[p]kg|arti[f]actory"
+INDEX = re.compile(rf"(?i)(?<![a-z])(?:{HOSTS})(?![a-z])|--(?:extra-)?index-url")
+MACHINE_PATH = re.compile(r"(?<![\w./~$}*])/(?:home|root|Users|work)/[\w.-]+")
 
 IMPORT_ALL = """
 import importlib, sys

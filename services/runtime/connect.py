@@ -18,6 +18,9 @@ PATIENCE_S = 30.0
 _POLL_S = 0.05
 
 
+_lost: list[str] = []
+
+
 class BrokerUnreachable(Exception):
     """The broker does not answer: not started, or another address."""
 
@@ -35,13 +38,15 @@ async def connect(
     `options` go to nats-py.
     """
     errors = _Errors(user)
-    client = Client()
+    client = _Client(user)
     try:
         async with asyncio.timeout(patience_s):
             await _wait_for_credential(settings, user)
             settled = {"servers": [await _wait_for_listener(settings)]}
             opening = asyncio.create_task(
-                client.connect(**(client_options(settings, user) | settled | {"error_cb": errors} | options))
+                client.connect(
+                    **(client_options(settings, user) | settled | {"error_cb": errors.note} | options)
+                )
             )
             await _first(opening, errors)
     except TimeoutError:
@@ -58,7 +63,7 @@ def client_options(settings: "Settings", user: str) -> dict[str, Any]:
         "inbox_prefix": names.inbox(user),
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_WAIT_S,
-        "error_cb": _Errors(user),
+        "error_cb": _Errors(user).note,
     }
 
 
@@ -69,9 +74,21 @@ def faststream_options(settings: "Settings", user: str) -> dict[str, Any]:
     """
     from faststream.nats.security import NatsNKey
 
+    async def closed() -> None:
+        _lost.append(user)
+
     options = client_options(settings, user)
     del options["nkeys_seed"]
-    return options | {"security": NatsNKey(seed_file(settings, user)), "logger": None}
+    security = NatsNKey(seed_file(settings, user))
+    return options | {"security": security, "logger": None, "closed_cb": closed}
+
+
+def lost_connections() -> tuple[str, ...]:
+    """Users whose connections were closed by other than their owner: nothing will open them again.
+
+    A FastStream broker counts as soon as it stops; ask only while the rooms run.
+    """
+    return tuple(_lost)
 
 
 def address(settings: "Settings") -> str:
@@ -121,6 +138,28 @@ async def _first(opening: asyncio.Task[None], errors: "_Errors") -> None:
         opening.cancel()
 
 
+class _Client(Client):
+    """Knows whether its owner closed it."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__()
+        self._user = user
+        self._is_leaving = False
+
+    async def close(self) -> None:
+        self._is_leaving = True
+        await super().close()
+
+    async def drain(self) -> None:
+        self._is_leaving = True
+        await super().drain()
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        if status == Client.CLOSED and not self._is_leaving:
+            _lost.append(self._user)
+        await super()._close(status, do_cbs)
+
+
 class _Errors:
     """nats-py's error callback: says each kind of error once, and remembers a refusal."""
 
@@ -129,7 +168,7 @@ class _Errors:
         self.refused = asyncio.Event()
         self._said: set[str] = set()
 
-    async def __call__(self, error: Exception) -> None:
+    async def note(self, error: Exception) -> None:
         if isinstance(error, AuthorizationError) or "authorization violation" in str(error).lower():
             self.refused.set()
         kind = f"{type(error).__qualname__}:{str(error)[:80]}"

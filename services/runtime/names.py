@@ -2,12 +2,16 @@
 
 from typing import Literal
 
+from schemas import subjects
+
 Mode = Literal["actual", "exercise"]
 
 MODES: tuple[Mode, ...] = ("actual", "exercise")
 
 TIMERS = "TIMERS"
 PARKED = "PARKED"
+STATE = "STATE"
+"""Holds the last word on the broker: does it sync every write, and its version."""
 PEOPLE = "PEOPLE"
 """The key-value bucket of names and contacts."""
 PEOPLE_STREAM = f"KV_{PEOPLE}"
@@ -23,7 +27,8 @@ WATCH_LEDGER = "watch-ledger"
 NOTIFICATIONS_DOOR = "notifications-door"
 NOTIFICATIONS_LEDGER = "notifications-ledger"
 NOTIFICATIONS_REACTION = "notifications-reaction"
-NOTIFICATIONS_PEOPLE = "notifications-people"
+NOTIFICATIONS_PEOPLE = "notifications"
+"""Keeps the copy of PEOPLE that notifications pages from."""
 FEEDS_DOOR = "feeds-door"
 FEEDS_LEDGER = "feeds-ledger"
 FEEDS = "feeds"
@@ -37,6 +42,11 @@ PROVISIONER = "provisioner"
 OPS = "ops"
 SUPERVISOR = "supervisor"
 """The only user of account SYS."""
+
+FEED_WATCH = "feed"
+"""Reserved watch code: the user `<org>.feed` may follow its organisation's feed, and nothing else."""
+CENTRE_WATCH = subjects.CENTRE
+RESERVED_WATCHES = (FEED_WATCH, CENTRE_WATCH)
 
 SYS_ACCOUNT = "SYS"
 HUB_ACCOUNT = "HUB"
@@ -55,6 +65,11 @@ def ledger(mode: str) -> str:
 def content(mode: str) -> str:
     """The stream that holds what people typed in a mode."""
     return f"CONTENT_{mode.upper()}"
+
+
+def state_subject() -> str:
+    """Where the supervisor says what the broker does."""
+    return f"{subjects.ROOT}.state.broker"
 
 
 def ledgers() -> tuple[str, ...]:

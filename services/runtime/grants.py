@@ -1,0 +1,213 @@
+"""Who may publish and hear what at the broker: one row for each user.
+
+Every grant is spelt out; nothing is allowed by default, and nobody gets the whole JetStream interface.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from schemas import subjects
+from services.runtime import names
+from services.runtime.names import MODES
+
+API = "$JS.API"
+TRADES: Mapping[str, tuple[str, str]] = {
+    "people": (names.PEOPLE_DOOR, names.PEOPLE_LEDGER),
+    "incidents": (names.INCIDENTS_DOOR, names.INCIDENTS_LEDGER),
+    "watch": (names.WATCH_DOOR, names.WATCH_LEDGER),
+    "notifications": (names.NOTIFICATIONS_DOOR, names.NOTIFICATIONS_LEDGER),
+    "feeds": (names.FEEDS_DOOR, names.FEEDS_LEDGER),
+    "warnings": (names.INTAKE_DOOR, names.INTAKE_LEDGER),
+}
+"""Each trade's door, which hears commands and answers, and the user that reads and writes its facts."""
+
+_ASKERS_IN_HUB = (names.CENTRE, names.PHONE, names.DESK)
+_ANSWERS = ("_R_.>", *(f"{names.inbox(user)}.>" for user in _ASKERS_IN_HUB))
+_STREAMS = (*names.ledgers(), *names.contents(), names.TIMERS, names.PARKED, names.STATE, names.PEOPLE_STREAM)
+
+
+class ReservedCode(ValueError):
+    """An organisation or a watch may not bear a code that the hub uses itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one user may publish, and hear besides its own inbox."""
+
+    user: str
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...] = ()
+
+
+def hub_grants() -> tuple[Grant, ...]:
+    """The hub's own users, one by one."""
+    return (
+        *(_door(trade, door) for trade, (door, _) in TRADES.items()),
+        *(_appender(trade, user) for trade, (_, user) in TRADES.items()),
+        _archive(),
+        Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in names.contents())),
+        _reaction(),
+        Grant(names.NOTIFICATIONS_PEOPLE, _reader(names.NOTIFICATIONS_PEOPLE, [names.PEOPLE_STREAM])),
+        _feeds(),
+        _people_writer(),
+        _desk(),
+        Grant(names.PHONE, _phone()),
+        Grant(names.CENTRE, (subjects.command("*", "*", names.CENTRE_WATCH, "*", "*"),)),
+        _provisioner(),
+        Grant(names.OPS, _ops()),
+    )
+
+
+def organisation_grants(org: str, watches: Iterable[str]) -> tuple[Grant, ...]:
+    """The users of one organisation's account: its watches, and one for its feed."""
+    feed = Grant(
+        names.watch_user(org, names.FEED_WATCH),
+        (subjects.feed("*", org, "next"),),
+        (subjects.feed("*", org, "items"),),
+    )
+    return (*(_watch(org, watch) for watch in watches), feed)
+
+
+def system_grant() -> Grant:
+    """The supervisor asks the server how it was configured, and may do nothing else."""
+    return Grant(names.SUPERVISOR, ("$SYS.REQ.SERVER.PING.JSZ",))
+
+
+def _door(trade: str, user: str) -> Grant:
+    """Hears commands and queries, and may publish nothing but answers.
+
+    A sender chooses where its answer goes: were more allowed here, an answer could be put into the ledger.
+    """
+    heard = [subjects.command("*", "*", "*", trade, "*"), subjects.query("*", "*", "*", trade, "*")]
+    return Grant(user, _ANSWERS, tuple(heard[:1] if trade == "incidents" else heard))
+
+
+def _appender(trade: str, user: str) -> Grant:
+    facts = [subjects.facts_of_trade(mode, trade) for mode in MODES]
+    typed = [subjects.content(mode, "*", "*", "*", "*") for mode in MODES]
+    more = {"incidents": _incidents_appender, "notifications": _timers}.get(trade, tuple)
+    reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
+    return Grant(user, (*facts, *typed, *reads, *_parks(user), *more()))
+
+
+def _incidents_appender() -> tuple[str, ...]:
+    """Asks the archive for its mark; copies content when an item is raised to a wider level."""
+    copies = (
+        f"{API}.DIRECT.GET.{names.content(mode)}.{subjects.content(mode, '*', '*', '*', '*')}"
+        for mode in MODES
+    )
+    return (subjects.mark("*"), *copies)
+
+
+def _timers() -> tuple[str, ...]:
+    """Arms and cancels, but cannot forge a timer that fired."""
+    phases = (subjects.timer("*", phase, "*") for phase in ("set", "cancelled"))
+    return (*phases, *_direct([names.TIMERS]))
+
+
+def _archive() -> Grant:
+    user = names.INCIDENTS_ARCHIVE
+    answers = (*_ANSWERS, f"{names.inbox(names.INCIDENTS_LEDGER)}.>")
+    reads = (*_reader(user, names.ledgers()), *_direct((*names.ledgers(), *names.contents())))
+    asked = (subjects.query("*", "*", "*", "incidents", "*"), subjects.mark("*"))
+    return Grant(user, (*answers, *reads, *_parks(user)), asked)
+
+
+def _reaction() -> Grant:
+    user, durable = names.NOTIFICATIONS_REACTION, names.NOTIFICATIONS_DURABLE
+    streams = (*names.ledgers(), names.TIMERS)
+    pulls = (
+        subject
+        for stream in streams
+        for subject in (
+            f"{API}.CONSUMER.INFO.{stream}.{durable}",
+            f"{API}.CONSUMER.MSG.NEXT.{stream}.{durable}",
+            f"$JS.ACK.{stream}.{durable}.>",
+        )
+    )
+    return Grant(user, (*pulls, *_direct(names.ledgers()), *_timers(), *_parks(user)))
+
+
+def _feeds() -> Grant:
+    shared = (
+        f"{API}.DIRECT.GET.{names.content(mode)}.{subjects.content(mode, '*', '*', 'shared', '*')}"
+        for mode in MODES
+    )
+    says = ("_R_.>", f"{names.inbox(names.DESK)}.>", subjects.feed("*", "*", "items"))
+    reads = (*_reader(names.FEEDS, names.ledgers()), *_direct(names.ledgers()), *shared)
+    return Grant(names.FEEDS, (*says, *reads, *_parks(names.FEEDS)), (subjects.feed("*", "*", "next"),))
+
+
+def _people_writer() -> Grant:
+    bucket = names.PEOPLE_STREAM
+    writes = (f"$KV.{names.PEOPLE}.>", f"{API}.STREAM.MSG.DELETE.{bucket}")
+    return Grant(names.PEOPLE_WRITER, (*writes, *_direct([bucket]), *_reader(names.PEOPLE_WRITER, [bucket])))
+
+
+def _desk() -> Grant:
+    asks = (subjects.feed("*", "*", "next"), *_reader(names.DESK, [names.PEOPLE_STREAM]))
+    return Grant(names.DESK, asks, (subjects.feed("*", "*", "items"),))
+
+
+def _phone() -> tuple[str, ...]:
+    return (
+        subjects.query("*", "*", "*", "people", "session"),
+        subjects.command("*", "*", "*", "people", "signin"),
+        subjects.query("*", "*", "*", "incidents", "get"),
+    )
+
+
+def _provisioner() -> Grant:
+    """Declares streams and durable consumers, and cannot delete, purge, read or write a fact."""
+    verbs = [f"{API}.STREAM.{verb}.{stream}" for stream in _STREAMS for verb in ("CREATE", "UPDATE", "INFO")]
+    durables = [f"{stream}.{names.NOTIFICATIONS_DURABLE}" for stream in (*names.ledgers(), names.TIMERS)]
+    makes = [f"{API}.CONSUMER.CREATE.{durable}.>" for durable in durables]
+    looks = [f"{API}.CONSUMER.INFO.{durable}" for durable in durables]
+    return Grant(names.PROVISIONER, (f"{API}.INFO", *verbs, *makes, *looks, names.state_subject()))
+
+
+def _ops() -> tuple[str, ...]:
+    streams = [f"{API}.STREAM.INFO.{stream}" for stream in _STREAMS]
+    durables = [
+        f"{API}.CONSUMER.INFO.{stream}.{names.NOTIFICATIONS_DURABLE}"
+        for stream in (*names.ledgers(), names.TIMERS)
+    ]
+    return (f"{API}.INFO", *streams, *durables, *_direct([names.PARKED]))
+
+
+def _watch(org: str, watch: str) -> Grant:
+    if watch in names.RESERVED_WATCHES:
+        raise ReservedCode(watch)
+    asks = (subjects.command("*", org, watch, "*", "*"), subjects.query("*", org, watch, "*", "*"))
+    return Grant(names.watch_user(org, watch), asks)
+
+
+def _reader(user: str, streams: Iterable[str]) -> tuple[str, ...]:
+    """What an ordered push reader needs, under the names that the user may give it."""
+    return tuple(
+        subject
+        for stream in streams
+        for subject in (f"{API}.STREAM.INFO.{stream}", *_consumers(stream, names.reader_names(user)))
+    )
+
+
+def _consumers(stream: str, readers: Iterable[str]) -> list[str]:
+    return [
+        subject
+        for reader in readers
+        for subject in (
+            f"{API}.CONSUMER.CREATE.{stream}.{reader}",
+            f"{API}.CONSUMER.CREATE.{stream}.{reader}.>",
+            f"{API}.CONSUMER.DELETE.{stream}.{reader}",
+            f"$JS.FC.{stream}.{reader}.>",
+        )
+    ]
+
+
+def _direct(streams: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{API}.DIRECT.GET.{stream}{tail}" for stream in streams for tail in ("", ".>"))
+
+
+def _parks(user: str) -> tuple[str, ...]:
+    """A service parks under the name of its room."""
+    return (subjects.parked("*", user.partition("-")[0]),)

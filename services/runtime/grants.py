@@ -172,7 +172,8 @@ def _ops() -> tuple[str, ...]:
         f"{API}.CONSUMER.INFO.{stream}.{names.NOTIFICATIONS_DURABLE}"
         for stream in (*names.ledgers(), names.TIMERS)
     ]
-    return (f"{API}.INFO", *streams, *durables, *_direct([names.PARKED]))
+    state = f"{API}.DIRECT.GET.{names.STATE}.{names.state_subject()}"
+    return (f"{API}.INFO", state, *streams, *durables, *_direct([names.PARKED]))
 
 
 def _watch(org: str, watch: str) -> Grant:

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     )
     nats_url: str = Field("", description="Address of the broker; empty means the one `up` wrote to HOME.")
     nats_port: Port = Field(0, description="Port of the embedded broker; 0 takes a free one.")
+    replicas: int = Field(1, ge=1, le=5, description="Copies of each stream; more than 1 needs a cluster.")
+    stream_bytes: int = Field(
+        0, ge=0, description="Bytes that streams share; 0 derives it from the free disk."
+    )
 
     host: str = Field("127.0.0.1", description="Address that the HTTP services listen on.")
     port_desk: Port = Field(8480, description="Port of the desk and its API.")

@@ -15,8 +15,10 @@ APPROVE_ERASURE = (Role.ARCHIVE_OWNER, Role.APPROVER, Role.DPO)
 ADMINISTER = (Role.OPS, Role.LEADER)
 
 
-def check(actor: Actor, roles: tuple[Role, ...], act: str, directory: Directory, now: datetime) -> Refused | None:
-    """Refuse unless a named person with one of ``roles`` in the actor's watch acts, or the centre file does."""
+def check(
+    actor: Actor, roles: tuple[Role, ...], act: str, directory: Directory, now: datetime
+) -> Refused | None:
+    """Refuse unless a person with one of ``roles`` in the actor's watch acts, or the centre file does."""
     if is_centre(actor):
         return None
     if actor.person is None:

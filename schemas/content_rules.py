@@ -19,7 +19,7 @@ _IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[ ]?(\d{5})(?!\d)")
 def check_item(tags: list[Tag], level: Level, content: dict[str, Any] | None, health: str) -> Refused | None:
     """The reason why an item must not be kept at this level, or None.
 
-    ``health`` is the watch's setting: ``reference`` (default) or ``watch``. Sources: sikkerhetsloven 5-3 and 5-4
+    ``health`` is the watch's setting: ``reference`` (default) or ``watch``. Sources: sikkerhetsloven 5-3, 5-4
     (graded), helsepersonelloven 21 (health), scenario events 20, 32 and 40.
     """
     if Tag.GRADED in tags:

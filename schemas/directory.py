@@ -22,7 +22,7 @@ class Directory:
     regions: dict[str, feeds.RegionSet] = field(default_factory=dict)
     subscriptions: dict[str, feeds.Subscribed] = field(default_factory=dict)
 
-    def apply(self, body: Any) -> None:
+    def apply(self, body: Any) -> None:  # noqa: C901 - one flat case per fact
         """Take in one fact's body; others than those of people, watches and feeds are passed over."""
         match body:
             case feeds.OrganisationSet():
@@ -57,7 +57,7 @@ class Directory:
         return False
 
     def agreed(self, one: str, other: str, now: datetime) -> bool:
-        """True if an agreement between the two organisations is active now; an organisation agrees with itself."""
+        """True if an agreement between the two is active now; an organisation agrees with itself."""
         if one == other:
             return True
         return any(

@@ -1,4 +1,4 @@
-"""Commands and facts that decide who may share with whom: organisations, agreements, regions, subscriptions."""
+"""Who may share with whom: organisations, agreements, regions, subscriptions."""
 
 from typing import Annotated
 

@@ -41,7 +41,7 @@ def id_time(identifier: str) -> datetime | None:
 def new_ref() -> str:
     """A reference to say on the phone: six Crockford characters and a check character (modulo 37).
 
-    A body whose check would be one of Crockford's five extra signs is drawn again, so a ref fits in an address.
+    A body whose check would be one of Crockford's five extra signs is drawn again: a ref fits an address.
     """
     while True:
         body = "".join(secrets.choice(_CROCKFORD) for _ in range(REF_LENGTH))

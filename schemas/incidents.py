@@ -25,7 +25,9 @@ class ItemContent(Strict):
     headline: Line | None = None
     text: Text | None = None
     place: Line | None = None
-    position: Annotated[str, StringConstraints(pattern=r"^-?\d{1,3}\.\d{1,7},-?\d{1,3}\.\d{1,7}$")] | None = None
+    position: Annotated[str, StringConstraints(pattern=r"^-?\d{1,3}\.\d{1,7},-?\d{1,3}\.\d{1,7}$")] | None = (
+        None
+    )
     source: Line | None = None
     reference: Line | None = None
     figures: Figures | None = None
@@ -206,7 +208,7 @@ class Erased(Body):
 
 
 class Repaired(Body):
-    """The ledger was written anew from the archive; ``last`` facts were put back to their old places (D18)."""
+    """The ledger was written anew from the archive; ``last`` facts stand in their old places (D18)."""
 
     trade = TRADE
     name = "repaired"

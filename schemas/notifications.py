@@ -11,7 +11,7 @@ TRADE = "notifications"
 
 
 class Step(Strict):
-    """Who is told ``after_s`` seconds from the chain's start, ``function`` of ``watch`` (own watch when None)."""
+    """Whom to tell ``after_s`` seconds from the start: a function of ``watch`` (own watch when None)."""
 
     after_s: Annotated[int, Field(ge=0, le=86_400)]
     function: DutyFunction

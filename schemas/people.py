@@ -1,4 +1,4 @@
-"""Commands and facts of people, roles, sign-in and machine tokens (D17). Names lie in the bucket PEOPLE only."""
+"""People, roles, sign-in and machine tokens (D17). Names lie in the bucket PEOPLE only."""
 
 from typing import Annotated
 
@@ -8,7 +8,9 @@ from schemas.envelope import Body, Line, Request, Strict, Token, WatchKey
 from schemas.vocabulary import Role
 
 TRADE = "people"
-Scope = Annotated[list[Annotated[str, StringConstraints(pattern=r"^(report|read|feed)$")]], Field(min_length=1)]
+Scope = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^(report|read|feed)$")]], Field(min_length=1)
+]
 Where = Token | WatchKey
 Secret = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{20,200}$")]
 
@@ -17,7 +19,9 @@ class Contact(Strict):
     """A person's name and how he or she is reached; the value in the bucket PEOPLE, under the person's id."""
 
     display_name: Line
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;]{1,100}@[A-Za-z0-9.-]{1,150}$")] | None = None
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;]{1,100}@[A-Za-z0-9.-]{1,150}$")] | None = (
+        None
+    )
     phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
 
 
@@ -175,5 +179,16 @@ class Forgotten(Body):
     person: str
 
 
-COMMANDS = (AddPerson, Grant, Revoke, MakeLink, SignIn, SignOut, RevokeSessions, IssueToken, RevokeToken, Forget)
+COMMANDS = (
+    AddPerson,
+    Grant,
+    Revoke,
+    MakeLink,
+    SignIn,
+    SignOut,
+    RevokeSessions,
+    IssueToken,
+    RevokeToken,
+    Forget,
+)
 FACTS = (Added, Granted, Revoked, TokenIssued, TokenRevoked, LockedOut, Forgotten)

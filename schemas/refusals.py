@@ -37,9 +37,9 @@ REFUSALS: dict[str, str] = {
     "LINK_SPENT": "The sign-in link is spent, ended or unknown; ask for a new one.",
     "SESSION_ENDED": "The session has ended; sign in again.",
     "TOKEN_ENDED": "The machine token has ended or is unknown.",
-    "UNREADABLE_WARNING": "The message is neither CAP 1.2 nor an NVE reply, or breaks its rules; `reason` says how.",
+    "UNREADABLE_WARNING": "Neither CAP 1.2 nor an NVE reply, or against their rules; `reason` says how.",
     "LEDGER_BEHIND": "The ledger has lost what it once had; nothing is taken in until it is repaired.",
     "LEDGER_UNREACHABLE": "The ledger does not answer; send the same command again, with the same id.",
     "LEDGER_FULL": "The ledger's disk is full; nothing is lost, but nothing more is taken in.",
-    "INTERNAL": "A fault in the hub; it is in the log under `fault`. Send the same command again, with the same id.",
+    "INTERNAL": "A fault in the hub, logged under `fault`. Send the same command again, with the same id.",
 }

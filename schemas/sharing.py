@@ -11,7 +11,7 @@ from schemas.vocabulary import ContentClass, Level
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What decides who sees an item: whose it is, its level and its named receivers (watch keys or organisations)."""
+    """Whose an item is, its level and its named receivers (watch keys or organisations)."""
 
     owner: str
     level: Level
@@ -50,7 +50,7 @@ def content_class(level: Level) -> ContentClass:
 
 
 def check_reach(reach: Reach, notify: Iterable[str], directory: Directory, now: datetime) -> Refused | None:
-    """The reason why an item cannot be shared so, or None: a list is missing, no agreement, or a blind addressee."""
+    """Why an item cannot be shared so: no list, no agreement, or a blind addressee; None if it can."""
     if reach.level is Level.NAMED and not reach.named:
         return Refused(code="NAMED_NEEDS_LIST")
     for name in reach.named:

@@ -107,7 +107,7 @@ class Authentication(StrEnum):
 
     SESSION = "session"
     LINK = "link"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a kind of proof, not a secret
     CREDENTIAL = "credential"
     SERVICE = "service"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from nats.js.api import (
     AckPolicy,
@@ -15,6 +16,7 @@ from nats.js.api import (
 
 from schemas import subjects
 from services.runtime import names
+from services.runtime.epochs import BEGAN_KEY, EPOCH_KEY
 from services.runtime.names import MODES, Mode
 
 DEDUPLICATION_S = 3600.0
@@ -38,10 +40,13 @@ class Plan:
     durables: tuple[tuple[str, ConsumerConfig], ...]
 
 
-def plan(free_bytes: int, modes: Sequence[Mode] = MODES, replicas: int = 1) -> Plan:
-    """What must exist on a disk with `free_bytes` left, before anything was reserved there."""
+def plan(free_bytes: int, modes: Sequence[Mode] = MODES, replicas: int = 1, epoch: int = 1) -> Plan:
+    """What must exist on a disk with `free_bytes` left, before anything was reserved there.
+
+    A ledger that is made anew begins `epoch` now; one that exists keeps its own.
+    """
     part = max(_LEAST_BYTES, int(free_bytes * _ROOM_SHARE / _PARTS))
-    streams = [stream for mode in modes for stream in (_ledger(mode, part), _content(mode, part))]
+    streams = [stream for mode in modes for stream in (_ledger(mode, part, epoch), _content(mode, part))]
     streams += [_timers(), _parked(), _state(), _people()]
     reacting = [(names.ledger(mode), _reaction(subjects.ledger(mode))) for mode in modes]
     fired = (names.TIMERS, _reaction(subjects.timer("*", "fired", "*")))
@@ -51,7 +56,7 @@ def plan(free_bytes: int, modes: Sequence[Mode] = MODES, replicas: int = 1) -> P
     )
 
 
-def _ledger(mode: Mode, part: int) -> StreamConfig:
+def _ledger(mode: Mode, part: int, epoch: int) -> StreamConfig:
     """Append-only: nothing is deleted, purged, aged or pushed out."""
     return replace(
         _base(names.ledger(mode), subjects.ledger(mode)),
@@ -59,6 +64,7 @@ def _ledger(mode: Mode, part: int) -> StreamConfig:
         deny_purge=True,
         allow_atomic=True,
         max_bytes=part * SHARES[mode],
+        metadata={EPOCH_KEY: str(epoch), BEGAN_KEY: datetime.now(UTC).isoformat()},
     )
 
 

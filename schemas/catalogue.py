@@ -26,7 +26,7 @@ def read_fact(raw: bytes) -> tuple[Fact, Body | None]:
 def read_body(fact: Fact) -> Body | None:
     """The typed body of a fact, or None if this version does not know its type. Raises ValueError."""
     model = BODIES.get(fact.type)
-    return None if model is None else model.model_validate(fact.data.body)
+    return None if model is None else model.model_validate(fact.data.body, strict=False)
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.envelope import Body, Code, Request, Strict, Text, Token, WatchKey
+from schemas.envelope import Body, Code, Request, Strict, Token, WatchKey
 from schemas.vocabulary import Channel, DutyFunction, Priority
 
 TRADE = "notifications"
@@ -40,12 +40,6 @@ class SetPolicy(Request):
     channels: Annotated[list[Channel], Field(min_length=1)] = [Channel.GATEWAY, Channel.EMAIL]
 
 
-class DeclineContent(Strict):
-    """Why one cannot."""
-
-    text: Text | None = None
-
-
 class Acknowledge(Request):
     """A named person on duty has it; the chain ends. Never by a machine."""
 
@@ -59,7 +53,6 @@ class Decline(Request):
 
     trade = TRADE
     verb = "decline"
-    content_model = DeclineContent
     chain: Token
 
 

@@ -43,11 +43,13 @@ class Direct:
 
     async def at(self, stream: str, sequence: int) -> Stored | None:
         """The message with that sequence, or None if there is none."""
-        return await self._one(stream, {"seq": sequence})
+        found, _ = await self._many(stream, {"seq": sequence}, single=True)
+        return found[0] if found else None
 
     async def last(self, stream: str, subject: str) -> Stored | None:
-        """The newest message on a subject (wildcards allowed), or None."""
-        return await self._one(stream, {"last_by_subj": subject})
+        """The newest message on a subject, or None; the broker judges the subject by itself."""
+        found, _ = await self._many(f"{stream}.{subject}", None, single=True)
+        return found[0] if found else None
 
     async def history(self, stream: str, subject: str, start: int = 1) -> list[Stored]:
         """Every message on a subject (wildcards allowed) from sequence ``start`` on, in order."""
@@ -68,22 +70,18 @@ class Direct:
             found += messages
         return found
 
-    async def _one(self, stream: str, request: dict[str, Any]) -> Stored | None:
-        found, _ = await self._many(stream, request, single=True)
-        return found[0] if found else None
-
     async def _many(
-        self, stream: str, request: dict[str, Any], *, single: bool = False
+        self, target: str, request: dict[str, Any] | None, *, single: bool = False
     ) -> tuple[list[Stored], int]:
         token = str(next(self._numbers))
         queue: asyncio.Queue[Msg] = asyncio.Queue()
         self._replies[token] = queue
         try:
-            subject = f"$JS.API.DIRECT.GET.{stream}"
-            await self._nc.publish(subject, orjson.dumps(request), reply=f"{self._prefix}.{token}")
+            body = b"" if request is None else orjson.dumps(request)
+            await self._nc.publish(f"$JS.API.DIRECT.GET.{target}", body, reply=f"{self._prefix}.{token}")
             return await self._collect(queue, single)
         except TimeoutError:
-            raise StreamUnreachable(stream) from None
+            raise StreamUnreachable(target) from None
         finally:
             del self._replies[token]
 

@@ -84,18 +84,25 @@ def _door(trade: str, user: str) -> Grant:
 
 def _appender(trade: str, user: str) -> Grant:
     facts = [subjects.facts_of_trade(mode, trade) for mode in MODES]
-    typed = [subjects.content(mode, "*", "*", "*", "*") for mode in MODES]
-    more = {"incidents": _incidents_appender, "notifications": _timers}.get(trade, tuple)
+    more = {"incidents": _incidents_appender, "warnings": _warnings_appender, "notifications": _timers}
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
-    return Grant(user, (*facts, *typed, subjects.mark("*"), *reads, *_parks(user), *more()))
+    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *more.get(trade, tuple)()))
 
 
 def _incidents_appender() -> tuple[str, ...]:
-    """Copies content when an item is raised to a wider level."""
-    return tuple(
-        f"{API}.DIRECT.GET.{names.content(mode)}.{subjects.content(mode, '*', '*', '*', '*')}"
-        for mode in MODES
-    )
+    """Keeps what was typed, and copies it when an item is raised to a wider level."""
+    return _content("*")
+
+
+def _warnings_appender() -> tuple[str, ...]:
+    """Keeps the texts of official warnings, which are for all."""
+    return _content("shared")
+
+
+def _content(sort: str) -> tuple[str, ...]:
+    kept = [(mode, subjects.content(mode, "*", "*", sort, "*")) for mode in MODES]
+    reads = (f"{API}.DIRECT.GET.{names.content(mode)}.{subject}" for mode, subject in kept)
+    return (*(subject for _, subject in kept), *reads)
 
 
 def _timers() -> tuple[str, ...]:

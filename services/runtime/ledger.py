@@ -115,12 +115,12 @@ class Ledger:
 
     async def sealed_content(self, mode: str, place: subjects.Place, fact_id: str) -> bytes | None:
         """The sealed bytes of a fact's content, of whichever class, or None."""
-        wanted = [
-            subjects.content(mode, place.org, place.watch, sort, fact_id)
-            for sort in (ContentClass.WATCH, ContentClass.SHARED)
-        ]
-        found = await self._direct.newest_of(names.content(mode), wanted)
-        return found[-1].data if found else None
+        for sort in (ContentClass.WATCH, ContentClass.SHARED):
+            subject = subjects.content(mode, place.org, place.watch, sort, fact_id)
+            found = await self._direct.last(names.content(mode), subject)
+            if found is not None:
+                return found.data
+        return None
 
     async def copy_content(self, mode: str, place: subjects.Place, fact_id: str) -> str | None:
         """Put a fact's content under class ``shared`` too; its commitment, or None if there is no content."""

@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from schemas import subjects
 from schemas.envelope import Accepted, Actor, Answer, Refused, Request
-from services.runtime.connect import BrokerRefused, BrokerUnreachable, connect
+from services.runtime.connect import BrokerRefused, BrokerUnreachable, address, connect
 from services.runtime.outbound import NO_ANSWER, Outbound, build, check, exchange
 from services.runtime.settings import Settings
 from services.runtime.spool import Row, Spool, spool_of
@@ -190,7 +190,8 @@ class Edge:
         async with self._connecting:
             if self._nc is None and time.monotonic() - self._tried_at > _RETRY_S:
                 try:
-                    self._nc = await connect(self._settings, self.watch_key, patience_s=PATIENCE_S)
+                    patience_s = PATIENCE_S if address(self._settings) else 0.0
+                    self._nc = await connect(self._settings, self.watch_key, patience_s=patience_s)
                 except (BrokerUnreachable, BrokerRefused, NatsError, OSError):
                     self._nc = None
                 self._tried_at = time.monotonic()

@@ -1,0 +1,68 @@
+"""Who is on duty, as a fold over the manning facts of watches (D22). Pure; ``now`` is an argument.
+
+The room watch answers from it, and notifications tells people by it: both read the same facts the same way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas.vocabulary import DutyFunction
+from schemas.watch import Manned, Released
+
+Place = tuple[str, str, DutyFunction]
+"""A watch's key, a post in it, and a function of that post."""
+
+
+@dataclass(slots=True)
+class Duty:
+    """The manning of one mode. Each fact is applied once, in ledger order.
+
+    Of the facts that cover a moment the latest holds, but what was taken holds over the roster until the
+    one who took it releases it, another takes it, or it ends.
+    """
+
+    places: dict[Place, list[Manned]] = field(default_factory=dict)
+
+    def apply(self, watch: str, body: Any) -> None:
+        """Take in one fact born in ``watch`` (a key); others than manning facts are passed over."""
+        match body:
+            case Manned():
+                self.places.setdefault((watch, body.post, body.function), []).append(body)
+            case Released():
+                place = (watch, body.post, body.function)
+                self.places[place] = [_released(manned, body) for manned in self.places.get(place, [])]
+
+    def holding(self, place: Place, now: datetime) -> Manned | None:
+        """The fact by which somebody holds that place now, or None."""
+        covering = [manned for manned in self.places.get(place, ()) if _covers(manned, now)]
+        taken = [manned for manned in covering if manned.manner == "taken"]
+        return (taken or covering or [None])[-1]
+
+    def held(self, watch: str, now: datetime) -> Iterator[tuple[Place, Manned]]:
+        """Every place of a watch that is filled now."""
+        for place in self.places:
+            if place[0] == watch and (manned := self.holding(place, now)) is not None:
+                yield place, manned
+
+    def holders(self, watch: str, function: DutyFunction, now: datetime) -> tuple[str, ...]:
+        """The persons who hold a function in any post of a watch now, each once."""
+        found = (manned.person for place, manned in self.held(watch, now) if place[2] is function)
+        return tuple(dict.fromkeys(found))
+
+    def is_on_duty(self, person: str, watch: str, now: datetime) -> bool:
+        """True if the person holds any function of the watch now."""
+        return any(manned.person == person for _, manned in self.held(watch, now))
+
+
+def _covers(manned: Manned, now: datetime) -> bool:
+    return manned.since <= now and (manned.until is None or now < manned.until)
+
+
+def _released(manned: Manned, release: Released) -> Manned:
+    """What was taken by the one who releases ends at the release."""
+    is_theirs = manned.person == release.person and manned.manner == "taken"
+    if not is_theirs or (manned.until is not None and manned.until <= release.at):
+        return manned
+    return manned.model_copy(update={"until": release.at})

@@ -38,7 +38,8 @@ class Duty:
         """The fact by which somebody holds that place now, or None."""
         covering = [manned for manned in self.places.get(place, ()) if _covers(manned, now)]
         taken = [manned for manned in covering if manned.manner == "taken"]
-        return (taken or covering or [None])[-1]
+        found = taken or covering
+        return found[-1] if found else None
 
     def held(self, watch: str, now: datetime) -> Iterator[tuple[Place, Manned]]:
         """Every place of a watch that is filled now."""

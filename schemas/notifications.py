@@ -73,10 +73,14 @@ class PolicySet(Body):
 
 
 class Started(_OfChain):
-    """A watch is to be told of ``cause``; the policy's rules for the priority are frozen in."""
+    """A watch is to be told of ``cause``; the policy's rules for the priority are frozen in.
+
+    ``item`` is the fact that the watch is told about, which an act of wider sharing is not itself.
+    """
 
     name = "started"
     cause: str
+    item: str | None = None
     priority: Priority
     type: str
     ref: str | None = None
@@ -136,10 +140,11 @@ class Declined(_OfChain):
 
 
 class NobodyReached(_OfChain):
-    """The chain ended without an answer; shown to all who may see the incident."""
+    """The chain ended without an answer; shown to all who may see the incident, by ``priority``."""
 
     name = "nobody_reached"
     cause: str
+    priority: Priority | None = None
 
 
 COMMANDS = (SetPolicy, Acknowledge, Decline)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from schemas.people import Forgotten
 from schemas.vocabulary import DutyFunction
 from schemas.watch import Manned, Released
 
@@ -20,7 +21,8 @@ class Duty:
     """The manning of one mode. Each fact is applied once, in ledger order.
 
     Of the facts that cover a moment the latest holds, but what was taken holds over the roster until the
-    one who took it releases it, another takes it, or it ends.
+    one who took it releases it, another takes it, or it ends. A roster fact replaces an earlier one that
+    begins at the same moment: so a roster is shortened.
     """
 
     places: dict[Place, list[Manned]] = field(default_factory=dict)
@@ -29,10 +31,14 @@ class Duty:
         """Take in one fact born in ``watch`` (a key); others than manning facts are passed over."""
         match body:
             case Manned():
-                self.places.setdefault((watch, body.post, body.function), []).append(body)
+                place = (watch, body.post, body.function)
+                self.places[place] = [*_followed(self.places.get(place, []), body), body]
             case Released():
                 place = (watch, body.post, body.function)
                 self.places[place] = [_released(manned, body) for manned in self.places.get(place, [])]
+            case Forgotten():
+                for place, known in self.places.items():
+                    self.places[place] = [manned for manned in known if manned.person != body.person]
 
     def holding(self, place: Place, now: datetime) -> Manned | None:
         """The fact by which somebody holds that place now, or None."""
@@ -61,9 +67,20 @@ def _covers(manned: Manned, now: datetime) -> bool:
     return manned.since <= now and (manned.until is None or now < manned.until)
 
 
+def _followed(known: list[Manned], newest: Manned) -> list[Manned]:
+    """What is left of earlier facts: a take-over ends the one before it for good."""
+    if newest.manner == "taken":
+        return [_ended(manned, newest.since) if manned.manner == "taken" else manned for manned in known]
+    return [manned for manned in known if manned.manner == "taken" or manned.since != newest.since]
+
+
 def _released(manned: Manned, release: Released) -> Manned:
     """What was taken by the one who releases ends at the release."""
     is_theirs = manned.person == release.person and manned.manner == "taken"
-    if not is_theirs or (manned.until is not None and manned.until <= release.at):
+    return _ended(manned, release.at) if is_theirs else manned
+
+
+def _ended(manned: Manned, at: datetime) -> Manned:
+    if manned.until is not None and manned.until <= at:
         return manned
-    return manned.model_copy(update={"until": release.at})
+    return manned.model_copy(update={"until": at})

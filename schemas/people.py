@@ -144,6 +144,15 @@ class Revoked(Body):
     where: str
 
 
+class LinkMade(Body):
+    """A sign-in link was made for a person; who made it is the fact's actor."""
+
+    trade = TRADE
+    name = "link_made"
+    person: str
+    until: AwareDatetime
+
+
 class TokenIssued(Body):
     """A machine may act, within a scope, to an end."""
 
@@ -191,4 +200,4 @@ COMMANDS = (
     RevokeToken,
     Forget,
 )
-FACTS = (Added, Granted, Revoked, TokenIssued, TokenRevoked, LockedOut, Forgotten)
+FACTS = (Added, Granted, Revoked, LinkMade, TokenIssued, TokenRevoked, LockedOut, Forgotten)

@@ -24,10 +24,14 @@ class Establish(Request):
 
 
 class Man(Request):
-    """A person holds a function of a post from one time to another (roster); later facts win."""
+    """A person holds a function of a post from one time to another (roster); later facts win.
+
+    Without ``until`` the roster stands till another takes its place. ``watch`` is the sender's when None.
+    """
 
     trade = TRADE
     verb = "man"
+    watch: WatchKey | None = None
     post: Token
     function: DutyFunction
     person: Token
@@ -68,7 +72,7 @@ class Established(Body):
 
 
 class Manned(Body):
-    """Who holds a function of a post, from when, to when."""
+    """Who holds a function of a post, from when, to when; the fact's owner is the watch."""
 
     trade = TRADE
     name = "manned"
@@ -91,5 +95,16 @@ class Released(Body):
     at: AwareDatetime
 
 
+class GapFound(Body):
+    """Nobody is on the roster for a function from ``since`` on; said at most a day before it begins (R7)."""
+
+    trade = TRADE
+    name = "gap_found"
+    post: str
+    function: DutyFunction
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+
+
 COMMANDS = (Establish, Man, TakeOver, Release)
-FACTS = (Established, Manned, Released)
+FACTS = (Established, Manned, Released, GapFound)

@@ -101,6 +101,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "manner": "taken",
     },
     watch.Released: {"post": "duty", "function": "primary", "person": "p1", "at": AT},
+    watch.GapFound: {"post": "duty", "function": "primary", "since": AT, "until": LATER},
     feeds.OrganisationSet: {
         "organisation": "4601",
         "title": "Bergen",
@@ -125,6 +126,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
     people.Added: {"person": "p1"},
     people.Granted: {"person": "p1", "role": "operator", "where": "4601", "until": LATER},
     people.Revoked: {"person": "p1", "role": "operator", "where": "4601"},
+    people.LinkMade: {"person": "p1", "until": LATER},
     people.TokenIssued: {"machine": "m1", "where": "4601.vaktsentral", "scope": ["report"], "until": LATER},
     people.TokenRevoked: {"machine": "m1"},
     people.LockedOut: {"person": "p1"},

@@ -116,7 +116,7 @@ class AskErasure(_OnIncident):
     verb = "erase_ask"
     entry: Token | Literal["head"]
     ground: Code
-    law: Line
+    law: Code
 
 
 class ApproveErasure(_OnIncident):

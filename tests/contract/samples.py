@@ -48,8 +48,8 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "notify": ["4627.vakt"],
         "commitment": "ab" * 32,
     },
-    incidents.ErasureAsked: {"fact": "fact-1", "ground": "gdpr-17", "law": "GDPR 17 (1) d"},
-    incidents.Erased: {"fact": "fact-1", "ground": "gdpr-17", "law": "GDPR 17 (1) d", "asked_by": "p1"},
+    incidents.ErasureAsked: {"fact": "fact-1", "ground": "gdpr-17", "law": "GDPR-17.1.d"},
+    incidents.Erased: {"fact": "fact-1", "ground": "gdpr-17", "law": "GDPR-17.1.d", "asked_by": "p1"},
     incidents.Repaired: {"epoch": 2, "last": 4711},
     notifications.PolicySet: {"watch": "4601.kk", "rules": [RULES], "channels": ["gateway", "email"]},
     notifications.Started: {

@@ -1,7 +1,7 @@
 """The register of municipalities: numbers, names, counties and when they hold.
 
-Names are ambiguous and change; numbers with a date are not. Credit: Kartverket (CC BY 4.0) and Statistics Norway (SSB).
-The rows lie in data/municipalities.csv, whose head says what each column means.
+Names are ambiguous and change; a number with a date is not. The rows lie in data/municipalities.csv, whose
+head says what each column means. Credit: Kartverket (CC BY 4.0) and Statistics Norway (SSB).
 """
 
 import csv

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake import cap
@@ -208,12 +208,14 @@ def test_the_same_message_has_the_same_fingerprint_and_a_changed_one_another() -
     assert only(sample("alert")).fingerprint != only(changed("severity", "Extreme")).fingerprint
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_give_warnings_or_a_refusal(raw: bytes) -> None:
     with suppress(ParseRefused):
         cap.parse(raw)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_message_gives_a_warning_or_a_refusal(data: st.DataObject) -> None:
     raw = bytearray(sample(data.draw(st.sampled_from(["alert", "update", "all_clear", "cancel"]))))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake import nve
@@ -157,6 +157,7 @@ def test_half_a_character_is_refused() -> None:
     assert refusal(changed(MainText="KANARI").replace(b"KANARI", rb"\ud800")).code == "TEXT_REFUSED"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_give_warnings_or_a_refusal(raw: bytes) -> None:
     with suppress(ParseRefused):
@@ -169,6 +170,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(json.loads(YELLOW)[0])), values)
 def test_any_value_in_any_field_gives_warnings_or_a_refusal(field: str, value: Any) -> None:
     with suppress(ParseRefused):

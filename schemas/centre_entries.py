@@ -1,0 +1,119 @@
+"""Makes commands of a centre file; the id of each is a hash of the entry, so its fact is born once only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas import feeds, notifications, people, watch
+from schemas.canonical import canonical
+from schemas.centre import Centre
+from schemas.envelope import Request, Strict
+from schemas.identifiers import derived_id
+from schemas.vocabulary import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command of the centre: its id, the organisation it is given for, and its body.
+
+    ``content`` is a person's contact. It is no part of the id, since a hash of it would outlive its removal;
+    who applies the file again hands it on each time.
+    """
+
+    id: str
+    organisation: str
+    watch: str | None
+    request: Request
+    content: Strict | None = None
+
+
+def entries(centre: Centre, mode: Mode) -> Iterator[Entry]:
+    """Every entry in an order in which each finds what it needs: organisations first, who is on duty last."""
+    for organisation, at, request, content in _requests(centre):
+        body = canonical(request.model_dump(mode="json", exclude_none=True)).decode()
+        identifier = derived_id("centre", mode, request.type_name(), organisation, at or "", body)
+        yield Entry(identifier, organisation, at, request, content)
+
+
+Made = Iterator[tuple[str, str | None, Request, Strict | None]]
+"""Organisation, watch where the entry is one's, body and content."""
+
+
+def _requests(centre: Centre) -> Made:
+    yield from _sharing(centre)
+    yield from _watches(centre)
+    yield from _people(centre)
+    yield from _manning(centre)
+
+
+def _sharing(centre: Centre) -> Made:
+    host = centre.centre.host
+    for one in centre.organisations:
+        request = feeds.SetOrganisation(
+            organisation=one.key, title=one.name, kind=one.kind, serves=sorted(one.serves)
+        )
+        yield one.key, None, request, None
+    for region in centre.regions:
+        made = feeds.SetRegion(
+            region=region.code, members=sorted(region.members), since=region.since, until=region.until
+        )
+        yield host, None, made, None
+    for agreement in centre.agreements:
+        agreed = feeds.Agree(
+            agreement=agreement.code,
+            parties=sorted(agreement.parties),
+            purpose=agreement.purpose,
+            since=agreement.since,
+            until=agreement.until,
+        )
+        yield agreement.parties[0], None, agreed, None
+    for wanted in centre.subscriptions:
+        taken = feeds.Subscribe(
+            subscriber=wanted.organisation,
+            modes=sorted(wanted.modes),
+            public_from=sorted(wanted.public_from),
+            since=wanted.since,
+            until=wanted.until,
+        )
+        yield wanted.organisation, None, taken, None
+
+
+def _watches(centre: Centre) -> Made:
+    for one in centre.watches:
+        established = watch.Establish(
+            watch=one.key,
+            code=one.code,
+            title=one.name,
+            hidden=one.hidden,
+            health=one.health,
+            posts=one.posts,
+        )
+        yield one.organisation, one.key, established, None
+        policy = centre.policy_of(one)
+        if policy:
+            told = notifications.SetPolicy(watch=one.key, rules=policy.rules, channels=policy.channels)
+            yield one.organisation, one.key, told, None
+
+
+def _people(centre: Centre) -> Made:
+    ids = {person.key: person.id for person in centre.persons}
+    for person in centre.persons:
+        yield person.organisation, None, people.AddPerson(person=person.id), person.contact
+    for role in centre.roles:
+        for key in role.persons:
+            granted = people.Grant(person=ids[key], role=role.role, where=role.where, until=role.until)
+            yield role.where.partition(".")[0], None, granted, None
+
+
+def _manning(centre: Centre) -> Made:
+    ids = {person.key: person.id for person in centre.persons}
+    for manning in centre.manning:
+        for function, key in manning.holders.items():
+            manned = watch.Man(
+                watch=manning.watch,
+                post=manning.post,
+                function=function,
+                person=ids[key],
+                since=manning.since,
+                until=manning.until,
+            )
+            yield manning.watch.partition(".")[0], manning.watch, manned, None

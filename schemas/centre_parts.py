@@ -1,0 +1,164 @@
+"""The sections of the centre file: who takes part, who is on duty, who may share with whom."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+from schemas.envelope import Line, Municipality, Strict, Token, WatchKey
+from schemas.notifications import PolicyRules
+from schemas.people import Contact
+from schemas.vocabulary import Channel, DutyFunction, Mode, Role
+
+ShortCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,8}$")]
+Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,40}(\.[a-z0-9]{1,40})?$")]
+Who = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?$")]
+"""An organisation's key or a watch's."""
+
+
+def _random(text: str) -> str:
+    if UUID(text).version != 4 or str(UUID(text)) != text:
+        raise ValueError("a person's id is a random UUID (version 4), so that it tells nothing")
+    return text
+
+
+class About(Strict):
+    """The centre itself; ``host`` is the organisation that runs it."""
+
+    name: Token
+    title: Line
+    host: Token
+
+
+class Organisation(Strict):
+    """Who takes part. The key never changes; ``ends`` is a guest's last moment."""
+
+    key: Token
+    name: Line
+    kind: Literal[
+        "municipality", "fire", "police", "health", "governor", "feed",
+        "utility", "transport", "voluntary", "civil_defence", "guest",
+    ]  # fmt: skip
+    serves: list[Municipality] = []
+    ends: AwareDatetime | None = None
+
+
+class Watch(Strict):
+    """A standing service of an organisation. ``code`` stands in its running numbers (VAKT-2027-0042).
+
+    ``hidden``: leaves no trace in logs and metrics. ``health``: whether health text is kept by the watch or
+    refused in favour of a reference. ``alias`` is the sender code that others know it by.
+    """
+
+    key: WatchKey
+    code: ShortCode
+    name: Line
+    hidden: bool = False
+    health: Literal["reference", "watch"] = "reference"
+    posts: Annotated[list[Token], Field(min_length=1, max_length=20)] = ["duty"]
+    policy: Token = "standard"
+    alias: Alias | None = None
+
+    @property
+    def organisation(self) -> str:
+        """The key of the watch's organisation."""
+        return self.key.partition(".")[0]
+
+    @property
+    def sender(self) -> str:
+        """The alias, or the key where there is none."""
+        return self.alias or self.key
+
+
+class Policy(Strict):
+    """How a watch's people are told, by priority; times in seconds from the chain's start."""
+
+    code: Token
+    channels: Annotated[list[Channel], Field(min_length=1)] = [Channel.GATEWAY, Channel.EMAIL]
+    rules: Annotated[list[PolicyRules], Field(min_length=1, max_length=4)]
+
+
+class Person(Strict):
+    """A person who can be on duty. ``key`` is used in this file only; facts hold the random ``id``."""
+
+    key: Token
+    id: Annotated[str, AfterValidator(_random)]
+    name: Line
+    organisation: Token
+    email: str | None = None
+    phone: str | None = None
+
+    @property
+    def contact(self) -> Contact:
+        """Name and addresses, as they are kept apart from all facts."""
+        return Contact(display_name=self.name, email=self.email, phone=self.phone)
+
+
+class RoleGrant(Strict):
+    """Persons who have a role in an organisation or watch."""
+
+    where: Who
+    role: Role
+    persons: Annotated[list[Token], Field(min_length=1)]
+    until: AwareDatetime | None = None
+
+
+class Manning(Strict):
+    """Who holds each function of a post, from when; without ``until``, till another takes over."""
+
+    watch: WatchKey
+    post: Token = "duty"
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    primary: Token
+    backup: Token | None = None
+    leader: Token | None = None
+
+    @property
+    def holders(self) -> dict[DutyFunction, str]:
+        """The keys of the persons, by function."""
+        named = {
+            DutyFunction.PRIMARY: self.primary,
+            DutyFunction.BACKUP: self.backup,
+            DutyFunction.LEADER: self.leader,
+        }
+        return {function: person for function, person in named.items() if person}
+
+
+class Agreement(Strict):
+    """The ground for sharing between organisations (R16)."""
+
+    code: Token
+    parties: Annotated[list[Token], Field(min_length=2, max_length=200)]
+    purpose: Line
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+
+
+class Region(Strict):
+    """Who sees what is shared with the region, during a time."""
+
+    code: Token
+    name: Line
+    members: Annotated[list[Token], Field(min_length=1, max_length=500)]
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+
+
+class Subscription(Strict):
+    """An organisation that takes its feed; ``public_from`` are those whose public items it also asks for."""
+
+    organisation: Token
+    modes: Annotated[list[Mode], Field(min_length=1)]
+    public_from: list[Token] = []
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+
+
+class NamedList(Strict):
+    """Receivers that are often named together."""
+
+    code: Token
+    owner: Who
+    name: Line
+    members: Annotated[list[Who], Field(min_length=1, max_length=400)]

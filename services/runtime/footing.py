@@ -1,0 +1,67 @@
+"""What a room with a door stands on: its connection to the ledgers, their gates, and folds in memory."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+from nats.aio.client import Client
+
+from services.runtime.connect import connect
+from services.runtime.epochs import Gate
+from services.runtime.guarded import Folded
+from services.runtime.ledger import Ledger, Recorded
+from services.runtime.settings import Settings
+
+READY_S = 10.0
+
+Apply = Callable[[Recorded], None]
+
+
+class Footing:
+    """Opened once by a room, closed with it. ``apply`` gives each mode the function that folds its facts."""
+
+    def __init__(
+        self, settings: Settings, room: str, user: str, trades: Sequence[str], apply: Callable[[str], Apply]
+    ) -> None:
+        self._settings = settings
+        self._room = room
+        self._user = user
+        self._trades = trades
+        self._apply = apply
+        self._nc: Client | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.gates: dict[str, Gate] = {}
+        self.folds: dict[str, Folded] = {}
+
+    async def open(self) -> Ledger:
+        """The ledger, once every fold has caught up. Raises TimeoutError when one does not in READY_S seconds."""
+        nc = self._nc = await connect(self._settings, self._user)
+        for mode in self._settings.modes:
+            mark = self._settings.home / "marks" / f"{self._room}-{mode}.json"
+            self.gates[mode] = Gate(nc, mode, mark)
+            self.folds[mode] = Folded(nc, mode, self._user, self._trades, self._apply(mode))
+            await self.gates[mode].open()
+            self._tasks.append(asyncio.create_task(self.gates[mode].keep()))
+            self._tasks.append(asyncio.create_task(self.folds[mode].follower.run()))
+        ledger = Ledger(nc, self.gates)
+        await ledger.open()
+        async with asyncio.timeout(READY_S):
+            for fold in self.folds.values():
+                await fold.follower.ready.wait()
+        return ledger
+
+    async def close(self) -> None:
+        """End the tasks and the connection."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._nc is not None:
+            await self._nc.close()
+
+    def health(self) -> dict[str, object]:
+        """``ok`` is True while every mode takes in facts and is followed."""
+        reasons = {mode: gate.reason for mode, gate in self.gates.items() if gate.reason}
+        ok = not reasons and bool(self.gates) and not any(task.done() for task in self._tasks)
+        return {"ok": ok, "gates": reasons}

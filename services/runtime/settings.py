@@ -127,6 +127,17 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables under which a child process gets these same settings."""
+        decided = {name: getattr(self, name) for name in self.model_fields_set}
+        return {
+            f"{PREFIX}{name.upper()}": value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else _plain(value)
+            for name, value in decided.items()
+            if value is not None
+        }
+
 
 class SettingDoc(NamedTuple):
     """One setting as the documentation lists it; `default` is empty for secrets."""

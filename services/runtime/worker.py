@@ -1,0 +1,164 @@
+"""A worker: one process that runs one room or several, says that it lives, and ends when it cannot serve."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import orjson
+
+from services.runtime import logs, state
+from services.runtime.connect import lost_connections
+from services.runtime.room import Room
+from services.runtime.settings import Settings
+
+LIFE = ("people", "incidents-door", "watch", "notifications")
+REST = ("incidents-archive", "feeds", "intake", "desk")
+
+PARTS: Mapping[str, str] = {
+    "people": "services.people.app:build",
+    "incidents-door": "services.incidents.app:build_door",
+    "incidents-archive": "services.incidents.app:build_archive",
+    "watch": "services.watch.app:build",
+    "notifications": "services.notifications.app:build",
+    "feeds": "services.feeds.app:build",
+    "intake": "services.intake.app:build",
+    "desk": "services.desk.app:build",
+}
+"""Where each part is built; a part may also be spelt out as `module:function`."""
+
+BEAT_S = 0.5
+STOP_S = 3.0
+LOST_CONNECTION = 75
+"""Exit code of a worker that the broker has closed for good: only a new process connects anew."""
+
+
+def run_worker(parts: Sequence[str], settings: Settings, beat: int | None = None) -> int:
+    """Run the parts until a signal comes; `beat` is a pipe to the supervisor. Returns the exit code."""
+    logs.configure("+".join(map(short_name, parts)), settings.log_level)
+    return asyncio.run(_Worker(parts, settings, beat).run())
+
+
+def load(part: str) -> Callable[[Settings], Room]:
+    """The function that builds a part; only now is its module imported."""
+    module, _, function = PARTS.get(part, part).partition(":")
+    build: Callable[[Settings], Room] = getattr(importlib.import_module(module), function or "build")
+    return build
+
+
+def short_name(part: str) -> str:
+    """A part's name for logs and files."""
+    return part.rpartition(":")[2]
+
+
+class _Worker:
+    def __init__(self, parts: Sequence[str], settings: Settings, beat: int | None) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._beat = beat
+        self._rooms: list[Room] = []
+        self._is_ready = False
+        self._asked_to_stop = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop.set)
+        if self._settings.production:
+            state.require_safe(await state.read(self._settings), production=True)
+        self._rooms = [load(part)(self._settings) for part in self._parts]
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            return await self._serve()
+        finally:
+            await self._stop_rooms()
+            pulse.cancel()
+
+    async def _serve(self) -> int:
+        starting = asyncio.create_task(self._start_rooms())
+        stopping = asyncio.create_task(self._asked_to_stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                return 0
+            await starting
+            self._is_ready = True
+            return await self._until_stopped_or_lost()
+        finally:
+            starting.cancel()
+            stopping.cancel()
+
+    async def _start_rooms(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for room in self._rooms:
+                group.create_task(self._start(room))
+
+    async def _start(self, room: Room) -> None:
+        try:
+            await room.start()
+        except Exception:
+            logs.get(part=room.name).error("part.not_started", exc_info=True)
+            raise
+        logs.get(part=room.name).info("part.started")
+
+    async def _until_stopped_or_lost(self) -> int:
+        while not self._asked_to_stop.is_set():
+            if lost_connections():
+                logs.get(count=len(lost_connections())).error("worker.connection_lost")
+                return LOST_CONNECTION
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._asked_to_stop.wait()
+        return 0
+
+    async def _stop_rooms(self) -> None:
+        self._is_ready = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                for room in reversed(self._rooms):
+                    await self._stop(room)
+
+    async def _stop(self, room: Room) -> None:
+        try:
+            await room.stop()
+        except Exception:
+            logs.get(part=room.name).error("part.not_stopped", exc_info=True)
+
+    async def _pulse(self) -> None:
+        """A line to the supervisor twice a second: a loop that hangs falls silent."""
+        while self._beat is not None:
+            line = orjson.dumps({"ready": self._is_ready, "health": self._health()})
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(self._beat, line + b"\n")
+            await asyncio.sleep(BEAT_S)
+
+    def _health(self) -> dict[str, object]:
+        if not self._is_ready:
+            return {}
+        return {room.name: room.health() for room in self._rooms}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m services.runtime.worker <part>[,<part>]`: settings come from the surroundings."""
+    parser = argparse.ArgumentParser(prog="worker")
+    parser.add_argument("parts")
+    parser.add_argument("--beat", type=int)
+    asked = parser.parse_args(arguments)
+    if asked.beat is not None:
+        os.set_blocking(asked.beat, False)
+    return run_worker(asked.parts.split(","), Settings(), asked.beat)
+
+
+if __name__ == "__main__":
+    code = 1
+    try:
+        code = main()
+    except Exception:
+        logs.get().error("worker.failed", exc_info=True)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

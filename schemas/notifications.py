@@ -102,7 +102,7 @@ class Sent(_OfChain):
 
 
 class Failed(_OfChain):
-    """A channel did not take the message; ``code`` says why."""
+    """A channel did not take the message; ``code`` says why. ``last`` when no channel is left for the attempt."""
 
     name = "failed"
     step: int
@@ -111,6 +111,7 @@ class Failed(_OfChain):
     channel: Channel | None = None
     attempt: int = 1
     code: Code
+    last: bool = True
 
 
 class Escalated(_OfChain):

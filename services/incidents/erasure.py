@@ -1,0 +1,116 @@
+"""Erasing content everywhere: noted outside the tables, nulled by the projector, deleted at the broker (D16).
+
+Each step may be repeated, and what is not done is done at the next start.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import sqlalchemy as sa
+from nats.aio.client import Client
+from sqlalchemy.engine import Engine
+
+from schemas.vocabulary import ContentClass
+from services.incidents.content import subject_of
+from services.incidents.tables import CONTENT, ERASURES
+from services.runtime import logs, names
+from services.runtime.credentials import write_durably
+from services.runtime.direct import Direct
+
+FOLDER = "erasures"
+_GONE = 10043
+_TIMEOUT_S = 5.0
+
+
+class EraseFailed(Exception):
+    """The broker did not delete a message; the erasure stays pending."""
+
+
+class Register:
+    """The ids of erased content in HOME/erasures, outside every backup: a restore must heed them."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / FOLDER
+
+    def write(self, mode: str, fact: str, erased_at: str) -> None:
+        """Note an id; it lies on disk when this returns."""
+        path = self._folder / f"{fact}.json"
+        if not path.exists():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_durably(path, orjson.dumps({"fact": fact, "mode": mode, "erased_at": erased_at}))
+
+    def ids(self) -> frozenset[str]:
+        """The ids of all content that must never come back."""
+        return frozenset(path.stem for path in self._folder.glob("*.json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An erasure that the broker has not done yet."""
+
+    mode: str
+    fact: str
+    watch: str
+
+
+class Eraser:
+    """Deletes the content messages of erased facts; the only one who may delete anything at the broker."""
+
+    def __init__(self, nc: Client, direct: Direct, engine: Engine) -> None:
+        self._nc = nc
+        self._direct = direct
+        self._engine = engine
+
+    async def run_once(self) -> int:
+        """Do all that is pending; the count of what was done. Raises EraseFailed when the broker refuses."""
+        pending = await asyncio.to_thread(_pending, self._engine)
+        for one in pending:
+            await self._delete(one)
+        if pending:
+            await asyncio.to_thread(wipe_traces, self._engine)
+            await asyncio.to_thread(_note_done, self._engine, pending)
+            logs.get(count=len(pending)).info("erasure.done")
+        return len(pending)
+
+    async def _delete(self, one: Pending) -> None:
+        """Delete every message on the content's subjects, the newest first, until there is none."""
+        places = [subject_of(one.mode, one.watch, sort.value, one.fact) for sort in ContentClass]
+        stream = names.content(one.mode)
+        while found := await self._direct.newest_of(stream, places):
+            for stored in found:
+                subject = f"$JS.API.STREAM.MSG.DELETE.{stream}"
+                body = orjson.dumps({"seq": stored.sequence})
+                reply = await self._nc.request(subject, body, timeout=_TIMEOUT_S)
+                answer = orjson.loads(reply.data)
+                if not answer.get("success") and answer.get("error", {}).get("err_code") != _GONE:
+                    raise EraseFailed(one.fact)
+
+
+def wipe_traces(engine: Engine) -> None:
+    """Remove the erased bytes from the database's own files, as far as it lets us.
+
+    SQLite: the WAL is written into the file, where freed pages are zeroed, and emptied. PostgreSQL: the
+    table is written anew; its WAL keeps the bytes until the segments are reused.
+    """
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            connection.exec_driver_sql(f"VACUUM (FULL) {CONTENT.name}")
+
+
+def _pending(engine: Engine) -> list[Pending]:
+    query = sa.select(ERASURES.c.mode, ERASURES.c.fact, ERASURES.c.watch).where(ERASURES.c.done_at.is_(None))
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        return [Pending(*row) for row in connection.execute(query)]
+
+
+def _note_done(engine: Engine, pending: list[Pending]) -> None:
+    done_at = datetime.now(UTC).astimezone().isoformat()
+    with engine.begin() as connection:
+        for one in pending:
+            key = sa.and_(ERASURES.c.mode == one.mode, ERASURES.c.fact == one.fact)
+            connection.execute(sa.update(ERASURES).where(key).values(done_at=done_at))

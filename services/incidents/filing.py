@@ -1,0 +1,87 @@
+"""Taking the ledger in: each batch with its content, its erasures noted outside the tables first."""
+
+import asyncio
+from collections.abc import Callable
+
+from schemas import incidents
+from schemas.catalogue import read_fact
+from schemas.directory import Directory
+from services.incidents.content import Wanted, fetch, wanted_by
+from services.incidents.erasure import Register
+from services.incidents.projection import STANDING_TRADES, Taken, read
+from services.incidents.store import Batch, Store
+from services.runtime import logs, names
+from services.runtime.direct import Direct
+from services.runtime.epochs import Mark
+from services.runtime.reader import Message
+
+_CONTENT_S = 30.0
+
+
+class Filing:
+    """What the projectors write to; also keeps, per mode, the picture of who may share with whom.
+
+    ``on_tasks`` is called with the mode after a batch that leaves something to be done: a content to be
+    erased at the broker, or a parked message to be told of.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        direct: Direct,
+        register: Register,
+        modes: tuple[str, ...],
+        on_tasks: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._direct = direct
+        self._register = register
+        self._on_tasks = on_tasks
+        self._loop = asyncio.get_running_loop()
+        self.directories = {mode: Directory() for mode in modes}
+
+    def open(self) -> None:
+        """Fold what the archive already has."""
+        for mode, directory in self.directories.items():
+            for raw in self._store.standing(mode):
+                _apply(directory, raw)
+
+    def cursor(self, mode: str) -> Mark:
+        """The last fact taken in."""
+        return self._store.cursor(mode)
+
+    def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
+        """Take in a batch and move the cursor, in one transaction; runs in a thread beside the loop."""
+        taken = [read(message.sequence, message.subject, message.data) for message in batch]
+        contents = self._fetch(mode, wanted_by(taken))
+        erased = [one for one in taken if _is_erasure(one)]
+        for one in erased:
+            self._register.write(mode, one.fact["data"]["body"]["fact"], one.fact["time"])
+        self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents))
+        for one in taken:
+            if one.id is not None and one.place is not None and one.place.trade in STANDING_TRADES:
+                _apply(self.directories[mode], one.raw)
+        if erased or any(one.reason for one in taken):
+            self._loop.call_soon_threadsafe(self._on_tasks, mode)
+
+    def _fetch(self, mode: str, wanted: dict[str, Wanted]) -> dict[str, bytes]:
+        if not wanted:
+            return {}
+        found = asyncio.run_coroutine_threadsafe(fetch(self._direct, mode, wanted), self._loop).result(
+            _CONTENT_S
+        )
+        if len(found) < len(wanted):
+            logs.get(mode=mode, count=len(wanted) - len(found)).warning("archive.content_absent")
+        return found
+
+
+def _is_erasure(taken: Taken) -> bool:
+    place = taken.place
+    return bool(taken.id and place and place.trade == incidents.TRADE and place.fact == incidents.Erased.name)
+
+
+def _apply(directory: Directory, raw: bytes) -> None:
+    try:
+        directory.apply(read_fact(raw)[1])
+    except ValueError:
+        logs.get().warning("archive.standing_unread")

@@ -1,0 +1,183 @@
+"""From messages of the ledger to rows of the archive. Pure: what stood before is given as arguments.
+
+A fact is read as JSON, not as a model: a rebuild reads millions, and the door has checked each of them.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from schemas import feeds, incidents, people, watch
+from schemas.identifiers import TOKEN
+from schemas.subjects import Place, parse_place
+from schemas.vocabulary import IncidentState, Level
+from services.incidents.chain import Link, beginning, extend, fact_hash
+
+OSLO: Final = ZoneInfo("Europe/Oslo")
+UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
+STANDING_TRADES = (people.TRADE, watch.TRADE, feeds.TRADE)
+
+ChainKey = tuple[str, str]
+"""Birthplace watch and controller."""
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Taken:
+    """A message as far as the archive reads it; ``reason`` says why it is no fact."""
+
+    sequence: int
+    subject: str
+    raw: bytes
+    digest: bytes
+    place: Place | None
+    watch: str
+    controller: str
+    id: str | None = None
+    fact: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Ends:
+    """What the rows build on: the ends of the chains, and the last running numbers by watch and year."""
+
+    chains: dict[ChainKey, Link]
+    numbers: dict[tuple[str, int], int]
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one batch adds. ``states``, ``shared``, ``erased`` change rows that may be of the same batch."""
+
+    facts: list[Row] = field(default_factory=list)
+    contents: list[Row] = field(default_factory=list)
+    heads: list[Row] = field(default_factory=list)
+    standing: list[Row] = field(default_factory=list)
+    parked: list[Row] = field(default_factory=list)
+    states: dict[tuple[str, str], str] = field(default_factory=dict)
+    shared: list[tuple[str, str, incidents.SharedWider]] = field(default_factory=list)
+    erased: list[tuple[str, str, int, str]] = field(default_factory=list)
+    chains: set[ChainKey] = field(default_factory=set)
+    numbers: set[tuple[str, int]] = field(default_factory=set)
+
+
+def read(sequence: int, subject: str, raw: bytes) -> Taken:
+    """What a message says of itself. Never raises: what is no fact is kept too, under its subject's watch."""
+    place = parse_place(subject)
+    key = place.key if place else ""
+    taken = Taken(sequence, subject, raw, fact_hash(raw), place, key, place.org if place else "")
+    try:
+        fact = orjson.loads(raw)
+        data = fact["data"]
+        if place is None or not TOKEN.fullmatch(fact["id"]) or b"\\u0000" in raw:
+            raise ValueError(UNREADABLE)
+        if not (isinstance(data["body"], dict) and isinstance(data["actor"], dict)):
+            raise ValueError(UNREADABLE)
+        commitment = data.get("commitment")
+        if commitment is not None:
+            bytes.fromhex(commitment)
+        _check_effect(place, fact)
+        taken.controller, taken.id, taken.fact = str(data["controller"]), fact["id"], fact
+    except (ValueError, TypeError, KeyError, AttributeError):
+        taken.reason = UNREADABLE
+    return taken
+
+
+def compose(mode: str, epoch: int, batch: Iterable[Taken], contents: dict[str, bytes], ends: Ends) -> Rows:
+    """The rows of a batch; ``ends`` is moved on. ``contents`` are sealed bytes by fact id."""
+    rows = Rows()
+    for taken in batch:
+        rows.facts.append(_fact_row(mode, epoch, taken, ends, rows))
+        if taken.reason is not None:
+            rows.parked.append((mode, taken.sequence, taken.reason))
+        if taken.id is None or taken.place is None:
+            continue
+        if taken.fact["data"].get("commitment") is not None:
+            rows.contents.append(_content_row(mode, taken, contents.get(taken.id)))
+        if taken.place.trade in STANDING_TRADES:
+            rows.standing.append((mode, taken.sequence))
+        elif taken.place.trade == incidents.TRADE:
+            _take_effect(mode, taken, taken.place, ends, rows)
+    return rows
+
+
+def _fact_row(mode: str, epoch: int, taken: Taken, ends: Ends, rows: Rows) -> Row:
+    key = (taken.watch, taken.controller)
+    end = ends.chains.get(key) or beginning(mode, *key)
+    ends.chains[key] = link = extend(end, taken.digest)
+    rows.chains.add(key)
+    about = taken.place.id if taken.place else None
+    place = (mode, taken.sequence, epoch, taken.id, about, taken.subject, taken.raw, taken.digest)
+    return (*place, *key, link.position, link.hash)
+
+
+def _content_row(mode: str, taken: Taken, sealed: bytes | None) -> Row:
+    data = taken.fact["data"]
+    flags = (False, False, sealed is None)
+    commitment = bytes.fromhex(data["commitment"])
+    return (mode, taken.id, taken.watch, data["content_class"], *flags, taken.sequence, commitment, sealed)
+
+
+def _take_effect(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> None:
+    body = taken.fact["data"]["body"]
+    if place.fact == incidents.Opened.name:
+        rows.heads.append(_head_row(mode, taken, place, ends, rows))
+    elif place.fact == incidents.StateChanged.name:
+        rows.states[place.key, place.id] = body["state"]
+    elif place.fact == incidents.SharedWider.name:
+        rows.shared.append((place.key, place.id, incidents.SharedWider.model_validate(body)))
+    elif place.fact == incidents.Erased.name:
+        rows.erased.append((body["fact"], place.key, taken.sequence, taken.fact["time"]))
+
+
+def _head_row(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> Row:
+    fact, body = taken.fact, taken.fact["data"]["body"]
+    counter = (place.key, year_of(fact["time"]))
+    ends.numbers[counter] = number = ends.numbers.get(counter, 0) + 1
+    rows.numbers.add(counter)
+    lists = (_json(body.get(name)) for name in ("tags", "named", "municipalities"))
+    return (
+        *(mode, place.id, place.key, taken.id, taken.sequence, body["ref"], counter[1], number),
+        *(taken.controller, IncidentState.NEW.value, body["type"], body["priority"], body["level"]),
+        *(*lists, fact["data"]["occurred_at"], fact["time"]),
+    )
+
+
+def _check_effect(place: Place, fact: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError or TypeError for a fact whose effect could not be taken later."""
+    if place.trade != incidents.TRADE:
+        return
+    body = fact["data"]["body"]
+    if place.fact == incidents.Opened.name:
+        year_of(fact["time"])
+        if not isinstance(fact["data"]["occurred_at"], str):
+            raise TypeError
+        if not all(isinstance(body[name], str) for name in ("ref", "type", "priority", "level")):
+            raise TypeError
+    elif place.fact == incidents.StateChanged.name:
+        IncidentState(body["state"])
+    elif place.fact == incidents.SharedWider.name:
+        incidents.SharedWider.model_validate(body)
+    elif place.fact == incidents.Erased.name and not isinstance(body["fact"] + fact["time"], str):
+        raise TypeError
+
+
+def year_of(recorded_at: str) -> int:
+    """The year in Norway of a time with offset: running numbers begin anew with it."""
+    return datetime.fromisoformat(recorded_at).astimezone(OSLO).year
+
+
+def wider(level: str, named: str, shared: incidents.SharedWider) -> tuple[str, str]:
+    """An item's level and list after a raise: never narrower, and former receivers stay (R8)."""
+    names = sorted({*json.loads(named), *shared.named})
+    return max(Level(level), shared.level, key=lambda item: item.rank).value, _json(names)
+
+
+def _json(found: Any) -> str:
+    return "[]" if not found else orjson.dumps(found).decode()

@@ -1,0 +1,176 @@
+"""The tables of the archive. The ledger's facts lie in ``facts``; all but ``reads`` follows from them."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from services.runtime.database import cursor_table
+
+
+class _Table(SQLModel, registry=registry()):
+    """Own registry: each service knows its own tables only."""
+
+
+def _bytes(*, nullable: bool = False) -> sa.Column[bytes]:
+    return sa.Column(sa.LargeBinary, nullable=nullable)
+
+
+class FactRow(_Table, table=True):
+    """A fact's exact bytes and its place in ledger and chain. ``id`` is empty for what could not be read."""
+
+    __tablename__ = "facts"
+    __table_args__ = (
+        sa.Index("facts_id", "mode", "id", unique=True),
+        sa.Index("facts_about", "mode", "about"),
+    )
+    mode: str = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    epoch: int
+    id: str | None
+    about: str | None
+    subject: str
+    raw: bytes = Field(sa_column=_bytes())
+    digest: bytes = Field(sa_column=_bytes())
+    watch: str
+    controller: str
+    position: int = Field(sa_type=sa.BigInteger)
+    chain_hash: bytes = Field(sa_column=_bytes())
+
+
+class ContentRow(_Table, table=True):
+    """What was typed for a fact, sealed. Empty when it is erased, or missing although it never was.
+
+    ``watch`` is the birthplace in the content's subject; ``raised`` says that a copy lies in class shared.
+    """
+
+    __tablename__ = "content"
+    __table_args__ = (
+        sa.Index(
+            "content_missing", "mode", sqlite_where=sa.text("missing"), postgresql_where=sa.text("missing")
+        ),
+    )
+    mode: str = Field(primary_key=True)
+    fact: str = Field(primary_key=True)
+    watch: str
+    sort: str
+    raised: bool
+    erased: bool
+    missing: bool
+    sequence: int = Field(sa_type=sa.BigInteger)
+    commitment: bytes = Field(sa_column=_bytes())
+    sealed: bytes | None = Field(sa_column=_bytes(nullable=True))
+
+
+class IncidentRow(_Table, table=True):
+    """The head of an incident as it is now, for lists and for finding it; lists within are JSON."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        sa.Index("incidents_ref", "mode", "ref"),
+        sa.Index("incidents_sequence", "mode", "sequence"),
+        sa.Index("incidents_number", "mode", "watch", "year", "number"),
+    )
+    mode: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    fact: str
+    sequence: int = Field(sa_type=sa.BigInteger)
+    ref: str
+    year: int
+    number: int
+    controller: str
+    state: str
+    type: str
+    priority: str
+    level: str
+    tags: str
+    named: str
+    municipalities: str
+    occurred_at: str
+    recorded_at: str
+
+
+class ChainRow(_Table, table=True):
+    """The end of each chain."""
+
+    __tablename__ = "chains"
+    mode: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    controller: str = Field(primary_key=True)
+    position: int = Field(sa_type=sa.BigInteger)
+    chain_hash: bytes = Field(sa_column=_bytes())
+
+
+class NumberRow(_Table, table=True):
+    """The last running number of a watch in a year."""
+
+    __tablename__ = "numbers"
+    mode: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    year: int = Field(primary_key=True)
+    last: int
+
+
+class StandingRow(_Table, table=True):
+    """Which facts say who is who and may share with whom."""
+
+    __tablename__ = "standing"
+    mode: str = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=sa.BigInteger)
+
+
+class ParkedRow(_Table, table=True):
+    """A message that could not be taken in as a fact: why and where, never what (D24)."""
+
+    __tablename__ = "parked"
+    mode: str = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    code: str
+    stream: str
+    epoch: int
+    announced: bool
+
+
+class ErasureRow(_Table, table=True):
+    """A fact whose content is to be erased everywhere; ``done_at`` when the broker has erased its copies."""
+
+    __tablename__ = "erasures"
+    mode: str = Field(primary_key=True)
+    fact: str = Field(primary_key=True)
+    watch: str
+    sequence: int = Field(sa_type=sa.BigInteger)
+    erased_at: str
+    done_at: str | None
+
+
+class ReadRow(_Table, table=True):
+    """Who read a restricted item, and when. Follows from nothing else: a rebuild keeps it."""
+
+    __tablename__ = "reads"
+    id: int | None = Field(default=None, primary_key=True)
+    mode: str
+    read_at: str
+    watch: str
+    person: str | None
+    machine: str | None
+    via: str
+    what: str
+    incident: str
+    item: str
+
+
+METADATA = _Table.metadata
+CURSOR = cursor_table(METADATA)
+
+
+def table(model: type[SQLModel]) -> sa.Table:
+    """The table behind a model."""
+    found: sa.Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
+FACTS, CONTENT, INCIDENTS = table(FactRow), table(ContentRow), table(IncidentRow)
+CHAINS, NUMBERS, STANDING = table(ChainRow), table(NumberRow), table(StandingRow)
+PARKED, ERASURES, READS = table(ParkedRow), table(ErasureRow), table(ReadRow)
+DERIVED = (FACTS, CONTENT, INCIDENTS, CHAINS, NUMBERS, STANDING, PARKED, ERASURES, CURSOR)
+"""What a rebuild from the ledger makes anew."""

@@ -137,6 +137,14 @@ def parse_place(subject: str) -> Place | None:
     return Place(*parts[1:])
 
 
+def parse_feed(subject: str) -> tuple[str, str, str] | None:
+    """Mode, organisation and way of a feed's subject, or None if it is none."""
+    parts = subject.split(".")
+    if len(parts) != 5 or parts[:2] != [ROOT, "feed"] or not all(TOKEN.fullmatch(part) for part in parts):
+        return None
+    return parts[2], parts[3], parts[4]
+
+
 def split_key(key: str) -> tuple[str, str]:
     """Organisation and watch of a watch's key. Raises BadToken if it is no key."""
     org, dot, watch = key.partition(".")

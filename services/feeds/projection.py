@@ -1,0 +1,229 @@
+"""From a batch of ledger facts to rows of feeds. Pure: what stood before is handed in."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from schemas import incidents, notifications, warnings
+from schemas.directory import Directory
+from schemas.envelope import Fact
+from schemas.subjects import Place
+from schemas.vocabulary import IncidentState, Level
+from services.feeds.share import WARNING_CODES, Head, Item, Kind, receivers, warned, widened
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A fact as it came from the ledger."""
+
+    sequence: int
+    place: Place
+    fact: Fact
+    body: Any
+
+    @property
+    def incident(self) -> str:
+        """The key of the incident that the fact hangs on."""
+        return incident_key(self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to be: whose feed, what kind, which fact, and when that was recorded."""
+
+    subscriber: str
+    kind: Kind
+    fact: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Picture:
+    """What the facts of a batch build on, and what they change.
+
+    ``had`` holds the subscribers with a row of an item, ``corrections`` the facts that correct an entry.
+    """
+
+    mode: str
+    directory: Directory
+    items: dict[str, Item] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+    had: dict[str, set[str]] = field(default_factory=dict)
+    corrections: dict[str, set[str]] = field(default_factory=dict)
+    rows: list[NewRow] = field(default_factory=list)
+    changed_items: set[str] = field(default_factory=set)
+    changed_heads: set[str] = field(default_factory=set)
+    erased: list[str] = field(default_factory=list)
+
+    def take(self, taken: Taken) -> None:
+        """Take in one fact."""
+        self.directory.apply(taken.body)
+        step = _STEPS.get(type(taken.body))
+        if step is not None:
+            step(self, taken, taken.body)
+
+    def _open(self, taken: Taken, body: incidents.Opened) -> None:
+        item = replace(
+            _item(taken, "incident"),
+            **_reach(body),
+            type=body.type,
+            priority=body.priority.value,
+            municipalities=tuple(body.municipalities),
+        )
+        self._keep(item)
+        self._keep_head(Head(taken.incident, item.fact, body.ref, IncidentState.NEW.value))
+        self._give(self._receivers(item, taken), "incident", item.fact, taken)
+
+    def _add_entry(self, taken: Taken, body: incidents.EntryAdded) -> None:
+        codes = {"kind": body.kind.value, "confirmed": body.confirmed, "channel": body.channel}
+        item = replace(
+            _item(taken, "entry"),
+            **_reach(body),
+            owner=taken.fact.data.actor.key,
+            entry=taken.fact.id,
+            priority=None if body.priority is None else body.priority.value,
+            codes=codes,
+        )
+        self._keep(item)
+        self._give(self._receivers(item, taken), "entry", item.fact, taken)
+
+    def _change_state(self, taken: Taken, body: incidents.StateChanged) -> None:
+        head = self.heads.get(taken.incident)
+        if head is None:
+            return
+        self._keep_head(replace(head, state=body.state.value))
+        self._keep(replace(_item(taken, "state"), about=head.fact, state=body.state.value))
+        self._give(self._receivers(self.items[head.fact], taken), "state", taken.fact.id, taken)
+
+    def _correct(self, taken: Taken, body: incidents.Corrected) -> None:
+        """Whoever had the entry gets its correction."""
+        entry = self.items.get(body.entry)
+        if entry is None:
+            return
+        correction = replace(
+            _item(taken, "correction"), about=entry.about, entry=body.entry, codes={"manner": body.manner}
+        )
+        self._keep(correction)
+        self.corrections.setdefault(body.entry, set()).add(correction.fact)
+        self._give(self.had.get(body.entry, set()), "correction", correction.fact, taken)
+
+    def _share(self, taken: Taken, body: incidents.SharedWider) -> None:
+        """A late item for those who did not have it; the others are not told again (R8)."""
+        head = self.heads.get(taken.incident)
+        fact = body.entry if body.entry != incidents.HEAD else head.fact if head else ""
+        item = self.items.get(fact)
+        if item is None:
+            return
+        item = replace(widened(item, body.level, body.named), commitment=body.commitment or item.commitment)
+        self._keep(item)
+        late = set(self._receivers(item, taken)) - self.had.get(fact, set())
+        self._give(late, "shared", fact, taken)
+        for correction in sorted(self.corrections.get(fact, set())):
+            self._give(late, "correction", correction, taken)
+
+    def _erase(self, taken: Taken, body: incidents.Erased) -> None:
+        """Rows of the item become notices, and each of its holders gets a notice more (D21)."""
+        self.erased.append(body.fact)
+        item = self.items.get(body.fact)
+        if item is not None:
+            self._keep(replace(item, erased=True))
+            self._give(self.had.get(body.fact, set()), "notice", body.fact, taken)
+
+    def _nobody_reached(self, taken: Taken, body: notifications.NobodyReached) -> None:
+        cause = self.items.get(body.cause)
+        head = self.heads.get(cause.incident or "" if cause else taken.incident)
+        if head is None:
+            return
+        about = replace(_item(taken, "nobody_reached"), about=head.fact, incident=head.incident)
+        self._keep(about)
+        self._give(self._receivers(self.items[head.fact], taken), "nobody_reached", taken.fact.id, taken)
+
+    def _warn(self, taken: Taken, body: warnings.Published) -> None:
+        said = body.model_dump(mode="json", exclude_none=True)
+        item = replace(
+            _item(taken, "warning"),
+            level=Level.PUBLIC,
+            incident=f"warning.{body.thread}",
+            type=body.event,
+            state=body.kind,
+            municipalities=tuple(body.municipalities),
+            codes={code: said[code] for code in WARNING_CODES if code in said},
+        )
+        self._keep(item)
+        self._give(warned(body, self.directory, self.mode, taken.fact.time), "warning", item.fact, taken)
+
+    def _receivers(self, item: Item, taken: Taken) -> list[str]:
+        return receivers(item.reach, self.directory, self.mode, taken.fact.time)
+
+    def _keep(self, item: Item) -> None:
+        self.items[item.fact] = item
+        self.changed_items.add(item.fact)
+
+    def _keep_head(self, head: Head) -> None:
+        self.heads[head.incident] = head
+        self.changed_heads.add(head.incident)
+
+    def _give(self, to: Iterable[str], kind: Kind, fact: str, taken: Taken) -> None:
+        for subscriber in sorted(to):
+            self.had.setdefault(fact, set()).add(subscriber)
+            self.rows.append(NewRow(subscriber, kind, fact, taken.fact.time))
+
+
+_STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
+    incidents.Opened: Picture._open,
+    incidents.EntryAdded: Picture._add_entry,
+    incidents.StateChanged: Picture._change_state,
+    incidents.Corrected: Picture._correct,
+    incidents.SharedWider: Picture._share,
+    incidents.Erased: Picture._erase,
+    notifications.NobodyReached: Picture._nobody_reached,
+    warnings.Published: Picture._warn,
+}
+
+
+def incident_key(place: Place) -> str:
+    """Birthplace and id together."""
+    return f"{place.key}.{place.id}"
+
+
+def mentioned(batch: Iterable[Taken]) -> tuple[set[str], set[str]]:
+    """The incidents' keys and the facts that a batch speaks of: what must be known to take it in."""
+    heads, facts = set(), set()
+    for taken in batch:
+        match taken.body:
+            case incidents.Corrected():
+                facts.add(taken.body.entry)
+            case incidents.SharedWider():
+                facts.add(taken.body.entry)
+            case incidents.Erased():
+                facts.add(taken.body.fact)
+            case notifications.NobodyReached():
+                facts.add(taken.body.cause)
+        if taken.place.trade in (incidents.TRADE, notifications.TRADE):
+            heads.add(taken.incident)
+    return heads, facts
+
+
+def _item(taken: Taken, kind: Kind) -> Item:
+    fact = taken.fact
+    return Item(
+        fact=fact.id,
+        kind=kind,
+        home=taken.place.key,
+        owner=taken.place.key,
+        level=Level.WATCH,
+        about=fact.id,
+        occurred_at=fact.data.occurred_at.isoformat(),
+        recorded_at=fact.time.isoformat(),
+        incident=taken.incident,
+        commitment=fact.data.commitment,
+    )
+
+
+def _reach(body: incidents.Opened | incidents.EntryAdded) -> dict[str, Any]:
+    return {
+        "level": body.level,
+        "named": tuple(body.named),
+        "tags": tuple(tag.value for tag in body.tags),
+    }

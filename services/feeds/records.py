@@ -1,0 +1,134 @@
+"""Reading and writing what the feeds' tables hold, on a connection that is handed over."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.catalogue import read_fact
+from schemas.directory import Directory
+from schemas.vocabulary import Level
+from services.feeds.share import Head, Item
+from services.feeds.tables import DIRECTORY, EPOCHS, HEADS, ITEMS, NEWEST, ROWS
+
+_PAGE = 500
+
+
+def items(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str, Item]:
+    """The items of these facts, by fact."""
+    found = _select(connection, mode, ITEMS, ITEMS.c.fact, facts)
+    return {row["fact"]: _item(row["record"]) for row in found}
+
+
+def heads(connection: Connection, mode: str, incidents: Iterable[str]) -> dict[str, Head]:
+    """The incidents with these keys, by key."""
+    found = _select(connection, mode, HEADS, HEADS.c.incident, incidents)
+    return {row["incident"]: Head(row["incident"], row["fact"], row["ref"], row["state"]) for row in found}
+
+
+def holders(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str, set[str]]:
+    """For each fact, the subscribers in whose feed it lies."""
+    had: dict[str, set[str]] = {}
+    for row in _select(connection, mode, ROWS, ROWS.c.fact, facts):
+        had.setdefault(row["fact"], set()).add(row["subscriber"])
+    return had
+
+
+def corrections(connection: Connection, mode: str, entries: Iterable[str]) -> dict[str, set[str]]:
+    """For each entry, the facts that strike or replace it."""
+    found: dict[str, set[str]] = {}
+    for row in _select(connection, mode, ITEMS, ITEMS.c.corrects, entries):
+        found.setdefault(row["corrects"], set()).add(row["fact"])
+    return found
+
+
+def put_items(connection: Connection, mode: str, changed: Sequence[Item]) -> None:
+    """Write items anew."""
+    rows = [
+        {
+            "mode": mode,
+            "fact": item.fact,
+            "corrects": item.entry if item.kind == "correction" else None,
+            "record": asdict(item),
+        }
+        for item in changed
+    ]
+    _replace(connection, ITEMS, "fact", rows)
+
+
+def put_heads(connection: Connection, mode: str, changed: Sequence[Head]) -> None:
+    """Write incidents anew."""
+    _replace(connection, HEADS, "incident", [{"mode": mode, **asdict(head)} for head in changed])
+
+
+def put_newest(connection: Connection, mode: str, changed: dict[str, int]) -> None:
+    """Write the last numbers given out."""
+    rows = [{"mode": mode, "subscriber": subscriber, "n": n} for subscriber, n in changed.items()]
+    _replace(connection, NEWEST, "subscriber", rows)
+
+
+def newest(connection: Connection, mode: str) -> dict[str, int]:
+    """The last number given out to each subscriber."""
+    found = connection.execute(sa.select(NEWEST.c.subscriber, NEWEST.c.n).where(NEWEST.c.mode == mode))
+    return {subscriber: n for subscriber, n in found}
+
+
+def epoch(connection: Connection, mode: str) -> str:
+    """The epoch of a mode's feeds; empty before the first fact."""
+    found = connection.scalar(sa.select(EPOCHS.c.epoch).where(EPOCHS.c.mode == mode))
+    return str(found or "")
+
+
+def settle_epoch(connection: Connection, mode: str, ledger_epoch: int) -> str:
+    """The epoch of a mode's feeds; a new one when the ledger began a new epoch, or the tables are new."""
+    row = connection.execute(sa.select(EPOCHS).where(EPOCHS.c.mode == mode)).mappings().first()
+    if row is not None and row["ledger_epoch"] == ledger_epoch:
+        return str(row["epoch"])
+    fresh = secrets.token_hex(4)
+    values = {"mode": mode, "epoch": fresh, "ledger_epoch": ledger_epoch}
+    connection.execute(sa.delete(EPOCHS).where(EPOCHS.c.mode == mode))
+    connection.execute(sa.insert(EPOCHS), values)
+    return fresh
+
+
+def directory(connection: Connection, mode: str) -> Directory:
+    """Who may share with whom, folded anew."""
+    found = Directory()
+    kept = sa.select(DIRECTORY.c.fact).where(DIRECTORY.c.mode == mode).order_by(DIRECTORY.c.sequence)
+    for raw in connection.scalars(kept):
+        found.apply(read_fact(bytes(raw))[1])
+    return found
+
+
+def milliseconds(moment: datetime) -> int:
+    """Since 1970."""
+    return int(moment.timestamp() * 1000)
+
+
+def _select(
+    connection: Connection, mode: str, table: sa.Table, column: sa.ColumnElement[Any], values: Iterable[Any]
+) -> list[sa.RowMapping]:
+    wanted = sorted({value for value in values if value})
+    found: list[sa.RowMapping] = []
+    for start in range(0, len(wanted), _PAGE):
+        where = sa.and_(table.c.mode == mode, column.in_(wanted[start : start + _PAGE]))
+        found += connection.execute(sa.select(table).where(where)).mappings().all()
+    return found
+
+
+def _replace(connection: Connection, table: sa.Table, key: str, rows: list[dict[str, Any]]) -> None:
+    """Rows of one mode in the place of those with the same key."""
+    for start in range(0, len(rows), _PAGE):
+        part = rows[start : start + _PAGE]
+        same = sa.and_(table.c.mode == part[0]["mode"], table.c[key].in_([row[key] for row in part]))
+        connection.execute(sa.delete(table).where(same))
+        connection.execute(sa.insert(table), part)
+
+
+def _item(record: dict[str, Any]) -> Item:
+    lists = {name: tuple(record[name]) for name in ("named", "tags", "municipalities")}
+    return Item(**(record | lists | {"level": Level(record["level"])}))

@@ -34,7 +34,7 @@ class Footing:
         self.folds: dict[str, Folded] = {}
 
     async def open(self) -> Ledger:
-        """The ledger, once every fold has caught up. Raises TimeoutError when one does not in READY_S seconds."""
+        """The ledger, once every fold has caught up. Raises TimeoutError when one has not after READY_S."""
         nc = self._nc = await connect(self._settings, self._user)
         for mode in self._settings.modes:
             mark = self._settings.home / "marks" / f"{self._room}-{mode}.json"

@@ -1,0 +1,109 @@
+"""The rules of rosters: who is on duty as others may see it, and where nobody is. Times are arguments."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas.duty import Duty, Place
+from schemas.envelope import Refused
+from schemas.vocabulary import DutyFunction
+from schemas.watch import Established, Manned
+
+HORIZON = timedelta(days=14)
+"""How far ahead a roster is looked through for gaps (D22)."""
+NOTICE = timedelta(days=1)
+"""How long before it begins a gap is said aloud."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nobody holds a place from ``since`` to ``until``; None where the roster just ends."""
+
+    place: Place
+    since: datetime
+    until: datetime | None
+
+
+def check_post(watches: Mapping[str, Established], watch: str, post: str) -> Refused | None:
+    """Refuse a watch that is not set up, or a post that it does not have."""
+    known = watches.get(watch)
+    if known is None:
+        return Refused(code="UNKNOWN_WATCH", parameters={"watch": watch})
+    if post not in known.posts:
+        return Refused(code="UNKNOWN_POST", parameters={"post": post})
+    return None
+
+
+def check_period(since: datetime, until: datetime | None) -> Refused | None:
+    """Refuse an end that is not after the start."""
+    return None if until is None or until > since else Refused(code="BAD_PERIOD")
+
+
+def taker(duty: Duty, place: Place, now: datetime) -> str | None:
+    """The person who has taken the place over and not released it, or None when the roster holds."""
+    held = duty.holding(place, now)
+    return held.person if held is not None and held.manner == "taken" else None
+
+
+def gaps(duty: Duty, start: datetime, end: datetime) -> Iterator[Gap]:
+    """Every gap that touches the time from ``start`` to ``end``, of places that a roster has once filled.
+
+    Its beginning is where the last one's time ends, so the same gap is found again as the same.
+    """
+    for place, manned in duty.places.items():
+        for since, until in _uncovered(manned):
+            if since < end and (until is None or until > start):
+                yield Gap(place, since, until)
+
+
+def _uncovered(manned: Sequence[Manned]) -> Iterator[tuple[datetime, datetime | None]]:
+    rostered = [one.since for one in manned if one.manner == "roster"]
+    if not rostered:
+        return
+    covered = min(rostered)
+    for one in sorted(manned, key=lambda one: one.since):
+        if one.since > covered:
+            yield covered, one.since
+        if one.until is None:
+            return
+        covered = max(covered, one.until)
+    yield covered, None
+
+
+def picture(
+    duty: Duty, watches: Mapping[str, Established], asking: str, at: datetime, only: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """A row for each place, as the organisation ``asking`` may see it at a time.
+
+    Of its own watches it sees who; of others whether somebody is there, and of hidden ones nothing (D13).
+    """
+    for key, established in sorted(watches.items()):
+        own = key.partition(".")[0] == asking
+        if only not in (None, key) or (established.hidden and not own):
+            continue
+        for place in _places(duty, established):
+            yield _row(place, duty.holding(place, at), own=own)
+
+
+def _places(duty: Duty, established: Established) -> list[Place]:
+    """The first function of every post, and whatever else somebody has ever held."""
+    first = {(established.watch, post, DutyFunction.PRIMARY) for post in established.posts}
+    held = {place for place in duty.places if place[0] == established.watch and place[1] in established.posts}
+    order = list(DutyFunction)
+    return sorted(first | held, key=lambda place: (place[1], order.index(place[2])))
+
+
+def _row(place: Place, manned: Manned | None, *, own: bool) -> dict[str, Any]:
+    watch, post, function = place
+    row: dict[str, Any] = {
+        "watch": watch,
+        "post": post,
+        "function": function.value,
+        "filled": manned is not None,
+    }
+    if not own:
+        return row
+    if manned is None:
+        return row | {"person": None, "since": None, "until": None, "manner": None}
+    return row | manned.model_dump(mode="json", include={"person", "since", "until", "manner"})

@@ -36,7 +36,11 @@ def _refuse_floats(value: Any) -> None:
 
 def parse(raw: bytes) -> Any:
     """The JSON value in ``raw``. Raises ValueError if it is not JSON, DuplicateKey if a key stands twice."""
-    return json.loads(raw, object_pairs_hook=_unique)
+    return json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"JSON knows no {name}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

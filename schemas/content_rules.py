@@ -13,6 +13,7 @@ CAPS: dict[Tag, Level] = {
     Tag.VULNERABILITY: Level.NAMED,
 }
 _WORDS = ("headline", "text", "place", "position", "source", "basis")
+_OF_PERSONS = frozenset((Tag.HEALTH, Tag.CHILD, Tag.PERSON))
 _IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[ ]?(\d{5})(?!\d)")
 
 
@@ -30,7 +31,7 @@ def check_item(tags: list[Tag], level: Level, content: dict[str, Any] | None, he
     written = content or {}
     if Tag.HEALTH in tags and health == "reference" and any(written.get(field) for field in _WORDS):
         return Refused(code="HEALTH_BY_REFERENCE")
-    if not tags and any(holds_identity_number(str(written.get(field) or "")) for field in _WORDS):
+    if not _OF_PERSONS.intersection(tags) and any(holds_identity_number(str(v)) for v in written.values()):
         return Refused(code="PERSON_TAG_MISSING")
     return None
 

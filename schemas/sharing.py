@@ -11,11 +11,15 @@ from schemas.vocabulary import ContentClass, Level
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose an item is, its level and its named receivers (watch keys or organisations)."""
+    """In whose log an item lies, its level and its named receivers (watch keys or organisations).
+
+    ``author`` is the watch that wrote it, when that is not the owner: it always sees its own words.
+    """
 
     owner: str
     level: Level
     named: tuple[str, ...] = ()
+    author: str | None = None
 
     @property
     def organisation(self) -> str:
@@ -25,7 +29,7 @@ class Reach:
 
 def may_see(reach: Reach, viewer: str, directory: Directory, now: datetime) -> bool:
     """True if the watch ``viewer`` may see the item now."""
-    if viewer == reach.owner or reach.level is Level.PUBLIC:
+    if viewer in (reach.owner, reach.author) or reach.level is Level.PUBLIC:
         return True
     organisation = viewer.partition(".")[0]
     if organisation == reach.organisation:
@@ -42,6 +46,14 @@ def organisation_may_see(reach: Reach, organisation: str, directory: Directory, 
     return any(
         may_see(reach, key, directory, now) for key in reach.named if key.partition(".")[0] == organisation
     )
+
+
+def least_level(owner: str, author: str) -> Level:
+    """How far an item reaches at least: what one watch writes in another's log has left that watch."""
+    if author == owner:
+        return Level.WATCH
+    is_own_house = author.partition(".")[0] == owner.partition(".")[0]
+    return Level.ORGANISATION if is_own_house else Level.NAMED
 
 
 def content_class(level: Level) -> ContentClass:

@@ -1,0 +1,199 @@
+"""Who may do what with which item of the log, and what may be written there. Pure; ``now`` is an argument."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from schemas import incidents
+from schemas.authorisation import WRITE, check, check_report
+from schemas.content_rules import check_item, holds_identity_number
+from schemas.directory import Directory
+from schemas.envelope import Actor, Refused, Request
+from schemas.sharing import Reach, check_reach, least_level, may_see
+from schemas.vocabulary import EntryKind, Level, Role
+from services.incidents.fold import Incident, Item, Log
+
+R = TypeVar("R", bound=Request)
+Content = dict[str, Any] | None
+_WORDS = ("headline", "text", "reference", "figures")
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Generic[R]):
+    """A command and all that it is judged by: who acts, what is asked and written, what lies in the log."""
+
+    actor: Actor
+    request: R
+    content: Content
+    log: Log
+    directory: Directory
+    now: datetime
+
+    def sees(self, item: Item) -> bool:
+        """True if the sender's watch may see the item."""
+        return may_see(item.reach, self.actor.key, self.directory, self.now)
+
+
+def visible(log: Log, viewer: str, directory: Directory, now: datetime) -> Incident | None:
+    """The incident, if the watch may see its head or any item of it."""
+    incident = log.opened
+    if incident is None or incident.owner == viewer:
+        return incident
+    seen = any(may_see(reach, viewer, directory, now) for reach in incident.reaches)
+    return incident if seen else None
+
+
+def reporting(case: Case[Any]) -> Refused | None:
+    """Who may open and write: an operator, or a machine with the scope for it, of a watch that is set up."""
+    return _check_watch(case) or check_report(case.actor, case.directory, case.now)
+
+
+def acting(case: Case[Any], act: str) -> Refused | None:
+    """Who may do what only a named person may."""
+    return _check_watch(case) or check(case.actor, WRITE, act, case.directory, case.now)
+
+
+def writable(case: Case[incidents.OpenIncident] | Case[incidents.AddEntry], part: Incident) -> Refused | None:
+    """The reason why an item of the sender's must not lie so in ``part``, or None."""
+    request, sender = case.request, case.actor
+    level = max(request.level, least_level(part.owner, sender.key))
+    author = None if sender.key == part.owner else sender.key
+    reach = Reach(part.owner, request.level, tuple(request.named), author)
+    return (
+        _check_level(case, part)
+        or check_item(request.tags, level, case.content, _health(case, part))
+        or check_reach(reach, request.notify, case.directory, case.now)
+    )
+
+
+def wordable(case: Case[Any], part: Incident, item: Item) -> Refused | None:
+    """The reason why the sender's words must not stand with an item that is there already, or None."""
+    level = max(item.reach.level, least_level(part.owner, case.actor.key))
+    return check_item(list(item.tags), level, case.content, _health(case, part))
+
+
+def entry_form(case: Case[incidents.AddEntry]) -> Refused | None:
+    """An entry names its incident and says something; a correction has a command of its own."""
+    if case.request.kind is EntryKind.CORRECTION:
+        return Refused(code="MALFORMED", parameters={"where": ["data.body.kind"]})
+    return None if has_words(case.content) else Refused(code="CONTENT_NEEDED")
+
+
+def codes(*written: str | None) -> Refused | None:
+    """What goes into the fact itself, which is never erased, holds no person's number."""
+    if any(holds_identity_number(code) for code in written if code):
+        return Refused(code="PERSON_TAG_MISSING")
+    return None
+
+
+def has_words(content: Content) -> bool:
+    """True if something was said, be it by reference and figures."""
+    return any((content or {}).get(field) for field in _WORDS)
+
+
+def responsible(case: Case[Any], act: str) -> Incident | Refused:
+    """The incident, if the sender's watch answers for it."""
+    refused = acting(case, act)
+    if refused is not None:
+        return refused
+    incident = visible(case.log, case.actor.key, case.directory, case.now)
+    if incident is None:
+        return Refused(code="UNKNOWN_INCIDENT")
+    if case.actor.key != incident.responsible:
+        return Refused(code="NOT_ALLOWED", parameters={"act": act})
+    return incident
+
+
+def item_of(case: Case[Any], act: str) -> tuple[Incident, Item] | Refused:
+    """The item that the request names, where the sender sees it; also of its own unattached entries."""
+    refused = acting(case, act)
+    if refused is not None:
+        return refused
+    part = visible(case.log, case.actor.key, case.directory, case.now) or case.log.part(case.actor.key)
+    if not part.items:
+        return Refused(code="UNKNOWN_INCIDENT")
+    item = part.item(case.request.entry)
+    if item is None or item.kind == "outcome" or not case.sees(item):
+        return Refused(code="UNKNOWN_ENTRY")
+    return part, item
+
+
+def erasable(case: Case[Any], act: str, roles: tuple[Role, ...]) -> tuple[Incident, Item] | Refused:
+    """The item whose content a person with one of ``roles`` over its log wants erased."""
+    person = case.actor.person
+    if person is None:
+        return Refused(code="PERSON_NEEDED", parameters={"act": act})
+    refused = _check_watch(case)
+    if refused is not None:
+        return refused
+    parts = parts_under(case.log, case.actor, roles, case.directory, case.now)
+    found = next(((part, item) for part in parts if (item := part.item(case.request.entry))), None)
+    if found is not None:
+        is_there = found[1].commitment is not None and not found[1].erased
+        return found if is_there else Refused(code="ALREADY_ERASED")
+    if parts:
+        return Refused(code="UNKNOWN_ENTRY")
+    if visible(case.log, case.actor.key, case.directory, case.now) is None:
+        return Refused(code="UNKNOWN_INCIDENT")
+    return Refused(code="NOT_ALLOWED", parameters={"act": act})
+
+
+def raisable(case: Case[incidents.ShareWider], part: Incident, item: Item) -> Refused | None:
+    """The reason why the sender may not raise the item so, or None.
+
+    An item's own watch raises it; the owner of the log also what others of its house wrote there.
+    """
+    request, sender, former = case.request, case.actor, item.reach
+    is_of_house = item.author.partition(".")[0] == part.controller
+    if sender.key != item.author and not (sender.key == part.owner and is_of_house):
+        return Refused(code="NOT_ALLOWED", parameters={"act": "share"})
+    if item.erased:
+        return Refused(code="ALREADY_ERASED")
+    is_longer = request.level is former.level and not set(request.named) <= set(former.named)
+    if not (request.level > former.level or is_longer):
+        return Refused(code="NOT_WIDER", parameters={"level": former.level.value})
+    agreed = [name for name in former.named if _is_agreed(name, part, case)]
+    reach = Reach(part.owner, request.level, (*agreed, *request.named), former.author)
+    return (
+        _check_level(case, part)
+        or check_item(list(item.tags), request.level, None, _health(case, part))
+        or check_reach(reach, request.notify, case.directory, case.now)
+    )
+
+
+def parts_under(
+    log: Log, actor: Actor, roles: tuple[Role, ...], directory: Directory, now: datetime
+) -> list[Incident]:
+    """What lies under the id in the actor's organisation, where the person has one of the roles."""
+    return [
+        part
+        for part in log.parts.values()
+        if part.controller == actor.organisation
+        and actor.person is not None
+        and directory.has_role(actor.person, part.owner, now, *roles)
+    ]
+
+
+def _check_watch(case: Case[Any]) -> Refused | None:
+    if case.actor.key in case.directory.watches:
+        return None
+    return Refused(code="UNKNOWN_WATCH", parameters={"watch": case.actor.key})
+
+
+def _check_level(case: Case[Any], part: Incident) -> Refused | None:
+    """A machine raises nothing; what is for everybody is said by the owner's own house."""
+    level = case.request.level
+    if case.actor.person is None and level > Level.WATCH:
+        return Refused(code="PERSON_NEEDED", parameters={"act": "share"})
+    if level is Level.PUBLIC and part.controller != case.actor.organisation:
+        return Refused(code="NOT_ALLOWED", parameters={"act": "publish"})
+    return None
+
+
+def _is_agreed(name: str, part: Incident, case: Case[Any]) -> bool:
+    return case.directory.agreed(part.controller, name.partition(".")[0], case.now)
+
+
+def _health(case: Case[Any], part: Incident) -> str:
+    watch = case.directory.watches.get(part.owner)
+    return watch.health if watch else "reference"

@@ -1,0 +1,230 @@
+"""The rules of the incident log: what a command leads to, or why it is refused. Pure, with ``now`` given."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas import incidents
+from schemas.authorisation import APPROVE_ERASURE, ERASE
+from schemas.envelope import Body, Refused, Request
+from schemas.identifiers import derived_id
+from schemas.sharing import Reach, content_class
+from schemas.vocabulary import IncidentState, Level
+from services.incidents import limits
+from services.incidents.fold import Incident, Item
+from services.incidents.limits import Case, Content
+
+LEADS_TO: dict[type[Request], type[Body]] = {
+    incidents.OpenIncident: incidents.Opened,
+    incidents.AddEntry: incidents.EntryAdded,
+    incidents.ChangeState: incidents.StateChanged,
+    incidents.CloseIncident: incidents.StateChanged,
+    incidents.CorrectEntry: incidents.Corrected,
+    incidents.ShareWider: incidents.SharedWider,
+    incidents.AskErasure: incidents.ErasureAsked,
+    incidents.ApproveErasure: incidents.Erased,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A fact to be written in ``part``; ``level`` says in which class its content is kept.
+
+    ``guarded``: only if nothing was added to the part since. ``copies`` is the fact whose content is to lie
+    in class ``shared`` before.
+    """
+
+    part: Incident
+    body: Body
+    content: Content = None
+    level: Level = Level.WATCH
+    guarded: bool = True
+    copies: str | None = None
+
+
+Verdict = Decided | Refused
+
+
+def open_incident(case: Case[incidents.OpenIncident], ref: str) -> Verdict:
+    """An incident is born in its sender's watch. Entries may have come before it; another opening may not."""
+    request, part = case.request, case.log.part(case.actor.key)
+    refused = limits.reporting(case) or limits.codes(request.type) or limits.writable(case, part)
+    if refused is not None:
+        return refused
+    if case.log.opened is not None:
+        return Refused(code="ID_TAKEN")
+    body = incidents.Opened(ref=ref, **request.model_dump(exclude={"incident"}))
+    return Decided(part, body, case.content, request.level)
+
+
+def add_entry(case: Case[incidents.AddEntry]) -> Verdict:
+    """A line in the log whatever the incident's state (D4).
+
+    Unattached in the sender's own watch if it sees no such incident; whether there is one changes nothing.
+    """
+    request = case.request
+    seen = limits.visible(case.log, case.actor.key, case.directory, case.now)
+    part = seen or case.log.part(case.actor.key)
+    refused = (
+        limits.reporting(case)
+        or limits.entry_form(case)
+        or limits.codes(request.channel)
+        or limits.writable(case, part)
+    )
+    if refused is not None:
+        return refused
+    said = request.model_dump(exclude={"incident", "ref"})
+    body = incidents.EntryAdded(incident=case.log.id, mark=_mark(seen), **said)
+    return Decided(part, body, case.content, request.level, guarded=False)
+
+
+def change_state(case: Case[incidents.ChangeState]) -> Verdict:
+    """The responsible watch moves its incident; nothing becomes new again."""
+    incident = limits.responsible(case, "state")
+    if isinstance(incident, Refused):
+        return incident
+    if case.request.state is incident.state:
+        return Refused(code="SAME_STATE")
+    if case.request.state is IncidentState.NEW:
+        return Refused(code="NOT_ALLOWED", parameters={"act": "state.new"})
+    return Decided(incident, incidents.StateChanged(state=case.request.state, former=incident.state))
+
+
+def close_incident(case: Case[incidents.CloseIncident]) -> Verdict:
+    """The responsible watch closes its incident; the words reach as far as the head does."""
+    incident = limits.responsible(case, "close")
+    if isinstance(incident, Refused):
+        return incident
+    if incident.state is IncidentState.CLOSED:
+        return Refused(code="ALREADY_CLOSED")
+    head = incident.items[incident.head]
+    refused = limits.wordable(case, incident, head)
+    if refused is not None:
+        return refused
+    body = incidents.StateChanged(state=IncidentState.CLOSED, former=incident.state)
+    return Decided(incident, body, case.content, head.reach.level)
+
+
+def correct_entry(case: Case[incidents.CorrectEntry]) -> Verdict:
+    """Its author, or the owner of the log, strikes or replaces an item; its holders get the correction."""
+    found = limits.item_of(case, "correct")
+    if isinstance(found, Refused):
+        return found
+    part, item = found
+    if case.actor.key not in (item.author, part.owner):
+        return Refused(code="NOT_ALLOWED", parameters={"act": "correct"})
+    if item.corrected_by is not None:
+        return Refused(code="ALREADY_CORRECTED")
+    if case.request.manner == "replace" and not limits.has_words(case.content):
+        return Refused(code="CONTENT_NEEDED")
+    refused = limits.wordable(case, part, item)
+    if refused is not None:
+        return refused
+    body = incidents.Corrected(
+        entry=item.id,
+        manner=case.request.manner,
+        level=item.reach.level,
+        tags=list(item.tags),
+        named=list(item.reach.named),
+        notify=list(item.notify),
+    )
+    return Decided(part, body, case.content, item.reach.level)
+
+
+def share_wider(case: Case[incidents.ShareWider]) -> Verdict:
+    """A named person raises an item's level, within what its tags allow; former receivers stay (R8, R9)."""
+    found = limits.item_of(case, "share")
+    if isinstance(found, Refused):
+        return found
+    part, item = found
+    refused = limits.raisable(case, part, item)
+    if refused is not None:
+        return refused
+    named = tuple(dict.fromkeys((*item.reach.named, *case.request.named)))
+    return _raise(part, item, Reach(part.owner, case.request.level, named), case.request.notify)
+
+
+def raise_corrections(part: Incident, entry: str) -> Iterator[Decided]:
+    """An item's corrections are raised to where it is now, so that nobody holds the wrong words alone."""
+    item = part.item(entry)
+    wide = item.reach if item is not None else None
+    while item is not None and wide is not None and item.corrected_by is not None:
+        item = part.items[item.corrected_by]
+        if item.reach.level < wide.level or not set(wide.named) <= set(item.reach.named):
+            yield _raise(part, item, wide, [], guarded=False)
+
+
+def ask_erasure(case: Case[incidents.AskErasure]) -> Verdict:
+    """The archive owner asks, on a ground in law; nothing is erased yet (D16)."""
+    found = limits.erasable(case, "erase_ask", ERASE)
+    if isinstance(found, Refused):
+        return found
+    part, item = found
+    refused = limits.codes(case.request.ground, case.request.law)
+    if refused is not None:
+        return refused
+    body = incidents.ErasureAsked(fact=item.id, ground=case.request.ground, law=case.request.law)
+    return Decided(part, body)
+
+
+def approve_erasure(case: Case[incidents.ApproveErasure]) -> Verdict:
+    """Another person than the one who asked approves; this is the fact that erases."""
+    found = limits.erasable(case, "erase_approve", APPROVE_ERASURE)
+    if isinstance(found, Refused):
+        return found
+    part, item = found
+    if item.asked is None:
+        return Refused(code="NOT_ASKED")
+    if item.asked.person == case.actor.person:
+        return Refused(code="SECOND_PERSON_NEEDED")
+    asked = item.asked
+    body = incidents.Erased(fact=item.id, ground=asked.ground, law=asked.law, asked_by=asked.person)
+    return Decided(part, body)
+
+
+def is_repeated(request: Any, body: Body, part: Incident) -> bool:
+    """True if a stored fact is what the request led to, so that it was only sent again."""
+    if not isinstance(body, LEADS_TO[type(request)]):
+        return False
+    said = request.model_dump(exclude={"ref", "entry", "named"})
+    done = body.model_dump()
+    if isinstance(request, incidents.CloseIncident):
+        return bool(done["state"] == IncidentState.CLOSED)
+    wanted = {field: value for field, value in said.items() if field in done and value is not None}
+    return wanted.items() <= {field: done[field] for field in wanted}.items() and _is_same_target(
+        request, done, part
+    )
+
+
+def unattached_id(sender: str, ref: str) -> str:
+    """Under which id a watch's entries to a ref lie that it cannot see: its own, telling nothing."""
+    return derived_id("unattached", sender, ref)
+
+
+def _is_same_target(request: Any, done: dict[str, Any], part: Incident) -> bool:
+    named = set(getattr(request, "named", ())) <= set(done.get("named", ()))
+    entry = getattr(request, "entry", None)
+    if entry is None:
+        return named
+    item = part.item(entry)
+    target = done.get("entry", done.get("fact"))
+    return named and item is not None and target in (item.id, entry)
+
+
+def _raise(part: Incident, item: Item, reach: Reach, notify: list[str], *, guarded: bool = True) -> Decided:
+    is_copied = content_class(reach.level) is not content_class(item.reach.level)
+    body = incidents.SharedWider(
+        entry=incidents.HEAD if item.kind == "head" else item.id,
+        level=reach.level,
+        named=list(reach.named),
+        notify=notify,
+        commitment=None if item.erased else item.commitment,
+    )
+    copies = item.id if is_copied and body.commitment is not None else None
+    return Decided(part, body, guarded=guarded, copies=copies)
+
+
+def _mark(seen: Incident | None) -> Literal["closed", "unattached"] | None:
+    if seen is None:
+        return "unattached"
+    return "closed" if seen.state is IncidentState.CLOSED else None

@@ -1,0 +1,225 @@
+"""Reacting to facts and timers, at least once and in order, on durable consumers of the provisioner (D6).
+
+What fails is delivered again after a growing delay. What can never be handled is parked: a reason and the
+place where it lies, never its bytes (D24).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from faststream import AckPolicy, BaseMiddleware
+from faststream.exceptions import HandlerException, NackMessage, RejectMessage
+from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from schemas import subjects
+from services.runtime import logs, names
+from services.runtime.appender import AppendError
+from services.runtime.connect import connect, faststream_options
+from services.runtime.direct import StreamUnreachable
+from services.runtime.settings import Settings
+
+DELAY_S, DELAY_MOST_S = 0.2, 5.0
+TRIES = 10
+"""A message that still fails for an unknown reason after so many deliveries is parked."""
+
+STARTING, CONSUMER_GONE = "STARTING", "CONSUMER_GONE"
+UNREADABLE, HOPELESS = "UNREADABLE", "HOPELESS"
+_PASSING = (AppendError, StreamUnreachable, NatsError, TimeoutError, OSError)
+_FETCH_S = 1.0
+_WATCH_S = 2.0
+_TIMEOUT_S = 5.0
+
+
+class Unreadable(Exception):
+    """The message can never be handled, however often it is delivered; ``args[0]`` is a reason code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One delivery of a message; ``attempt`` counts from 1."""
+
+    stream: str
+    sequence: int
+    subject: str
+    data: bytes
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A durable consumer, the subjects that it hears, and what is done with each of its messages."""
+
+    stream: str
+    durable: str
+    subject: str
+    handle: Callable[[Delivered], Awaitable[None]]
+
+
+class Reaction:
+    """FastStream subscribers on some durable consumers, and a watchdog that sees when one is gone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        user: str,
+        service: str,
+        sources: Sequence[Source],
+        epoch: Callable[[str], int] = lambda stream: 0,
+    ) -> None:
+        self._settings = settings
+        self._user = user
+        self._service = service
+        self._sources = tuple(sources)
+        self._epoch = epoch
+        self._broker: NatsBroker | None = None
+        self._nc: Client | None = None
+        self._watchdog: asyncio.Task[None] | None = None
+        self.reason: str | None = STARTING
+        self.pending = 0
+
+    async def start(self) -> None:
+        """React from now on; returns when the subscriptions stand."""
+        self._nc = nc = await connect(self._settings, self._user)
+        await self._look(nc)
+        if self.reason is None:
+            await self._subscribe()
+        self._watchdog = asyncio.get_running_loop().create_task(self._watch(nc))
+
+    async def stop(self) -> None:
+        """Finish what is being handled, and close; what was not acknowledged is delivered again."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watchdog
+        await self._unsubscribe()
+        if self._nc is not None:
+            await self._nc.close()
+
+    async def _park(self, nc: Client, delivered: Delivered, code: str) -> None:
+        """Note where a message lies that was not handled, and why."""
+        place = {
+            "code": code,
+            "stream": delivered.stream,
+            "epoch": self._epoch(delivered.stream),
+            "sequence": delivered.sequence,
+        }
+        subject = subjects.parked(_mode(delivered.subject), self._service)
+        identity = f"{delivered.stream}-{place['epoch']}-{delivered.sequence}"
+        headers = {"Nats-Msg-Id": identity}
+        await nc.jetstream(timeout=_TIMEOUT_S).publish(subject, orjson.dumps(place), headers=headers)
+        logs.get(**place).error("reaction.parked")
+
+    async def _subscribe(self) -> None:
+        options = faststream_options(self._settings, self._user)
+        del options["closed_cb"]  # the watchdog sees a lost connection and begins anew
+        broker = NatsBroker(**options, apply_types=False, decoder=_as_bytes)
+        broker.add_middleware(self._middleware())
+        for source in self._sources:
+            subscriber = broker.subscriber(
+                source.subject,
+                stream=JStream(source.stream, declare=False),
+                durable=source.durable,
+                pull_sub=PullSub(batch_size=1, timeout=_FETCH_S),
+                ack_policy=AckPolicy.NACK_ON_ERROR,
+                inbox_prefix=f"{names.inbox(self._user)}.".encode(),
+                no_reply=True,
+            )
+            subscriber(_handler(broker, source))
+        self._broker = broker
+        await broker.start()
+        await broker.config.connection_state.connection.flush()
+
+    async def _unsubscribe(self) -> None:
+        broker, self._broker = self._broker, None
+        if broker is not None:
+            await broker.stop()
+
+    def _middleware(self) -> Any:
+        reaction = self
+
+        class Retry(BaseMiddleware):
+            """Turns what a handler raises into a delay or a parked reference."""
+
+            async def consume_scope(self, call_next: Any, msg: Any) -> Any:
+                try:
+                    return await call_next(msg)
+                except HandlerException:
+                    raise
+                except Exception as fault:
+                    await reaction._retry_or_park(_delivered(msg.raw_message), fault)
+
+        return Retry
+
+    async def _retry_or_park(self, delivered: Delivered, fault: Exception) -> None:
+        """Raises what tells FastStream to have the message again later, or never."""
+        is_passing = isinstance(fault, _PASSING)
+        is_hopeless = isinstance(fault, Unreadable) or (not is_passing and delivered.attempt >= TRIES)
+        logs.get(stream=delivered.stream, sequence=delivered.sequence, attempt=delivered.attempt).warning(
+            "reaction.failed", error_type=type(fault).__qualname__, exc_info=fault
+        )
+        if is_hopeless and self._nc is not None:
+            code = str(fault.args[0]) if isinstance(fault, Unreadable) else HOPELESS
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await self._park(self._nc, delivered, code)
+                raise RejectMessage from fault
+        raise NackMessage(delay=min(DELAY_S * 2.0 ** min(delivered.attempt, 10), DELAY_MOST_S)) from fault
+
+    async def _watch(self, nc: Client) -> None:
+        """Stop pulling from a consumer that is gone, which would spin, and begin anew when it is back."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            try:
+                await self._look(nc)
+                if self.reason is not None or self._is_closed():
+                    await self._unsubscribe()
+                if self.reason is None and self._broker is None:
+                    await self._subscribe()
+            except Exception as fault:
+                logs.get(user=self._user).error("reaction.watchdog", exc_info=fault)
+
+    def _is_closed(self) -> bool:
+        """True if the subscribers' connection is closed for good, other than by us."""
+        return self._broker is not None and self._broker.config.connection_state.connection.is_closed
+
+    async def _look(self, nc: Client) -> None:
+        js, reason, pending = nc.jetstream(timeout=_TIMEOUT_S), None, 0
+        for source in self._sources:
+            try:
+                info = await js.consumer_info(source.stream, source.durable)
+                pending += info.num_pending or 0
+            except NotFoundError:
+                reason = CONSUMER_GONE
+                logs.get(stream=source.stream, consumer=source.durable, code=reason).error("reaction.gone")
+            except (NatsError, TimeoutError, OSError):
+                return
+        self.reason, self.pending = reason, pending
+
+
+def _handler(broker: NatsBroker, source: Source) -> Callable[[bytes], Awaitable[None]]:
+    async def handle(body: bytes) -> None:
+        await source.handle(_delivered(broker.context.get_local("message").raw_message))
+
+    return handle
+
+
+def _delivered(raw: Msg) -> Delivered:
+    place = raw.metadata
+    return Delivered(place.stream, place.sequence.stream, raw.subject, raw.data, place.num_delivered)
+
+
+async def _as_bytes(message: Any) -> Any:
+    return message.body
+
+
+def _mode(subject: str) -> str:
+    """The mode in a fact's or a timer's subject."""
+    parts = subject.split(".")
+    return parts[2] if len(parts) > 2 and parts[1] == "timer" else parts[1]

@@ -21,6 +21,9 @@ TRADES: Mapping[str, tuple[str, str]] = {
 }
 """Each trade's door, which hears commands and answers, and the user that reads and writes its facts."""
 
+TYPED = ("incidents", "warnings")
+"""Trades whose commands carry what a person typed; the others have no permission on content."""
+
 _ASKERS_IN_HUB = (names.CENTRE, names.PHONE, names.DESK)
 _ANSWERS = ("_R_.>", *(f"{names.inbox(user)}.>" for user in _ASKERS_IN_HUB))
 _STREAMS = (*names.ledgers(), *names.contents(), names.TIMERS, names.PARKED, names.STATE, names.PEOPLE_STREAM)
@@ -84,25 +87,20 @@ def _door(trade: str, user: str) -> Grant:
 
 def _appender(trade: str, user: str) -> Grant:
     facts = [subjects.facts_of_trade(mode, trade) for mode in MODES]
-    more = {"incidents": _incidents_appender, "warnings": _warnings_appender, "notifications": _timers}
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
-    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *more.get(trade, tuple)()))
+    content = _content() if trade in TYPED else ()
+    timers = _timers() if trade == "notifications" else ()
+    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers))
 
 
-def _incidents_appender() -> tuple[str, ...]:
-    """Keeps what was typed, and copies it when an item is raised to a wider level."""
-    return _content("*")
-
-
-def _warnings_appender() -> tuple[str, ...]:
-    """Keeps the texts of official warnings, which are for all."""
-    return _content("shared")
-
-
-def _content(sort: str) -> tuple[str, ...]:
-    kept = [(mode, subjects.content(mode, "*", "*", sort, "*")) for mode in MODES]
-    reads = (f"{API}.DIRECT.GET.{names.content(mode)}.{subject}" for mode, subject in kept)
-    return (*(subject for _, subject in kept), *reads)
+def _content() -> tuple[str, ...]:
+    """Keeps what was typed; reads it one by one, to know a repeated command and to copy to a wider class."""
+    return tuple(
+        subject
+        for mode in MODES
+        for place in [subjects.content(mode, "*", "*", "*", "*")]
+        for subject in (place, f"{API}.DIRECT.GET.{names.content(mode)}.{place}")
+    )
 
 
 def _timers() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from schemas import feeds, incidents, people, watch
+from schemas import feeds, incidents, notifications, people, watch
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
 from schemas.vocabulary import IncidentState, Level
@@ -21,6 +21,7 @@ from services.incidents.chain import Link, beginning, extend, fact_hash
 OSLO: Final = ZoneInfo("Europe/Oslo")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
 STANDING_TRADES = (people.TRADE, watch.TRADE, feeds.TRADE)
+_ACKNOWLEDGED = (notifications.TRADE, notifications.Acknowledged.name)
 
 ChainKey = tuple[str, str]
 """Birthplace watch and controller."""
@@ -61,6 +62,7 @@ class Rows:
     standing: list[Row] = field(default_factory=list)
     parked: list[Row] = field(default_factory=list)
     states: dict[tuple[str, str], str] = field(default_factory=dict)
+    acknowledged: list[tuple[str, str]] = field(default_factory=list)
     shared: list[tuple[str, str, incidents.SharedWider]] = field(default_factory=list)
     erased: list[tuple[str, str, int, str]] = field(default_factory=list)
     chains: set[ChainKey] = field(default_factory=set)
@@ -104,6 +106,8 @@ def compose(mode: str, epoch: int, batch: Iterable[Taken], contents: dict[str, b
             rows.standing.append((mode, taken.sequence))
         elif taken.place.trade == incidents.TRADE:
             _take_effect(mode, taken, taken.place, ends, rows)
+        elif (taken.place.trade, taken.place.fact) == _ACKNOWLEDGED:
+            rows.acknowledged.append((taken.place.key, taken.place.id))
     return rows
 
 

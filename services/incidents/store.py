@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
+from schemas.vocabulary import IncidentState
 from services.incidents import bulk
 from services.incidents.chain import Link
 from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, wider
@@ -172,25 +173,28 @@ def _move_ends(connection: Connection, mode: str, ends: Ends, rows: Rows) -> Non
 
 
 def _change(connection: Connection, mode: str, rows: Rows) -> None:
-    """What a batch changes in rows that may be its own."""
-    if rows.states:
-        key = sa.and_(
-            INCIDENTS.c.mode == mode,
-            INCIDENTS.c.watch == sa.bindparam("of_watch"),
-            INCIDENTS.c.id == sa.bindparam("of_id"),
-        )
-        values = [
-            {"of_watch": watch, "of_id": id, "state_now": state} for (watch, id), state in rows.states.items()
-        ]
-        connection.execute(sa.update(INCIDENTS).where(key).values(state=sa.bindparam("state_now")), values)
+    """What a batch changes in rows that may be its own. Acknowledging moves only what is still new."""
+    moved = [{"of_watch": watch, "of_id": id, "now": state} for (watch, id), state in rows.states.items()]
+    told = [{"of_watch": watch, "of_id": id} for watch, id in rows.acknowledged]
+    head = _head(mode, sa.bindparam("of_watch"), sa.bindparam("of_id"))
+    change = sa.update(INCIDENTS).where(head)
+    if moved:
+        connection.execute(change.values(state=sa.bindparam("now")), moved)
+    if told:
+        is_new = INCIDENTS.c.state == IncidentState.NEW.value
+        connection.execute(change.where(is_new).values(state=IncidentState.ACKNOWLEDGED.value), told)
     for watch, id, shared in rows.shared:
         _raise(connection, mode, watch, id, shared)
     for fact, watch, sequence, erased_at in rows.erased:
         _erase(connection, mode, fact, watch, sequence, erased_at)
 
 
+def _head(mode: str, watch: Any, id: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(INCIDENTS.c.mode == mode, INCIDENTS.c.watch == watch, INCIDENTS.c.id == id)
+
+
 def _raise(connection: Connection, mode: str, watch: str, id: str, shared: Any) -> None:
-    where = sa.and_(INCIDENTS.c.mode == mode, INCIDENTS.c.watch == watch, INCIDENTS.c.id == id)
+    where = _head(mode, watch, id)
     head = connection.execute(sa.select(INCIDENTS).where(where)).mappings().first()
     fact = shared.entry
     if head is not None and shared.entry in ("head", head["fact"]):

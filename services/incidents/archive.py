@@ -1,0 +1,158 @@
+"""The part ``incidents-archive``: keeps the ledger's second copy, answers from it, and erases (D2, D16)."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from schemas import incidents, subjects
+from services.incidents.content import Wanted, fetch
+from services.incidents.erasure import Eraser, Register
+from services.incidents.filing import Filing
+from services.incidents.lookups import Lookups
+from services.incidents.queries import Queries
+from services.incidents.store import SERVICE, Store
+from services.runtime import logs, names
+from services.runtime.connect import connect
+from services.runtime.database import open_database
+from services.runtime.direct import Direct
+from services.runtime.door import Door
+from services.runtime.projector import Projector
+from services.runtime.settings import Settings
+
+HEAL_S = 30.0
+"""How often content that should be there is looked for again."""
+
+_RETRY_S = 1.0
+
+
+def build(settings: Settings) -> "Archive":
+    """The part, ready to be started."""
+    return Archive(settings)
+
+
+class Archive:
+    """A projector per mode, the queries, the answer to doors that ask for the mark, and the eraser."""
+
+    name = "incidents-archive"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tasks: list[asyncio.Task[None]] = []
+        self._clients: list[Client] = []
+        self._store: Store | None = None
+        self._door: Door | None = None
+        self._work = asyncio.Event()
+        self.projectors: dict[str, Projector] = {}
+
+    async def start(self) -> None:
+        """Open the tables, begin to read, and serve."""
+        settings = self._settings
+        self._store = store = Store(await asyncio.to_thread(open_database, settings, SERVICE))
+        nc = await self._connect(names.INCIDENTS_ARCHIVE)
+        direct = Direct(nc)
+        await direct.open()
+        filing = Filing(
+            store, direct, Register(settings.home), settings.modes, lambda _mode: self._work.set()
+        )
+        await asyncio.to_thread(filing.open)
+        for mode in settings.modes:
+            self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing)
+            self._run(self.projectors[mode].run())
+            await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
+        eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
+        self._run(self._tend(nc, eraser))
+        self._run(self._heal(direct))
+        queries = Queries(store, Lookups(store.engine), self.projectors, filing.directories)
+        handlers = {"get": queries.get, "list": queries.listing}
+        self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
+        await self._door.start()
+
+    async def stop(self) -> None:
+        """Answer what was asked, end the readers, close."""
+        if self._door is not None:
+            await self._door.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for nc in self._clients:
+            await nc.close()
+        if self._store is not None:
+            self._store.engine.dispose()
+
+    def health(self) -> dict[str, object]:
+        """How far each mode is read; not ok when one is not read, or a task ended."""
+        modes = {
+            mode: {"sequence": found.sequence, "reason": found.reason}
+            for mode, found in self.projectors.items()
+        }
+        ok = bool(modes) and all(found.reason is None for found in self.projectors.values())
+        return {"ok": ok and not any(task.done() for task in self._tasks), "modes": modes}
+
+    async def _connect(self, user: str) -> Client:
+        nc = await connect(self._settings, user)
+        self._clients.append(nc)
+        return nc
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _answer_mark(self, message: Msg) -> None:
+        """How far the archive has read: doors stay shut until the ledger still has that fact (D18)."""
+        store = self._store
+        if store is None or not message.reply:
+            return
+        try:
+            mark = await asyncio.to_thread(store.cursor, message.subject.rpartition(".")[2])
+        except Exception as fault:
+            logs.get().error("archive.mark_unread", exc_info=fault)
+            return
+        found = {"epoch": mark.epoch, "sequence": mark.sequence, "digest": mark.digest}
+        await message.respond(orjson.dumps(found if mark.sequence else {}))
+
+    async def _tend(self, nc: Client, eraser: Eraser) -> None:
+        """Do at once what a batch left to do, and at start what an earlier process left."""
+        self._work.set()
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                await eraser.run_once()
+                for mode in self._settings.modes:
+                    await self._tell_of_parked(nc, mode)
+            except Exception as fault:
+                logs.get().error("archive.tend", exc_info=fault)
+                await asyncio.sleep(_RETRY_S)
+                self._work.set()
+
+    async def _tell_of_parked(self, nc: Client, mode: str) -> None:
+        """Reason and place, never a body (D24); the same message twice is stored once."""
+        assert self._store is not None  # noqa: S101  set before this runs
+        parked = await asyncio.to_thread(self._store.unannounced, mode)
+        js = nc.jetstream()
+        for row in parked:
+            where = {"code": row["code"], "stream": row["stream"], "sequence": row["sequence"]}
+            key = f"parked-incidents-{row['stream']}-{row['epoch']}-{row['sequence']}"
+            body = orjson.dumps({**where, "epoch": row["epoch"]})
+            await js.publish(subjects.parked(mode, SERVICE), body, headers={"Nats-Msg-Id": key})
+        if parked:
+            await asyncio.to_thread(self._store.announced, mode, [row["sequence"] for row in parked])
+
+    async def _heal(self, direct: Direct) -> None:
+        """Content is written before its fact, so what is absent is damage: look for the other copy."""
+        assert self._store is not None  # noqa: S101  set before this runs
+        while True:
+            for mode in self._settings.modes:
+                with contextlib.suppress(Exception):
+                    missing = await asyncio.to_thread(self._store.missing, mode)
+                    wanted = {
+                        row["fact"]: Wanted(row["watch"], row["sort"], bytes(row["commitment"]).hex())
+                        for row in missing
+                    }
+                    found = await fetch(direct, mode, wanted)
+                    await asyncio.to_thread(self._store.heal, mode, found)
+            await asyncio.sleep(HEAL_S)

@@ -1,0 +1,91 @@
+"""What the queries look up in the archive, and the log of reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, RowMapping
+
+from schemas.vocabulary import IncidentState, Level
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS, READS
+
+_WIDE = (Level.NAMED.value, Level.REGION.value, Level.PUBLIC.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who reads, for the log of reads; times with offset."""
+
+    mode: str
+    read_at: str
+    watch: str
+    person: str | None
+    machine: str | None
+    via: str
+    what: str
+
+
+class Lookups:
+    """Reads of the archive, each a snapshot of its own; only ``record`` writes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def about(self, mode: str, id: str) -> list[RowMapping]:
+        """Every fact about an id, of all birthplaces, in ledger order, with its content."""
+        both = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
+        columns = (
+            FACTS.c.sequence,
+            FACTS.c.subject,
+            FACTS.c.raw,
+            FACTS.c.id,
+            CONTENT.c.sealed,
+            CONTENT.c.erased,
+        )
+        query = sa.select(*columns).select_from(FACTS.outerjoin(CONTENT, both))
+        query = query.where(FACTS.c.mode == mode, FACTS.c.about == id, FACTS.c.id.is_not(None))
+        return self._all(query.order_by(FACTS.c.sequence))
+
+    def by_ref(self, mode: str, ref: str) -> list[RowMapping]:
+        """The incidents with that ref."""
+        where = (INCIDENTS.c.mode == mode, INCIDENTS.c.ref == ref)
+        return self._all(sa.select(INCIDENTS).where(*where).order_by(INCIDENTS.c.sequence))
+
+    def by_number(self, mode: str, watches: Sequence[str], year: int, number: int) -> list[RowMapping]:
+        """The incidents with that running number in one of the watches."""
+        where = (INCIDENTS.c.mode == mode, INCIDENTS.c.watch.in_(watches), INCIDENTS.c.year == year)
+        return self._all(sa.select(INCIDENTS).where(*where, INCIDENTS.c.number == number))
+
+    def by_id(self, mode: str, id: str) -> list[RowMapping]:
+        """The heads under that id, one for each birthplace."""
+        where = (INCIDENTS.c.mode == mode, INCIDENTS.c.id == id)
+        return self._all(sa.select(INCIDENTS).where(*where).order_by(INCIDENTS.c.sequence))
+
+    def heads(self, mode: str, state: str, viewer: str, before: int, most: int) -> list[RowMapping]:
+        """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content."""
+        columns = (*INCIDENTS.c, CONTENT.c.sealed, CONTENT.c.erased)
+        both = sa.and_(CONTENT.c.mode == INCIDENTS.c.mode, CONTENT.c.fact == INCIDENTS.c.fact)
+        query = sa.select(*columns).select_from(INCIDENTS.outerjoin(CONTENT, both))
+        house = sa.and_(
+            INCIDENTS.c.watch.startswith(f"{viewer.partition('.')[0]}.", autoescape=True),
+            INCIDENTS.c.level == Level.ORGANISATION.value,
+        )
+        reached = sa.or_(INCIDENTS.c.watch == viewer, INCIDENTS.c.level.in_(_WIDE), house)
+        query = query.where(INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
+        closed = INCIDENTS.c.state == IncidentState.CLOSED.value
+        if state != "all":
+            query = query.where(closed if state == "closed" else sa.not_(closed))
+        return self._all(query.order_by(INCIDENTS.c.sequence.desc()).limit(most))
+
+    def record(self, reading: Reading, items: Sequence[tuple[str, str]]) -> None:
+        """Note who read which items, given as incident and item; it is kept when this returns."""
+        who = {name: getattr(reading, name) for name in reading.__slots__}
+        rows = [{**who, "incident": incident, "item": item} for incident, item in items]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(READS), rows)
+
+    def _all(self, query: sa.Select[tuple[object, ...]]) -> list[RowMapping]:
+        with self._reading.connect() as connection:
+            return list(connection.execute(query).mappings())

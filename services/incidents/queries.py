@@ -1,0 +1,217 @@
+"""Questions to the archive: one incident, or a list of heads, as the asking watch may see them (D13, D20)."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import Field
+
+from schemas import authorisation
+from schemas.canonical import unseal
+from schemas.directory import Directory
+from schemas.envelope import Actor, Refused, Strict, Token
+from schemas.identifiers import read_ref
+from schemas.sharing import Reach
+from schemas.subjects import Address
+from schemas.vocabulary import Level
+from services.incidents.lookups import Lookups, Reading
+from services.incidents.store import Store
+from services.incidents.view import Shown, Viewer, filed, is_restricted, show
+from services.runtime.projector import Projector
+from services.runtime.reading import Refusal, validate
+
+PATIENCE = timedelta(seconds=5)
+_NUMBER = re.compile(r"([A-Za-z0-9_-]{1,64})-(\d{4})-(\d{1,9})")
+_PAGE = 200
+_NEWEST = 1 << 62
+
+
+class _Question(Strict):
+    actor: Actor
+    after: Token | None = None
+
+
+class GetQuestion(_Question):
+    """One incident by one of its names; ``after`` is a receipt that the answer must know of."""
+
+    ref: str | None = Field(None, max_length=20)
+    id: Token | None = None
+    number: str | None = Field(None, max_length=90)
+
+
+class ListQuestion(_Question):
+    """Heads, the newest first."""
+
+    state: str = Field("open", pattern="^(open|closed|all)$")
+    limit: int = Field(100, ge=1, le=500)
+
+
+class Queries:
+    """The handlers of ``get`` and ``list``; what may not be seen is answered like what is not there."""
+
+    def __init__(
+        self,
+        store: Store,
+        lookups: Lookups,
+        projectors: Mapping[str, Projector],
+        directories: Mapping[str, Directory],
+    ) -> None:
+        self._store = store
+        self._lookups = lookups
+        self._projectors = projectors
+        self._directories = directories
+
+    async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
+        """One incident with its entries and chains. Raises Refusal, UNKNOWN_INCIDENT among others."""
+        question = validate(GetQuestion, orjson.dumps(body))
+        viewer = await self._admit(question, address)
+        shown = await asyncio.to_thread(self._find, address.mode, question, viewer)
+        if shown is None:
+            raise Refusal("UNKNOWN_INCIDENT")
+        items = [(str(shown.incident["id"]), item) for item in shown.restricted]
+        await self._record("get", question.actor, address.mode, viewer, items)
+        return {
+            "status": "ok",
+            "incident": shown.incident,
+            "entries": shown.entries,
+            "chains": shown.chains,
+        }
+
+    async def listing(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
+        """The heads that the watch may see."""
+        question = validate(ListQuestion, orjson.dumps(body))
+        viewer = await self._admit(question, address)
+        rows = await asyncio.to_thread(self._heads, address.mode, question, viewer)
+        restricted = [
+            (row["id"], row["fact"])
+            for row in rows
+            if is_restricted(_reach(row), row["tags"] != "[]", viewer)
+        ]
+        await self._record("list", question.actor, address.mode, viewer, restricted)
+        return {"status": "ok", "incidents": [_head(row, viewer) for row in rows]}
+
+    async def _admit(self, question: _Question, address: Address) -> Viewer:
+        """Who asks, once the archive has what they know of. Raises Refusal."""
+        actor, mode = question.actor, address.mode
+        if actor.key != address.key:
+            raise Refusal("WRONG_SENDER")
+        if mode not in self._directories:
+            raise Refusal("UNKNOWN_TYPE")
+        if question.after is not None:
+            await self._wait_for(mode, question.after)
+        viewer = Viewer(actor.key, self._directories[mode], datetime.now(UTC))
+        refused = check_read(actor, viewer.directory, viewer.now)
+        if refused is not None:
+            raise Refusal(refused.code, **refused.parameters)
+        return viewer
+
+    async def _wait_for(self, mode: str, receipt: str) -> None:
+        """Wait until the archive has the fact, at most PATIENCE; then answer with what there is."""
+        projector = self._projectors[mode]
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()), projector.moved:
+                while not await asyncio.to_thread(self._store.has_fact, mode, receipt):
+                    await projector.moved.wait()
+        except TimeoutError:
+            return
+
+    def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
+        ids, head_needed = self._named(mode, question, viewer)
+        for id in ids:
+            found = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
+            shown = show(id, found, viewer, head_needed=head_needed)
+            if shown is not None:
+                self._number(mode, shown, viewer)
+                return shown
+        return None
+
+    def _named(self, mode: str, question: GetQuestion, viewer: Viewer) -> tuple[list[str], bool]:
+        """The ids that a question may mean, and whether its name belongs to the head."""
+        if question.id is not None:
+            return [question.id], False
+        if question.ref is not None:
+            ref = read_ref(question.ref)
+            return [row["id"] for row in self._lookups.by_ref(mode, ref)] if ref else [], True
+        parts = _NUMBER.fullmatch(question.number or "")
+        if parts is None:
+            return [], True
+        code, year, number = parts[1], int(parts[2]), int(parts[3])
+        watches = [
+            key
+            for key, known in viewer.directory.watches.items()
+            if known.code == code and viewer.is_house_of(key)
+        ]
+        rows = self._lookups.by_number(mode, watches, year, number)
+        return [row["id"] for row in sorted(rows, key=lambda row: row["watch"] != viewer.watch)], True
+
+    def _number(self, mode: str, shown: Shown, viewer: Viewer) -> None:
+        owner = shown.incident.get("owner")
+        if owner is None or not viewer.is_house_of(owner):
+            return
+        for row in self._lookups.by_id(mode, shown.incident["id"]):
+            if row["watch"] == owner:
+                shown.incident["number"] = _number_of(row, viewer)
+
+    def _heads(self, mode: str, question: ListQuestion, viewer: Viewer) -> list[Any]:
+        seen: list[Any] = []
+        before = _NEWEST
+        while len(seen) < question.limit:
+            page = self._lookups.heads(mode, question.state, viewer.watch, before, _PAGE)
+            seen += [row for row in page if viewer.sees(_reach(row))]
+            if len(page) < _PAGE:
+                break
+            before = page[-1]["sequence"]
+        return seen[: question.limit]
+
+    async def _record(
+        self, what: str, actor: Actor, mode: str, viewer: Viewer, items: list[tuple[str, str]]
+    ) -> None:
+        """Before the answer: a read that cannot be recorded is not answered."""
+        if items:
+            now = viewer.now.astimezone().isoformat()
+            reading = Reading(mode, now, actor.key, actor.person, actor.machine, actor.via, what)
+            await asyncio.to_thread(self._lookups.record, reading, items)
+
+
+def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | None:
+    """Who may read: a person with a role that reads, or a machine whose token has the scope ``read``."""
+    if actor.person is not None:
+        return authorisation.check(actor, authorisation.READ, "read", directory, now)
+    if actor.machine is None:
+        return Refused(code="PERSON_NEEDED", parameters={"act": "read"})
+    token = directory.tokens.get(actor.machine)
+    if token is None or now >= token.until or token.where not in (actor.key, actor.organisation):
+        return Refused(code="TOKEN_ENDED")
+    if actor.key not in directory.watches:
+        return Refused(code="UNKNOWN_WATCH", parameters={"watch": actor.key})
+    return None if "read" in token.scope else Refused(code="NOT_ALLOWED", parameters={"act": "read"})
+
+
+def _reach(row: Any) -> Reach:
+    return Reach(row["watch"], Level(row["level"]), tuple(json.loads(row["named"])))
+
+
+def _number_of(row: Any, viewer: Viewer) -> str | None:
+    known = viewer.directory.watches.get(row["watch"])
+    return None if known is None else f"{known.code}-{row['year']}-{row['number']:04d}"
+
+
+def _head(row: Any, viewer: Viewer) -> dict[str, Any]:
+    """A head as the list shows it; number and receivers to the owner's house only."""
+    is_house = viewer.is_house_of(row["watch"])
+    plain = ("id", "ref", "controller", "state", "type", "priority", "level", "occurred_at", "recorded_at")
+    return {
+        **{name: row[name] for name in plain},
+        "number": _number_of(row, viewer) if is_house else None,
+        "owner": row["watch"],
+        "responsible": row["watch"],
+        "tags": json.loads(row["tags"]),
+        "named": json.loads(row["named"]) if is_house else [],
+        "municipalities": json.loads(row["municipalities"]),
+        "content": None if row["sealed"] is None else unseal(bytes(row["sealed"])),
+        "erased": bool(row["erased"]),
+    }

@@ -1,0 +1,237 @@
+"""What one watch sees of an incident: the head, each item and each chain by its own level (D20). Pure.
+
+What may not be seen leaves no trace: no empty place, no count, and an incident of which nothing may be seen
+is not there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas import incidents, notifications, subjects
+from schemas.canonical import unseal
+from schemas.catalogue import read_fact
+from schemas.directory import Directory
+from schemas.envelope import Actor, Body, Fact
+from schemas.sharing import Reach, may_see
+from schemas.vocabulary import EntryKind, Level
+from services.incidents.fold import Incident, Item, Log
+
+_CHAINED = (
+    notifications.Started
+    | notifications.Sent
+    | notifications.Failed
+    | notifications.Escalated
+    | notifications.Acknowledged
+    | notifications.Declined
+    | notifications.NobodyReached
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A fact from the archive. ``content`` is None when there was none, or when it is erased or missing."""
+
+    sequence: int
+    place: subjects.Place
+    fact: Fact
+    body: Body
+    content: dict[str, Any] | None
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks, and what decides what may be seen now."""
+
+    watch: str
+    directory: Directory
+    now: datetime
+
+    @property
+    def organisation(self) -> str:
+        """The viewer's organisation."""
+        return self.watch.partition(".")[0]
+
+    def sees(self, reach: Reach) -> bool:
+        """True if the viewer's watch may see what has this reach."""
+        return may_see(reach, self.watch, self.directory, self.now)
+
+    def is_house_of(self, owner: str) -> bool:
+        """True if the owner is a watch of the viewer's organisation."""
+        return owner.partition(".")[0] == self.organisation
+
+
+@dataclass(slots=True)
+class Shown:
+    """An answer's parts, and the ids of the restricted items in it, which the log of reads must name."""
+
+    incident: dict[str, Any]
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    chains: list[dict[str, Any]] = field(default_factory=list)
+    restricted: list[str] = field(default_factory=list)
+
+
+def filed(row: Any) -> Filed | None:
+    """A row of facts and content; None for what this version cannot read."""
+    place = subjects.parse_place(row["subject"])
+    try:
+        fact, body = read_fact(bytes(row["raw"]))
+    except ValueError:
+        return None
+    if place is None or body is None:
+        return None
+    content = None if row["sealed"] is None else unseal(bytes(row["sealed"]))
+    return Filed(row["sequence"], place, fact, body, content, bool(row["erased"]))
+
+
+def show(id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool) -> Shown | None:
+    """What the viewer sees of the facts about one id; None if that is nothing.
+
+    ``head_needed``: the viewer named the incident by what belongs to its head, so must be able to see it.
+    """
+    log = Log(id)
+    for one in found:
+        log.take(one.sequence, one.place, one.fact, one.body)
+    facts = {one.fact.id: one for one in found}
+    incident = log.opened
+    head = incident.items.get(incident.head) if incident else None
+    if incident is not None and head is not None and not viewer.sees(head.reach):
+        head = None
+    if head is None and head_needed:
+        return None
+    shown = Shown({"id": id} if head is None or incident is None else _head(incident, head, facts, viewer))
+    if head is not None and is_restricted(head.reach, bool(head.tags), viewer):
+        shown.restricted.append(head.id)
+    for part in log.parts.values():
+        if _belongs(part, incident, head, viewer):
+            _add_entries(shown, part, facts, viewer)
+    shown.entries.sort(key=lambda entry: (datetime.fromisoformat(entry["occurred_at"]), entry["recorded_at"]))
+    shown.chains = list(_chains(found, head is not None, viewer))
+    return shown if head is not None or shown.entries or shown.chains else None
+
+
+def is_restricted(reach: Reach, is_tagged: bool, viewer: Viewer) -> bool:
+    """True if reading it must be recorded: it is tagged, or another watch's and not public."""
+    return is_tagged or (viewer.watch not in (reach.owner, reach.author) and reach.level < Level.PUBLIC)
+
+
+def _belongs(part: Incident, incident: Incident | None, head: Item | None, viewer: Viewer) -> bool:
+    """A stray entry joins only an incident that its own watch may see; else it stays in that watch."""
+    if part.owner == viewer.watch or incident is None:
+        return part.owner == viewer.watch
+    if part is incident:
+        return True
+    return head is not None and may_see(head.reach, part.owner, viewer.directory, viewer.now)
+
+
+def _head(incident: Incident, head: Item, facts: dict[str, Filed], viewer: Viewer) -> dict[str, Any]:
+    one = facts[head.id]
+    body = one.body
+    assert isinstance(body, incidents.Opened)  # noqa: S101  the fold took it for the head
+    return {
+        "id": incident.id,
+        "ref": incident.ref,
+        "number": None,
+        "owner": incident.owner,
+        "controller": one.fact.data.controller,
+        "responsible": incident.responsible,
+        "state": incident.state.value,
+        "type": body.type,
+        "priority": body.priority.value,
+        "municipalities": body.municipalities,
+        **_item(one, head, viewer),
+    }
+
+
+def _item(one: Filed, item: Item, viewer: Viewer) -> dict[str, Any]:
+    """What the head and an entry have alike. Only the owner's house learns with whom it is shared."""
+    return {
+        "level": item.reach.level.value,
+        "tags": [tag.value for tag in item.tags],
+        "named": list(item.reach.named) if viewer.is_house_of(item.reach.owner) else [],
+        "occurred_at": one.fact.data.occurred_at.isoformat(),
+        "recorded_at": one.fact.recorded_at.isoformat(),
+        "content": one.content,
+        "erased": one.erased,
+        "corrected_by": item.corrected_by,
+        "erasure_asked": item.asked is not None and viewer.is_house_of(item.reach.owner),
+    }
+
+
+def _add_entries(shown: Shown, part: Incident, facts: dict[str, Filed], viewer: Viewer) -> None:
+    for item in part.items.values():
+        if item.kind in ("head", "outcome") or not viewer.sees(item.reach):
+            continue
+        shown.entries.append(_entry(facts[item.id], item, facts, viewer))
+        if is_restricted(item.reach, bool(item.tags), viewer):
+            shown.restricted.append(item.id)
+    head = part.items.get(part.head)
+    if head is None or not viewer.sees(head.reach):
+        return
+    for one in facts.values():
+        if isinstance(one.body, incidents.StateChanged) and one.place.key == part.owner:
+            item = Item(one.fact.id, "outcome", head.reach, one.fact.data.actor.key, head.tags)
+            shown.entries.append(_entry(one, item, facts, viewer))
+
+
+def _entry(one: Filed, item: Item, facts: dict[str, Filed], viewer: Viewer) -> dict[str, Any]:
+    entry = {
+        "id": one.fact.id,
+        **{"kind": EntryKind.STATUS.value, "priority": None, "confirmed": True, "channel": None},
+        **{"mark": None, "manner": None},
+        "actor": _actor(one.fact.data.actor, viewer),
+        **_item(one, item, viewer),
+    }
+    match one.body:
+        case incidents.EntryAdded():
+            names = ("kind", "priority", "confirmed", "channel", "mark")
+            entry |= {name: getattr(one.body, name) for name in names}
+        case incidents.Corrected():
+            entry |= {"kind": EntryKind.CORRECTION.value, "corrects": one.body.entry}
+        case incidents.StateChanged():
+            entry["state"] = one.body.state.value
+    correction = facts.get(item.corrected_by or "")
+    if correction is not None and isinstance(correction.body, incidents.Corrected):
+        entry["manner"] = correction.body.manner
+    return entry
+
+
+def _actor(actor: Actor, viewer: Viewer) -> dict[str, Any]:
+    """Persons are named to their own house only; others see the post."""
+    shown = actor.model_dump(mode="json", exclude_none=True)
+    if actor.organisation != viewer.organisation:
+        shown = {name: shown[name] for name in ("organisation", "watch", "post") if name in shown}
+    return shown
+
+
+def _chains(found: Iterable[Filed], head_seen: bool, viewer: Viewer) -> Iterable[dict[str, Any]]:
+    """Steps are the paged watch's own; others see functions and outcome, neither names nor times."""
+    chains: dict[str, dict[str, Any]] = {}
+    for one in found:
+        body = one.body
+        if not isinstance(body, _CHAINED) or not (head_seen or body.watch == viewer.watch):
+            continue
+        if isinstance(body, notifications.Started):
+            chains[body.chain] = {
+                **{"chain": body.chain, "watch": body.watch, "priority": body.priority.value},
+                **{"outcome": "open", "steps": []},
+            }
+        elif body.chain in chains:
+            _take_step(chains[body.chain], one, body, viewer)
+    return chains.values()
+
+
+def _take_step(chain: dict[str, Any], one: Filed, body: Any, viewer: Viewer) -> None:
+    match body:
+        case notifications.Acknowledged():
+            chain["outcome"] = "acknowledged"
+        case notifications.NobodyReached():
+            chain["outcome"] = "nobody_reached"
+    function = getattr(body, "function", None)
+    if body.watch == viewer.watch:
+        told = body.model_dump(mode="json", exclude_none=True, exclude={"chain", "watch", "receipt"})
+        chain["steps"].append({"what": body.name, "at": one.fact.recorded_at.isoformat(), **told})
+    elif function is not None and {"function": function.value} not in chain["steps"]:
+        chain["steps"].append({"function": function.value})

@@ -25,6 +25,7 @@ from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_comman
 from services.runtime.settings import Settings
 
 IN_HAND = 2_000
+PATIENCE_S = 10.0
 _REPLIES = ("_R_.", "_INBOX.")
 
 CommandHandler = Callable[[Received], Awaitable[Answer]]
@@ -72,6 +73,10 @@ class Door:
 
     async def stop(self) -> None:
         """Take in no more, answer what is in hand, close."""
+        for subscriber in self._broker.subscribers:
+            await subscriber.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PATIENCE_S)
         await self._broker.stop()
 
     def _connection(self) -> Client:

@@ -77,7 +77,7 @@ class Gate:
             elif self.reason is not None or not self._archive_agrees:
                 await self.check()
             if beat % _SAVE_EVERY == 0:
-                await asyncio.to_thread(self._save)
+                await asyncio.to_thread(self._save, self.mark())
 
     def mark(self) -> Mark | None:
         """The newest fact known to have been in the ledger."""
@@ -141,8 +141,7 @@ class Gate:
             logs.get(mode=self._mode, epoch=self.epoch, code=reason).error("gate.shut")
         self.reason = reason
 
-    def _save(self) -> None:
-        mark = self.mark()
+    def _save(self, mark: Mark | None) -> None:
         if mark is None or mark == self._saved:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """How a fact is born: content first, then the fact, once, however often it is sent (D3, D16)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,54 +8,33 @@ from nats.aio.client import Client
 
 from schemas import subjects
 from schemas.canonical import commitment, seal, unseal
-from schemas.catalogue import read_body
-from schemas.envelope import Actor, Body, Command, Fact
+from schemas.envelope import Fact
 from schemas.identifiers import id_time
 from schemas.sharing import content_class
-from schemas.vocabulary import ContentClass, Level, Mode
+from schemas.vocabulary import ContentClass, Mode
 from services.runtime import names
 from services.runtime.appender import Ack, Appender, Conflict, Outgoing
 from services.runtime.direct import Direct, Stored
 from services.runtime.epochs import Gate
+from services.runtime.facts import (
+    Draft,
+    Recorded,
+    command_draft,
+    fact_of,
+    next_id,
+    read,
+    says_same,
+    subject_of,
+)
+
+__all__ = ["Draft", "IdTaken", "Ledger", "Recorded", "command_draft", "next_id", "read"]
 
 STALE = timedelta(minutes=30)
+_SHARED = (ContentClass.SHARED,)
 
 
 class IdTaken(Exception):
     """The id stands for another fact already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A fact to be: where it lies, its body, what was typed, and whom it follows.
-
-    ``guard`` is the filter whose last sequence must still be ``expected``; None for what is never refused.
-    """
-
-    id: str
-    place: subjects.Place
-    body: Body
-    actor: Actor
-    occurred_at: datetime
-    command: str
-    controller: str
-    content: dict[str, Any] | None = None
-    level: Level = Level.WATCH
-    trace: str | None = None
-    guard: str | None = None
-    expected: int = 0
-    not_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A fact in the ledger; ``fresh`` is False when an earlier sending had stored it."""
-
-    fact: Fact
-    body: Body | None
-    sequence: int
-    subject: str
-    fresh: bool = False
 
 
 class Ledger:
@@ -76,24 +55,26 @@ class Ledger:
         for appender in (*self._facts.values(), *self._content.values()):
             await appender.close()
 
-    async def append(self, draft: Draft, *, resend: bool = False) -> Recorded:
+    async def append(self, draft: Draft, *, resend: bool = False, looked: bool = False) -> Recorded:
         """Store the content and then the fact; returns when both are fsynced.
 
-        The same draft again gives the fact that was stored first. Raises Conflict when the guard no longer
-        holds, IdTaken when the id stands for something else, and what the appender raises.
+        The same draft again gives the fact that was stored first. ``looked``: the caller has read the history
+        and has not found it there. Raises Conflict when the guard no longer holds, IdTaken when the id stands
+        for something else, and what the appender raises.
         """
-        if resend or self._is_stale(draft):
+        is_again = resend or self._is_stale(draft)
+        if is_again and not looked:
             earlier = await self._find(draft)
             if earlier is not None:
                 return earlier
-        sealed = await self._keep_content(draft, resend)
-        fact = _fact(draft, sealed)
+        sealed = await self._keep_content(draft, is_again)
+        fact = fact_of(draft, sealed)
         raw = fact.encode()
-        outgoing = Outgoing(_subject(draft), raw, draft.id, draft.guard, draft.expected)
+        outgoing = Outgoing(subject_of(draft), raw, draft.id, draft.guard, draft.expected)
         try:
             ack = await self._facts[Mode(draft.place.mode)].append(outgoing)
         except Conflict:
-            earlier = await self._find(draft)
+            earlier = None if looked else await self._find(draft)
             if earlier is None:
                 raise
             return earlier
@@ -106,16 +87,31 @@ class Ledger:
         """Every fact about an id, in order; those that this version cannot read are left out."""
         subject = subjects.facts_of(mode, id, org, watch)
         found = await self._direct.history(names.ledger(mode), subject)
-        return [recorded for stored in found if (recorded := _read(stored)) is not None]
+        return [recorded for stored in found if (recorded := read(stored)) is not None]
+
+    async def stored(self, mode: str, id: str, start: int = 1) -> list[Stored]:
+        """Every message about an id from sequence ``start`` on, in order; also what cannot be read."""
+        return await self._direct.history(names.ledger(mode), subjects.facts_of(mode, id), start)
+
+    async def at(self, mode: str, sequence: int) -> Recorded | None:
+        """The fact with that sequence, or None if there is none or it cannot be read."""
+        stored = await self._direct.at(names.ledger(mode), sequence)
+        return None if stored is None else read(stored)
 
     async def content_of(self, mode: str, place: subjects.Place, fact: Fact) -> dict[str, Any] | None:
         """What was typed for a fact, or None if it is absent."""
-        sealed = await self.sealed_content(mode, place, fact.id)
+        shared = fact.data.content_class is ContentClass.SHARED
+        sealed = await self.sealed_content(mode, place, fact.id, _SHARED if shared else tuple(ContentClass))
         return None if sealed is None else unseal(sealed)
 
-    async def sealed_content(self, mode: str, place: subjects.Place, fact_id: str) -> bytes | None:
-        """The sealed bytes of a fact's content, of whichever class, or None."""
-        for sort in (ContentClass.WATCH, ContentClass.SHARED):
+    async def sealed_content(
+        self, mode: str, place: subjects.Place, fact_id: str, sorts: Sequence[str] = tuple(ContentClass)
+    ) -> bytes | None:
+        """The sealed bytes of a fact's content, of the first class that has them, or None.
+
+        A reader without permission on a class leaves it out of ``sorts``: the broker would not answer.
+        """
+        for sort in sorts:
             subject = subjects.content(mode, place.org, place.watch, sort, fact_id)
             found = await self._direct.last(names.content(mode), subject)
             if found is not None:
@@ -141,101 +137,46 @@ class Ledger:
     async def _keep_content(self, draft: Draft, resend: bool) -> bytes | None:
         if draft.content is None:
             return None
-        mode, place = draft.place.mode, draft.place
+        mode, place, sort = draft.place.mode, draft.place, content_class(draft.level)
         if resend:
-            kept = await self.sealed_content(mode, place, draft.id)
+            kept = await self.sealed_content(mode, place, draft.id, (sort,))
             if kept is not None and unseal(kept) == draft.content:
                 return kept
         sealed = seal(draft.content)
-        subject = subjects.content(mode, place.org, place.watch, content_class(draft.level), draft.id)
+        subject = subjects.content(mode, place.org, place.watch, sort, draft.id)
         ack = await self._content[Mode(mode)].append(Outgoing(subject, sealed, draft.id))
         if not ack.duplicate:
             return sealed
-        kept = await self.sealed_content(mode, place, draft.id)
+        kept = await self.sealed_content(mode, place, draft.id, (sort,))
         if kept is None or unseal(kept) != draft.content:
             raise IdTaken(draft.id)
         return kept
 
     async def _known(self, draft: Draft, ack: Ack) -> Recorded:
-        found = await self._find(draft)
-        if found is None:
+        """The fact that the broker knew the id of, wherever it lies."""
+        found = await self.at(draft.place.mode, ack.sequence)
+        if found is None or found.fact.id != draft.id:
             raise IdTaken(draft.id)
+        await self._require_same(found, draft)
         return found
 
     async def _find(self, draft: Draft) -> Recorded | None:
         place = draft.place
         for recorded in await self.history(place.mode, place.id, place.org, place.watch):
             if recorded.fact.id == draft.id:
-                if not _same(recorded, draft):
-                    raise IdTaken(draft.id)
+                await self._require_same(recorded, draft)
                 return recorded
         return None
 
+    async def _require_same(self, recorded: Recorded, draft: Draft) -> None:
+        """Raises IdTaken unless the stored fact is the draft's: same sender, same codes, same words."""
+        if not says_same(recorded, draft) or not await self.holds(draft.place.mode, recorded, draft.content):
+            raise IdTaken(draft.id)
 
-def _same(recorded: Recorded, draft: Draft) -> bool:
-    """True if the stored fact says what the draft says, save for what the door itself adds."""
-    drawn = {"ref", "mark", "former"}
-    stored = {k: v for k, v in recorded.fact.data.body.items() if k not in drawn}
-    wanted = draft.body.model_dump(mode="json", exclude_none=True)
-    return recorded.fact.type == draft.body.type_name() and stored == {
-        k: v for k, v in wanted.items() if k not in drawn
-    }
-
-
-def _subject(draft: Draft) -> str:
-    place = draft.place
-    return subjects.fact(place.mode, place.org, place.watch, place.trade, place.id, place.fact)
-
-
-def _fact(draft: Draft, sealed: bytes | None) -> Fact:
-    now = datetime.now(UTC).astimezone()
-    if draft.not_before is not None:
-        now = max(now, draft.not_before)
-    data = Fact.Data(
-        mode=Mode(draft.place.mode),
-        owner=draft.place.key,
-        controller=draft.controller,
-        actor=draft.actor,
-        occurred_at=draft.occurred_at,
-        command=draft.command,
-        trace=draft.trace,
-        commitment=None if sealed is None else commitment(sealed),
-        content_class=None if sealed is None else content_class(draft.level),
-        body=draft.body.model_dump(mode="json", exclude_none=True),
-    )
-    return Fact(
-        id=draft.id,
-        source=f"/{draft.actor.organisation}/{draft.actor.watch}",
-        type=draft.body.type_name(),
-        subject=draft.place.id,
-        time=now,
-        data=data,
-    )
-
-
-def _read(stored: Stored) -> Recorded | None:
-    try:
-        fact = Fact.model_validate_json(stored.data)
-        return Recorded(fact, read_body(fact), stored.sequence, stored.subject)
-    except ValueError:
-        return None
-
-
-def command_draft(command: Command, mode: str, owner: str, id: str, body: Body, **more: Any) -> Draft:
-    """The draft of a command's first fact, which takes the command's id."""
-    org, watch = subjects.split_key(owner)
-    place = subjects.Place(mode, org, watch, body.trade, id, body.name)
-    defaults: dict[str, Any] = {
-        "id": command.id,
-        "actor": command.data.actor,
-        "occurred_at": command.data.occurred_at,
-        "command": command.id,
-        "controller": org,
-        "trace": command.data.trace,
-    }
-    return Draft(place=place, body=body, **(defaults | more))
-
-
-def next_id(command_id: str, index: int) -> str:
-    """The id of a command's further facts (D3)."""
-    return f"{command_id}-{index}"
+    async def holds(self, mode: str, recorded: Recorded, content: dict[str, Any] | None) -> bool:
+        """True if this is what was typed for a stored fact, or if what was typed is erased."""
+        if content is None or recorded.fact.data.commitment is None:
+            return content is None and recorded.fact.data.commitment is None
+        place = subjects.parse_place(recorded.subject)
+        kept = await self.content_of(mode, place, recorded.fact) if place else None
+        return kept is None or kept == content

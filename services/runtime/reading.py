@@ -48,12 +48,12 @@ def read_command(raw: bytes, model: type[Request], address: Address, limit: int 
         raise Refusal("UNKNOWN_TYPE", type=model.type_name())
     if command.data.actor.key != address.key:
         raise Refusal("WRONG_SENDER")
-    request = validate(model, orjson.dumps(command.data.body), "data.body.")
+    request = _validate_part(model, command.data.body, "data.body.")
     content = None
     if command.data.content is not None:
         if model.content_model is None:
             raise Refusal("MALFORMED", where=["data.content"])
-        content = validate(model.content_model, orjson.dumps(command.data.content), "data.content.")
+        content = _validate_part(model.content_model, command.data.content, "data.content.")
     return Received(command, request, content, address)
 
 
@@ -78,6 +78,14 @@ def validate(model: type[M], raw: bytes, within: str = "") -> M:
         return model.model_validate_json(raw)
     except ValidationError as error:
         raise _refusal(error, within) from None
+
+
+def _validate_part(model: type[M], part: dict[str, Any], within: str) -> M:
+    try:
+        raw = orjson.dumps(part)
+    except TypeError:
+        raise Refusal("MALFORMED", where=[within.rstrip(".")]) from None
+    return validate(model, raw, within)
 
 
 def _refusal(error: ValidationError, within: str) -> Refusal:

@@ -39,7 +39,12 @@ class WarningContent(Strict):
 
 
 class Published(Body):
-    """An official warning, its update or its end, addressed by municipality number."""
+    """An official warning, its update or its end, addressed by municipality number.
+
+    ``awareness`` is the highest level, 1 to 4; ``levels`` gives each municipality's own where they differ.
+    ``quiet`` is told to nobody. ``raw`` is the SHA-256 of the message; the fact's ``occurred_at`` is when its
+    sender sent it.
+    """
 
     trade = TRADE
     name = "published"
@@ -55,6 +60,7 @@ class Published(Body):
     certainty: str | None = None
     response: str | None = None
     awareness: int | None = None
+    levels: dict[str, int] = {}
     quiet: bool = False
     assumed_zone: bool = False
     municipalities: list[str]

@@ -144,6 +144,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "certainty": "Likely",
         "response": "Prepare",
         "awareness": 2,
+        "levels": {"4601": 2, "4627": 1},
         "quiet": True,
         "assumed_zone": True,
         "municipalities": ["4601", "4627"],

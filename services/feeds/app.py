@@ -54,6 +54,7 @@ class FeedsRoom:
             lambda mode: lambda recorded: self._directories[mode].apply(recorded.body),
         )
         self._nc: Client | None = None
+        self._store: Store | None = None
         self._door: Door | None = None
         self._projectors: dict[str, Projector] = {}
         self._deliveries: dict[str, Delivery] = {}
@@ -85,6 +86,8 @@ class FeedsRoom:
                 await task
         if self._nc is not None:
             await self._nc.close()
+        if self._store is not None:
+            self._store.close()
         await self._footing.close()
 
     def health(self) -> dict[str, object]:
@@ -99,6 +102,7 @@ class FeedsRoom:
         engine = await asyncio.to_thread(open_database, self._settings, self.name)
         secret = await asyncio.to_thread(thread_secret, self._settings.home / "keys" / "feeds.key")
         store, direct = Store(engine, self._handing_over()), Direct(nc)
+        self._store = store
         await direct.open()
         for mode in self._settings.modes:
             delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret)

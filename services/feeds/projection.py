@@ -42,7 +42,7 @@ class NewRow:
 class Picture:
     """What the facts of a batch build on, and what they change.
 
-    ``had`` holds the subscribers with a row of an item, ``corrections`` the facts that correct an entry.
+    ``had`` holds the subscribers with a row of an item.
     """
 
     mode: str
@@ -50,7 +50,6 @@ class Picture:
     items: dict[str, Item] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     had: dict[str, set[str]] = field(default_factory=dict)
-    corrections: dict[str, set[str]] = field(default_factory=dict)
     rows: list[NewRow] = field(default_factory=list)
     changed_items: set[str] = field(default_factory=set)
     changed_heads: set[str] = field(default_factory=set)
@@ -80,7 +79,7 @@ class Picture:
         item = replace(
             _item(taken, "entry"),
             **_reach(body),
-            owner=taken.fact.data.actor.key,
+            author=taken.fact.data.actor.key,
             entry=taken.fact.id,
             priority=None if body.priority is None else body.priority.value,
             codes=codes,
@@ -90,37 +89,42 @@ class Picture:
 
     def _change_state(self, taken: Taken, body: incidents.StateChanged) -> None:
         head = self.heads.get(taken.incident)
-        if head is None:
-            return
-        self._keep_head(replace(head, state=body.state.value))
-        self._keep(replace(_item(taken, "state"), about=head.fact, state=body.state.value))
+        if head is not None:
+            self._move(head, body.state, taken)
+
+    def _acknowledge(self, taken: Taken, body: notifications.Acknowledged) -> None:
+        """What a watch on duty has acknowledged is no longer new."""
+        head = self._head_of(taken, body.cause)
+        if head is not None and head.state == IncidentState.NEW:
+            self._move(head, IncidentState.ACKNOWLEDGED, taken)
+
+    def _move(self, head: Head, state: IncidentState, taken: Taken) -> None:
+        self._keep_head(replace(head, state=state.value))
+        self._keep(self._about_head(head, replace(_item(taken, "state"), state=state.value)))
         self._give(self._receivers(self.items[head.fact], taken), "state", taken.fact.id, taken)
 
     def _correct(self, taken: Taken, body: incidents.Corrected) -> None:
-        """Whoever had the entry gets its correction."""
+        """Whoever had the entry gets its correction; both reach equally far."""
         entry = self.items.get(body.entry)
-        if entry is None:
-            return
-        correction = replace(
-            _item(taken, "correction"), about=entry.about, entry=body.entry, codes={"manner": body.manner}
+        author = entry.author if entry else taken.place.key
+        codes = {"manner": body.manner}
+        item = replace(
+            _item(taken, "correction"), **_reach(body), author=author, entry=body.entry, codes=codes
         )
-        self._keep(correction)
-        self.corrections.setdefault(body.entry, set()).add(correction.fact)
-        self._give(self.had.get(body.entry, set()), "correction", correction.fact, taken)
+        self._keep(item)
+        self._give(self.had.get(body.entry, set()), "correction", item.fact, taken)
 
     def _share(self, taken: Taken, body: incidents.SharedWider) -> None:
         """A late item for those who did not have it; the others are not told again (R8)."""
         head = self.heads.get(taken.incident)
         fact = body.entry if body.entry != incidents.HEAD else head.fact if head else ""
         item = self.items.get(fact)
-        if item is None:
+        if item is None or item.kind == "state":
             return
         item = replace(widened(item, body.level, body.named), commitment=body.commitment or item.commitment)
         self._keep(item)
         late = set(self._receivers(item, taken)) - self.had.get(fact, set())
-        self._give(late, "shared", fact, taken)
-        for correction in sorted(self.corrections.get(fact, set())):
-            self._give(late, "correction", correction, taken)
+        self._give(late, "correction" if item.kind == "correction" else "shared", fact, taken)
 
     def _erase(self, taken: Taken, body: incidents.Erased) -> None:
         """Rows of the item become notices, and each of its holders gets a notice more (D21)."""
@@ -131,13 +135,21 @@ class Picture:
             self._give(self.had.get(body.fact, set()), "notice", body.fact, taken)
 
     def _nobody_reached(self, taken: Taken, body: notifications.NobodyReached) -> None:
-        cause = self.items.get(body.cause)
-        head = self.heads.get(cause.incident or "" if cause else taken.incident)
-        if head is None:
-            return
-        about = replace(_item(taken, "nobody_reached"), about=head.fact, incident=head.incident)
-        self._keep(about)
-        self._give(self._receivers(self.items[head.fact], taken), "nobody_reached", taken.fact.id, taken)
+        """Said to all who may see the incident."""
+        head = self._head_of(taken, body.cause)
+        if head is not None:
+            self._keep(self._about_head(head, _item(taken, "nobody_reached")))
+            receivers_of_head = self._receivers(self.items[head.fact], taken)
+            self._give(receivers_of_head, "nobody_reached", taken.fact.id, taken)
+
+    def _head_of(self, taken: Taken, cause: str) -> Head | None:
+        """The incident that a chain was started for, by the item that started it."""
+        item = self.items.get(cause)
+        return self.heads.get((item.incident or "") if item else taken.incident)
+
+    def _about_head(self, head: Head, item: Item) -> Item:
+        home = self.items[head.fact].home
+        return replace(item, about=head.fact, incident=head.incident, home=home, author=home)
 
     def _warn(self, taken: Taken, body: warnings.Published) -> None:
         said = body.model_dump(mode="json", exclude_none=True)
@@ -177,6 +189,7 @@ _STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
     incidents.Corrected: Picture._correct,
     incidents.SharedWider: Picture._share,
     incidents.Erased: Picture._erase,
+    notifications.Acknowledged: Picture._acknowledge,
     notifications.NobodyReached: Picture._nobody_reached,
     warnings.Published: Picture._warn,
 }
@@ -198,7 +211,7 @@ def mentioned(batch: Iterable[Taken]) -> tuple[set[str], set[str]]:
                 facts.add(taken.body.entry)
             case incidents.Erased():
                 facts.add(taken.body.fact)
-            case notifications.NobodyReached():
+            case notifications.NobodyReached() | notifications.Acknowledged():
                 facts.add(taken.body.cause)
         if taken.place.trade in (incidents.TRADE, notifications.TRADE):
             heads.add(taken.incident)
@@ -211,7 +224,7 @@ def _item(taken: Taken, kind: Kind) -> Item:
         fact=fact.id,
         kind=kind,
         home=taken.place.key,
-        owner=taken.place.key,
+        author=taken.place.key,
         level=Level.WATCH,
         about=fact.id,
         occurred_at=fact.data.occurred_at.isoformat(),
@@ -221,7 +234,7 @@ def _item(taken: Taken, kind: Kind) -> Item:
     )
 
 
-def _reach(body: incidents.Opened | incidents.EntryAdded) -> dict[str, Any]:
+def _reach(body: incidents.Opened | incidents.EntryAdded | incidents.Corrected) -> dict[str, Any]:
     return {
         "level": body.level,
         "named": tuple(body.named),

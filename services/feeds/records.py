@@ -38,25 +38,9 @@ def holders(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str
     return had
 
 
-def corrections(connection: Connection, mode: str, entries: Iterable[str]) -> dict[str, set[str]]:
-    """For each entry, the facts that strike or replace it."""
-    found: dict[str, set[str]] = {}
-    for row in _select(connection, mode, ITEMS, ITEMS.c.corrects, entries):
-        found.setdefault(row["corrects"], set()).add(row["fact"])
-    return found
-
-
 def put_items(connection: Connection, mode: str, changed: Sequence[Item]) -> None:
     """Write items anew."""
-    rows = [
-        {
-            "mode": mode,
-            "fact": item.fact,
-            "corrects": item.entry if item.kind == "correction" else None,
-            "record": asdict(item),
-        }
-        for item in changed
-    ]
+    rows = [{"mode": mode, "fact": item.fact, "record": asdict(item)} for item in changed]
     _replace(connection, ITEMS, "fact", rows)
 
 

@@ -1,8 +1,8 @@
 """Which organisation's feed gets which fact as which item (D20, D21). Pure; ``now`` is an argument.
 
-A feed carries what *others* let an organisation see; its own items reach its desks by query. Only an
-organisation with an active subscription has rows, and those begin with its subscription. A public item comes
-to members of its owner's region, to those it names, and to subscribers that asked for its owner's
+A feed carries what *others* wrote and let an organisation see; its own words reach its desks by query. Only
+an organisation with an active subscription has rows, and those begin with its subscription. A public item
+comes to members of its owner's region, to those it names, and to subscribers that asked for its owner's
 (``public_from``); to nobody else. Official warnings come to whoever serves one of their municipalities.
 """
 
@@ -27,7 +27,8 @@ WARNING_CODES = (
 class Item:
     """What the feeds keep of one fact: codes, ids and times, never a word that was typed.
 
-    ``home`` is the birthplace watch, under which the content lies; ``incident`` is the incident's key.
+    ``home`` is the birthplace watch, under which the content lies; ``author`` the watch that wrote it;
+    ``incident`` is the incident's key.
     ``about`` is the fact whose reach decides who sees this one: itself, the corrected entry, or the
     incident's head.
     """
@@ -35,7 +36,7 @@ class Item:
     fact: str
     kind: Kind
     home: str
-    owner: str
+    author: str
     level: Level
     about: str
     occurred_at: str
@@ -55,7 +56,8 @@ class Item:
     @property
     def reach(self) -> Reach:
         """What decides who sees it, when ``about`` is itself."""
-        return Reach(self.owner, self.level, self.named)
+        author = None if self.author == self.home else self.author
+        return Reach(self.home, self.level, self.named, author)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def subscribers(directory: Directory, mode: str, now: datetime) -> list[str]:
 
 def gets(reach: Reach, subscriber: str, directory: Directory, now: datetime) -> bool:
     """True if an item of this reach is put into the subscriber's feed."""
-    if subscriber == reach.organisation:
+    if subscriber == (reach.author or reach.owner).partition(".")[0]:
         return False
     if reach.level is not Level.PUBLIC:
         return organisation_may_see(reach, subscriber, directory, now)

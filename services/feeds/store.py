@@ -57,6 +57,10 @@ class Store:
         self._directories: dict[str, Directory] = {}
         self._loading = threading.Lock()
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
     def directory(self, mode: str) -> Directory:
         """Who may share with whom, as of the last fact taken in. A later one takes its place, unchanged."""
         with self._loading:
@@ -133,10 +137,8 @@ def _load(connection: Connection, picture: Picture, taken: list[Taken]) -> None:
     picture.heads = records.heads(connection, picture.mode, incidents)
     facts |= {head.fact for head in picture.heads.values()}
     facts |= {item.about for item in picture.items.values()}
-    picture.corrections = records.corrections(connection, picture.mode, facts)
-    late = {fact for found in picture.corrections.values() for fact in found}
-    picture.items |= records.items(connection, picture.mode, (facts | late) - picture.items.keys())
-    picture.had = records.holders(connection, picture.mode, facts | late)
+    picture.items |= records.items(connection, picture.mode, facts - picture.items.keys())
+    picture.had = records.holders(connection, picture.mode, facts)
 
 
 def _known(connection: Connection, mode: str, facts: set[str]) -> tuple[dict[str, Item], dict[str, Head]]:

@@ -30,13 +30,11 @@ class RowRow(_Table, table=True):
 
 
 class ItemRow(_Table, table=True):
-    """What the feeds know of a fact; ``corrects`` is the entry that it strikes or replaces."""
+    """What the feeds know of a fact."""
 
     __tablename__ = "items"
-    __table_args__ = (sa.Index("items_corrects", "mode", "corrects"),)
     mode: str = Field(primary_key=True)
     fact: str = Field(primary_key=True)
-    corrects: str | None
     record: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
 
 

@@ -72,7 +72,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
     item = entry.item
     found = {
         "kind": entry.kind,
-        "owner": item.owner,
+        "owner": item.author,
         "level": entry.about.level.value,
         "tags": list(item.tags),
         "occurred_at": item.occurred_at,

@@ -26,10 +26,8 @@ def upgrade() -> None:
         "items",
         sa.Column("mode", sa.String, primary_key=True),
         sa.Column("fact", sa.String, primary_key=True),
-        sa.Column("corrects", sa.String),
         sa.Column("record", sa.JSON, nullable=False),
     )
-    op.create_index("items_corrects", "items", ["mode", "corrects"])
     op.create_table(
         "heads",
         sa.Column("mode", sa.String, primary_key=True),

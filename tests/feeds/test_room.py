@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -23,6 +23,7 @@ from tests.feeds.facts import BARNEVERN, NEIGHBOUR, PAST, VAKT, WORDS, entry, fo
 from tests.hub import Hub
 from tests.incidents.make import Scribe
 
+T = TypeVar("T")
 ORGS = ("4601", "4624", "110-vest", "5001")
 
 
@@ -94,6 +95,16 @@ async def items(one: Neighbour, count: int, **asked: Any) -> list[dict[str, Any]
             await asyncio.sleep(0.02)
 
 
+async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
+    """The first answer for which it holds."""
+    async with asyncio.timeout(5):
+        while True:
+            found = await ask()
+            if holds(found):
+                return found
+            await asyncio.sleep(0.02)
+
+
 async def test_a_neighbour_hears_an_item_with_its_words_at_once(hub: Office, scribe: Scribe) -> None:
     one, head = await neighbour(hub), opening(Level.REGION)
     await scribe.write(head)
@@ -157,9 +168,7 @@ async def test_after_an_agreement_ends_nothing_of_it_is_given_out(hub: Office, s
     await scribe.write(opening(Level.NAMED, ["5001"]))
     assert (await one.one())["content"] == WORDS
     await centre.accepted(agreed.model_copy(update={"until": datetime.now(UTC) - timedelta(seconds=1)}))
-    async with asyncio.timeout(5):
-        while (found := await items(one, 1))[0]["kind"] != "notice":
-            await asyncio.sleep(0.02)
+    found = await until(lambda: items(one, 1), lambda found: found[0]["kind"] == "notice")
     assert (found[0]["notice"], found[0]["content"]) == ("recalled", None)
     await scribe.write(opening(Level.NAMED, ["5001"]))
     await scribe.write(opening(Level.PUBLIC))
@@ -180,9 +189,7 @@ async def test_an_ended_feed_is_refused(hub: Office, scribe: Scribe) -> None:
     end = datetime.now(UTC) - timedelta(seconds=1)
     await lead.accepted(Subscribe(subscriber="4624", since=PAST, until=end))
     one = await neighbour(hub)
-    async with asyncio.timeout(5):
-        while (found := await one.next())["status"] == "ok":
-            await asyncio.sleep(0.02)
+    found = await until(one.next, lambda found: found["status"] != "ok")
     assert found["code"] == "NOT_ALLOWED"
 
 

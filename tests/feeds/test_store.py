@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from schemas import incidents, notifications, warnings
 from schemas.envelope import Body
-from schemas.vocabulary import IncidentState, Level, Priority
+from schemas.vocabulary import IncidentState, Level
 from services.feeds.store import Fresh, Page, Store
 from services.feeds.wording import as_item
 from services.runtime.database import CursorMoved, open_database
@@ -175,9 +175,8 @@ def test_a_correction_follows_its_entry_to_new_receivers(feeds: Feeds) -> None:
 
 def test_states_and_nobody_reached_are_said_to_those_who_may_see_the_head(feeds: Feeds) -> None:
     head, secret = opening(Level.REGION), opening(Level.ORGANISATION)
-    chain = {"chain": "c", "watch": "4601.vaktsentral", "cause": head.id}
-    priority = {"priority": Priority.HIGH} if "priority" in notifications.NobodyReached.model_fields else {}
-    nobody = notifications.NobodyReached(**chain, **priority)
+    chain = {"chain": "c", "watch": "4601.vaktsentral", "cause": head.id, "priority": "high"}
+    nobody = notifications.NobodyReached.model_validate(chain)
     done = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
     feeds.take(head, secret, following(head, nobody), following(head, done), following(secret, done))
     assert feeds.kinds("4624") == ["incident", "nobody_reached", "state"]

@@ -1,0 +1,71 @@
+"""The room intake: its command and question as data, and how it is started and stopped."""
+
+import asyncio
+
+from schemas import directory, warnings
+from services.intake.handlers import Handlers, Picture
+from services.intake.store import SERVICE, Store
+from services.runtime import names
+from services.runtime.database import open_database
+from services.runtime.door import Door, Route
+from services.runtime.footing import Footing
+from services.runtime.settings import Settings
+
+TAKE_BYTES = 3 * 1024 * 1024
+"""Limit of a command with a message of 2 MiB in it, in base64."""
+
+
+def routes(handlers: Handlers) -> tuple[Route, ...]:
+    """Every command of the trade and what answers it."""
+    return (Route(warnings.TakeIn, handlers.take, TAKE_BYTES),)
+
+
+class IntakeRoom:
+    """Where official warnings come in."""
+
+    name = "intake"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pictures = {str(mode): Picture() for mode in settings.modes}
+        self._footing = Footing(
+            settings,
+            self.name,
+            names.INTAKE_LEDGER,
+            (*directory.TRADES, warnings.TRADE),
+            lambda mode: self._pictures[mode].apply,
+        )
+        self._store: Store | None = None
+        self._door: Door | None = None
+
+    async def start(self) -> None:
+        """Return when the door serves."""
+        self._store = Store(await asyncio.to_thread(open_database, self._settings, SERVICE))
+        ledger = await self._footing.open()
+        handlers = Handlers(ledger, self._footing.folds, self._pictures, self._store)
+        self._door = Door(
+            self._settings,
+            names.INTAKE_DOOR,
+            warnings.TRADE,
+            commands=routes(handlers),
+            queries={"list": handlers.listing},
+            gates=self._footing.gates,
+        )
+        await self._door.start()
+
+    async def stop(self) -> None:
+        """Close the door first, then what it stands on."""
+        if self._door is not None:
+            await self._door.stop()
+        await self._footing.close()
+        if self._store is not None:
+            self._store.close()
+
+    def health(self) -> dict[str, object]:
+        """Whether facts are taken in."""
+        return self._footing.health()
+
+
+def build(settings: Settings) -> IntakeRoom:
+    """The room, not yet started."""
+    return IntakeRoom(settings)

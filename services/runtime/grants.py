@@ -21,8 +21,8 @@ TRADES: Mapping[str, tuple[str, str]] = {
 }
 """Each trade's door, which hears commands and answers, and the user that reads and writes its facts."""
 
-TYPED = ("incidents", "warnings")
-"""Trades whose commands carry what a person typed; the others have no permission on content."""
+TYPED: Mapping[str, str] = {"incidents": "*", "warnings": "shared"}
+"""The class of content that a trade keeps; the other trades have no permission on content."""
 
 _ASKERS_IN_HUB = (names.CENTRE, names.PHONE, names.DESK)
 _ANSWERS = ("_R_.>", *(f"{names.inbox(user)}.>" for user in _ASKERS_IN_HUB))
@@ -88,17 +88,17 @@ def _door(trade: str, user: str) -> Grant:
 def _appender(trade: str, user: str) -> Grant:
     facts = [subjects.facts_of_trade(mode, trade) for mode in MODES]
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
-    content = _content() if trade in TYPED else ()
+    content = _content(TYPED[trade]) if trade in TYPED else ()
     timers = _timers() if trade == "notifications" else ()
     return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers))
 
 
-def _content() -> tuple[str, ...]:
+def _content(sort: str) -> tuple[str, ...]:
     """Keeps what was typed; reads it one by one, to know a repeated command and to copy to a wider class."""
     return tuple(
         subject
         for mode in MODES
-        for place in [subjects.content(mode, "*", "*", "*", "*")]
+        for place in [subjects.content(mode, "*", "*", sort, "*")]
         for subject in (place, f"{API}.DIRECT.GET.{names.content(mode)}.{place}")
     )
 

@@ -120,6 +120,7 @@ def reader(stream: str) -> str:
 ANSWERS = "_R_.* _INBOX.centre.* _INBOX.phone.* _INBOX.desk.*"
 READS = f"{reader('LEDGER_*')} $JS.API.DIRECT.GET.LEDGER_*"
 TYPED = "samvirke.content.* $JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*"
+SHARED = "samvirke.content.*.shared.* $JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*.shared.*"
 ARMS = "samvirke.timer.*.set.* samvirke.timer.*.cancelled.*"
 DURABLES = ("LEDGER_*.notifications", "TIMERS.notifications")
 PULLS = " ".join(
@@ -146,7 +147,7 @@ MAY_PUBLISH = {
     "watch-ledger": writes("watch", "watch"),
     "notifications-ledger": writes("notifications", "notifications", f"{ARMS} $JS.API.DIRECT.GET.TIMERS*"),
     "feeds-ledger": writes("feeds", "feeds"),
-    "intake-ledger": writes("warnings", "intake", TYPED),
+    "intake-ledger": writes("warnings", "intake", SHARED),
     "incidents-archive": f"{ANSWERS} {READS} $JS.API.DIRECT.GET.CONTENT_* samvirke.parked.*.incidents "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),
     "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_*",

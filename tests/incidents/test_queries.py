@@ -1,0 +1,223 @@
+"""What a watch is told of incidents, and what it is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from schemas import incidents, notifications
+from schemas.identifiers import new_id, new_ref
+from schemas.vocabulary import Channel, DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
+from services.incidents.lookups import Lookups, Reading
+from services.incidents.tables import READS
+from tests.hub import Hub
+from tests.incidents.make import Made, opened
+from tests.incidents.room import Office, centre, office
+
+VAKT, BARN, AUST, FIRE = "4601.vaktsentral", "4601.barnevern", "4624.main", "110-vest.main"
+UNKNOWN = {"status": "refused", "code": "UNKNOWN_INCIDENT", "parameters": {}}
+
+
+@pytest.fixture
+async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
+    async with office(fresh_broker) as found:
+        await found.write(*centre())
+        yield found
+
+
+def _entry(about: str, text: str, level: Level = Level.WATCH, **more: Any) -> Made:
+    fields = {"named": more.pop("named", []), "tags": more.pop("tags", []), "mark": more.pop("mark", None)}
+    body = incidents.EntryAdded(incident=about, kind=EntryKind.INFORMATION, level=level, **fields)
+    return Made(body, about=about, content={"text": text}, **more)
+
+
+def _reads(here: Office) -> list[Any]:
+    store = here.archive._store
+    assert store is not None
+    with store.engine.connect() as connection:
+        return list(connection.execute(sa.select(READS).order_by(READS.c.id)))
+
+
+async def test_the_owner_sees_the_head_by_id_ref_and_number(here: Office) -> None:
+    made = opened("Ras i Sandviken")
+    await here.write(made)
+    answer = await here.get(VAKT, id=made.about)
+    head = answer["incident"]
+    assert head["content"]["headline"] == "Ras i Sandviken"
+    assert (head["owner"], head["state"], head["level"]) == (VAKT, "new", "watch")
+    year = made.fact.time.year
+    assert head["number"] == f"VAKT-{year}-0001"
+    assert (await here.get(VAKT, ref=head["ref"]))["incident"] == head
+    assert (await here.get(VAKT, number=head["number"]))["incident"] == head
+
+
+async def test_what_may_not_be_seen_is_answered_like_what_is_not_there(here: Office) -> None:
+    made = opened()
+    await here.write(made)
+    ref, number = made.fact.data.body["ref"], f"VAKT-{made.fact.time.year}-0001"
+    for asker in (BARN, AUST, FIRE):
+        assert await here.get(asker, id=made.about) == await here.get(asker, id=new_id()) == UNKNOWN
+        assert await here.get(asker, ref=ref) == await here.get(asker, ref=new_ref()) == UNKNOWN
+        assert await here.get(asker, number=number) == UNKNOWN
+        assert (await here.ask(asker, "list", state="all"))["incidents"] == []
+
+
+async def test_an_agreed_neighbour_sees_what_names_it_without_number_and_receivers(here: Office) -> None:
+    made = opened(level=Level.NAMED, named=["4624", "110-vest"])
+    await here.write(
+        made, _entry(made.about, "internt"), _entry(made.about, "delt", Level.NAMED, named=["4624"])
+    )
+    answer = await here.get(AUST, id=made.about)
+    assert (answer["incident"]["number"], answer["incident"]["named"]) == (None, [])
+    assert [entry["content"]["text"] for entry in answer["entries"]] == ["delt"]
+    assert answer["entries"][0]["actor"] == {"organisation": "4601", "watch": "vaktsentral"}
+    assert await here.get(FIRE, id=made.about) == UNKNOWN, "no agreement with the fire centre"
+
+
+async def test_an_entry_shared_wider_than_its_head_travels_without_it(here: Office) -> None:
+    made = opened()
+    await here.write(made, _entry(made.about, "Kok vannet", Level.PUBLIC))
+    answer = await here.get(FIRE, id=made.about)
+    assert answer["incident"] == {"id": made.about}
+    assert [entry["content"]["text"] for entry in answer["entries"]] == ["Kok vannet"]
+    assert await here.get(FIRE, ref=made.fact.data.body["ref"]) == UNKNOWN
+
+
+async def test_raising_an_item_shows_it_and_its_content_to_the_new_circle(here: Office) -> None:
+    made = opened()
+    entry = _entry(made.about, "trenger hjelp")
+    await here.write(made, entry)
+    body = incidents.SharedWider(entry=entry.id, level=Level.NAMED, named=["4624"])
+    await here.write(Made(body, about=made.about))
+    (shown,) = (await here.get(AUST, id=made.about))["entries"]
+    assert (shown["content"]["text"], shown["level"]) == ("trenger hjelp", "named")
+
+
+async def test_a_correction_is_told_with_the_entry(here: Office) -> None:
+    made = opened()
+    entry = _entry(made.about, "to skadde")
+    await here.write(made, entry)
+    body = incidents.Corrected(entry=entry.id, manner="replace", level=Level.WATCH)
+    correction = Made(body, about=made.about, content={"text": "tre skadde"})
+    await here.write(correction)
+    first, second = (await here.get(VAKT, id=made.about))["entries"]
+    assert (first["corrected_by"], first["manner"]) == (correction.id, "replace")
+    assert (second["kind"], second["corrects"], second["content"]["text"]) == (
+        "correction",
+        entry.id,
+        "tre skadde",
+    )
+
+
+async def test_a_state_change_stands_in_the_timeline_and_in_the_lists(here: Office) -> None:
+    made = opened()
+    body = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
+    await here.write(made, Made(body, about=made.about, content={"text": "ferdig"}))
+    answer = await here.get(VAKT, id=made.about)
+    assert answer["incident"]["state"] == "closed"
+    assert [(entry["state"], entry["content"]["text"]) for entry in answer["entries"]] == [
+        ("closed", "ferdig")
+    ]
+    assert (await here.ask(VAKT, "list"))["incidents"] == []
+    (head,) = (await here.ask(VAKT, "list", state="closed"))["incidents"]
+    assert head["id"] == made.about
+
+
+async def test_the_list_is_newest_first_and_no_longer_than_asked(here: Office) -> None:
+    made = [opened() for _ in range(4)] + [opened(owner=AUST)]
+    await here.write(*made)
+    heads = (await here.ask(VAKT, "list", limit=3))["incidents"]
+    assert [head["id"] for head in heads] == [one.about for one in reversed(made[1:4])]
+
+
+async def test_a_stray_entry_looks_alike_whether_the_incident_exists_or_not(here: Office) -> None:
+    hidden, nothing = opened(), new_id()
+    await here.write(hidden)
+    for about in (hidden.about, nothing):
+        await here.write(_entry(about, "røyk", owner=FIRE, mark="unattached"))
+    found, absent = [await here.get(FIRE, id=about) for about in (hidden.about, nothing)]
+    assert found["incident"] == {"id": hidden.about}
+    assert absent["incident"] == {"id": nothing}
+    assert [entry["mark"] for entry in found["entries"]] == [entry["mark"] for entry in absent["entries"]]
+    assert (await here.get(VAKT, id=hidden.about))["entries"] == []
+
+
+async def test_a_stray_entry_joins_when_its_sender_may_see_the_incident(here: Office) -> None:
+    about = new_id()
+    stray = _entry(about, "kom først", Level.NAMED, owner=AUST, named=["4601"], mark="unattached")
+    await here.write(stray)
+    assert (await here.get(VAKT, id=about))["status"] == "refused"
+    await here.write(opened(about=about, level=Level.NAMED, named=["4624"]))
+    (entry,) = (await here.get(VAKT, id=about))["entries"]
+    assert (entry["id"], entry["mark"]) == (stray.id, "unattached")
+
+
+async def test_steps_of_a_page_are_told_to_the_paged_watch_only(here: Office) -> None:
+    made = opened(level=Level.NAMED, named=["4624"])
+    of = {"chain": "c1", "watch": VAKT}
+    rules = {"priority": Priority.NORMAL, "steps": [{"after_s": 0, "function": DutyFunction.PRIMARY}]}
+    started = {**of, "cause": made.id, "priority": Priority.NORMAL, "type": "flood", "rules": rules}
+    person = {"person": "p9", "function": DutyFunction.PRIMARY}
+    facts = [
+        notifications.Started.model_validate({**started, "channels": [Channel.GATEWAY]}),
+        notifications.Sent.model_validate({**of, **person, "step": 0, "channel": Channel.GATEWAY}),
+        notifications.Acknowledged.model_validate({**of, **person, "cause": made.id}),
+    ]
+    await here.write(made, *(Made(body, about=made.about) for body in facts))
+    own = await here.get(VAKT, id=made.about)
+    assert own["incident"]["state"] == "acknowledged"
+    assert [step["what"] for step in own["chains"][0]["steps"]] == ["sent", "acknowledged"]
+    (theirs,) = (await here.get(AUST, id=made.about))["chains"]
+    assert (theirs["outcome"], theirs["steps"]) == ("acknowledged", [{"function": "primary"}])
+
+
+async def test_reads_of_restricted_items_are_recorded_before_the_answer(here: Office) -> None:
+    plain, shared = opened(), opened(level=Level.NAMED, named=["4624"])
+    tagged = opened(tags=[Tag.CHILD])
+    await here.write(plain, shared, tagged)
+    await here.get(VAKT, id=plain.about)
+    assert _reads(here) == []
+    await here.get(AUST, id=shared.about)
+    await here.get(VAKT, id=tagged.about)
+    await here.ask(AUST, "list")
+    found = [(row.what, row.watch, row.person, row.incident, row.item) for row in _reads(here)]
+    assert found == [
+        ("get", AUST, "p1", shared.about, shared.id),
+        ("get", VAKT, "p1", tagged.about, tagged.id),
+        ("list", AUST, "p1", shared.about, shared.id),
+    ]
+
+
+async def test_only_a_reader_or_a_token_that_reads_is_answered(here: Office) -> None:
+    made = opened()
+    await here.write(made)
+    assert (await here.get(VAKT, id=made.about, person="nobody"))["code"] == "NOT_ALLOWED"
+    assert (await here.get(VAKT, id=made.about, person=None))["code"] == "PERSON_NEEDED"
+    assert (await here.get(VAKT, id=made.about, person=None, machine="m-report"))["code"] == "NOT_ALLOWED"
+    assert (await here.get(VAKT, id=made.about, person=None, machine="m-read"))["status"] == "ok"
+    assert (await here.get(VAKT, id=made.about, color="red"))["code"] == "MALFORMED"
+
+
+async def test_a_receipt_is_waited_for(here: Office) -> None:
+    made = opened()
+    store = here.archive._store
+    assert store is not None
+    sequence = await here.write(made)
+    assert store.has_fact("actual", made.id)
+    later = opened()
+    asked = asyncio.create_task(here.get(VAKT, id=later.about, after=later.id))
+    await asyncio.sleep(0.3)
+    assert not asked.done()
+    assert await here.write(later) == sequence + 1
+    assert (await asked)["incident"]["id"] == later.about
+
+
+async def test_the_reads_of_a_page_are_kept_when_the_rest_is_made_anew(here: Office) -> None:
+    store = here.archive._store
+    assert store is not None
+    reading = Reading("actual", "2026-01-01T00:00:00+01:00", VAKT, "p1", None, "test", "get")
+    Lookups(store.engine).record(reading, [("i", "f")])
+    store.clear("exercise")
+    assert len(_reads(here)) == 1

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from schemas import incidents
-from schemas.authorisation import WRITE, check, check_report
+from schemas.authorisation import APPROVE_ERASURE, WRITE, check, check_report
 from schemas.content_rules import check_item, holds_identity_number
 from schemas.directory import Directory
 from schemas.envelope import Actor, Refused, Request
@@ -41,6 +41,20 @@ def visible(log: Log, viewer: str, directory: Directory, now: datetime) -> Incid
         return incident
     seen = any(may_see(reach, viewer, directory, now) for reach in incident.reaches)
     return incident if seen else None
+
+
+def of_head(case: Case[Any]) -> Incident | None:
+    """The incident, if the sender may see its head."""
+    incident = case.log.opened
+    return incident if incident is not None and case.sees(incident.items[incident.head]) else None
+
+
+def concerns(case: Case[Any]) -> bool:
+    """True if the command may be about this log: the sender sees it, or may erase there."""
+    if visible(case.log, case.actor.key, case.directory, case.now) is not None:
+        return True
+    is_erasure = isinstance(case.request, incidents.AskErasure | incidents.ApproveErasure)
+    return is_erasure and bool(parts_under(case.log, case.actor, APPROVE_ERASURE, case.directory, case.now))
 
 
 def reporting(case: Case[Any]) -> Refused | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 from schemas import incidents
@@ -144,14 +145,19 @@ def share_wider(case: Case[incidents.ShareWider]) -> Verdict:
     return _raise(part, item, Reach(part.owner, case.request.level, named), case.request.notify)
 
 
-def raise_corrections(part: Incident, entry: str) -> Iterator[Decided]:
-    """An item's corrections are raised to where it is now, so that nobody holds the wrong words alone."""
+def raise_corrections(part: Incident, entry: str) -> Iterator[tuple[int, Decided]]:
+    """An item's corrections are raised to where it is now, so that nobody holds the wrong words alone.
+
+    Each with its place in the row of corrections, from 1 on.
+    """
     item = part.item(entry)
     wide = item.reach if item is not None else None
-    while item is not None and wide is not None and item.corrected_by is not None:
+    for number in count(1):
+        if item is None or wide is None or item.corrected_by is None:
+            return
         item = part.items[item.corrected_by]
         if item.reach.level < wide.level or not set(wide.named) <= set(item.reach.named):
-            yield _raise(part, item, wide, [], guarded=False)
+            yield number, _raise(part, item, wide, [], guarded=False)
 
 
 def ask_erasure(case: Case[incidents.AskErasure]) -> Verdict:
@@ -182,18 +188,20 @@ def approve_erasure(case: Case[incidents.ApproveErasure]) -> Verdict:
     return Decided(part, body)
 
 
-def is_repeated(request: Any, body: Body, part: Incident) -> bool:
+def is_repeated(request: Any, body: Body | None, part: Incident) -> bool:
     """True if a stored fact is what the request led to, so that it was only sent again."""
     if not isinstance(body, LEADS_TO[type(request)]):
         return False
-    said = request.model_dump(exclude={"ref", "entry", "named"})
-    done = body.model_dump()
     if isinstance(request, incidents.CloseIncident):
-        return bool(done["state"] == IncidentState.CLOSED)
-    wanted = {field: value for field, value in said.items() if field in done and value is not None}
-    return wanted.items() <= {field: done[field] for field in wanted}.items() and _is_same_target(
-        request, done, part
-    )
+        return body.model_dump()["state"] is IncidentState.CLOSED
+    said, done = request.model_dump(exclude={"ref", "entry"}), body.model_dump()
+    if isinstance(request, incidents.ShareWider):
+        done["named"] = [name for name in done["named"] if name in request.named]
+    if any(done.get(name, value) != value for name, value in said.items() if value is not None):
+        return False
+    entry = getattr(request, "entry", None)
+    item = part.item(entry) if entry else None
+    return entry is None or (item is not None and _target(body) in (item.id, entry))
 
 
 def unattached_id(sender: str, ref: str) -> str:
@@ -201,14 +209,8 @@ def unattached_id(sender: str, ref: str) -> str:
     return derived_id("unattached", sender, ref)
 
 
-def _is_same_target(request: Any, done: dict[str, Any], part: Incident) -> bool:
-    named = set(getattr(request, "named", ())) <= set(done.get("named", ()))
-    entry = getattr(request, "entry", None)
-    if entry is None:
-        return named
-    item = part.item(entry)
-    target = done.get("entry", done.get("fact"))
-    return named and item is not None and target in (item.id, entry)
+def _target(body: Body) -> str | None:
+    return getattr(body, "entry", None) or getattr(body, "fact", None)
 
 
 def _raise(part: Incident, item: Item, reach: Reach, notify: list[str], *, guarded: bool = True) -> Decided:

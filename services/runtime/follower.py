@@ -11,6 +11,9 @@ from services.runtime import logs, names
 from services.runtime.ledger import Recorded
 from services.runtime.reader import Message, Reader
 
+Trades = Sequence[str | tuple[str, str]]
+"""Trades whose facts are followed; a pair is one fact of a trade only."""
+
 
 class Follower:
     """Applies each fact of some trades of a mode, in order; ``ready`` is set once it has caught up."""
@@ -41,6 +44,7 @@ class Follower:
             logs.get(sequence=message.sequence).warning("follower.unread")
 
 
-def trade_filters(mode: str, trades: Sequence[str]) -> list[str]:
-    """Filters for every fact of some trades."""
-    return [subjects.facts_of_trade(mode, trade) for trade in trades]
+def trade_filters(mode: str, trades: Trades) -> list[str]:
+    """Filters for the facts of some trades."""
+    pairs = [(trade, "*") if isinstance(trade, str) else trade for trade in trades]
+    return [subjects.facts_of_trade(mode, trade, name) for trade, name in pairs]

@@ -1,13 +1,13 @@
 """What a room with a door stands on: its connection to the ledgers, their gates, and folds in memory."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from nats.aio.client import Client
 
 from services.runtime.connect import connect
 from services.runtime.epochs import Gate
+from services.runtime.follower import Trades
 from services.runtime.guarded import Folded
 from services.runtime.ledger import Ledger, Recorded
 from services.runtime.settings import Settings
@@ -21,7 +21,7 @@ class Footing:
     """Opened once by a room, closed with it. ``apply`` gives each mode the function that folds its facts."""
 
     def __init__(
-        self, settings: Settings, room: str, user: str, trades: Sequence[str], apply: Callable[[str], Apply]
+        self, settings: Settings, room: str, user: str, trades: Trades, apply: Callable[[str], Apply]
     ) -> None:
         self._settings = settings
         self._room = room
@@ -54,9 +54,7 @@ class Footing:
         """End the tasks and the connection."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._nc is not None:
             await self._nc.close()
 

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from schemas import subjects
 from schemas.envelope import Body
 from services.runtime.appender import Conflict
-from services.runtime.follower import Follower, trade_filters
+from services.runtime.follower import Follower, Trades, trade_filters
 from services.runtime.ledger import IdTaken, Ledger, Recorded, command_draft
 from services.runtime.locks import KeyedLocks
 from services.runtime.reading import Received
@@ -25,7 +25,7 @@ class Folded:
     """A fold in memory that can be waited for, so that a room knows what it has just said itself."""
 
     def __init__(
-        self, nc: Client, mode: str, name: str, trades: Sequence[str], apply: Callable[[Recorded], None]
+        self, nc: Client, mode: str, name: str, trades: Trades, apply: Callable[[Recorded], None]
     ) -> None:
         self.follower = Follower(nc, mode, name, trade_filters(mode, trades), self._take)
         self._apply = apply

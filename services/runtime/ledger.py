@@ -140,14 +140,17 @@ class Ledger:
         mode, place, sort = draft.place.mode, draft.place, content_class(draft.level)
         if resend:
             kept = await self.sealed_content(mode, place, draft.id, (sort,))
-            if kept is not None and unseal(kept) == draft.content:
-                return kept
+            if kept is not None:
+                return self._require_words(draft, kept)
         sealed = seal(draft.content)
         subject = subjects.content(mode, place.org, place.watch, sort, draft.id)
         ack = await self._content[Mode(mode)].append(Outgoing(subject, sealed, draft.id))
         if not ack.duplicate:
             return sealed
         kept = await self.sealed_content(mode, place, draft.id, (sort,))
+        return self._require_words(draft, kept)
+
+    def _require_words(self, draft: Draft, kept: bytes | None) -> bytes:
         if kept is None or unseal(kept) != draft.content:
             raise IdTaken(draft.id)
         return kept

@@ -46,12 +46,14 @@ class Reader:
         self._subscription: Subscription | None = None
         self._consumed = 0
         self._reconnects = 0
+        self._is_at_end = False
         self._caught_up = False
 
     async def batches(self, most: int = 500) -> AsyncIterator[list[Message]]:
-        """What has arrived, in order, at most ``most`` at once; an empty list once nothing is left to read.
+        """What has arrived, in order, at most ``most`` at once.
 
-        The empty list comes when the reader has caught up, and after each time that it starts anew.
+        The reader has caught up with the last message that has ``pending`` 0, or with an empty list, which
+        comes when there is nothing to read, or nothing more.
         """
         while True:
             if self._subscription is None and not await self._begin():
@@ -60,9 +62,9 @@ class Reader:
             batch = await self._take(most)
             if batch is None:
                 await self._end()
-                continue
-            if batch or not self._caught_up:
-                self._caught_up = not batch or batch[-1].pending == 0
+            elif batch or self._is_at_end:
+                self._caught_up = self._caught_up or not batch or batch[-1].pending == 0
+                self._is_at_end = False
                 yield batch
 
     async def close(self) -> None:
@@ -89,9 +91,8 @@ class Reader:
             logs.get(stream=self._stream, consumer=self._name).warning("reader.refused", code=code)
             await self._end()
             return False
+        self._is_at_end = answer.get("num_pending", 0) == 0
         self._caught_up = False
-        if answer.get("num_pending", 0) == 0:
-            self._arrived.set()
         return True
 
     def _creation(self, inbox: str) -> tuple[str, bytes]:
@@ -123,8 +124,8 @@ class Reader:
         return answer
 
     async def _take(self, most: int) -> list[Message] | None:
-        """Messages in order; an empty list when there are none; None when reading must start anew."""
-        if not self._waiting and not await self._wait():
+        """Messages in order; an empty list when there are none yet; None when reading must start anew."""
+        if not self._waiting and not self._is_at_end and not await self._wait():
             return None
         batch: list[Message] = []
         while self._waiting and len(batch) < most:
@@ -133,6 +134,7 @@ class Reader:
                 await self._answer_flow(message)
                 if self._missed(message):
                     return batch or None
+                self._is_at_end = _is_idle(message) and not (self._caught_up or batch or self._waiting)
                 continue
             place = _place(message)
             if place.consumer_sequence != self._consumed + 1:
@@ -154,8 +156,6 @@ class Reader:
                     await self._arrived.wait()
                 return True
             except TimeoutError:
-                if not self._caught_up:
-                    return True
                 if self._nc.stats["reconnects"] != self._reconnects:
                     return False
         return False
@@ -178,6 +178,12 @@ class Reader:
         subscription, self._subscription = self._subscription, None
         if subscription is not None and self._nc.is_connected:
             await subscription.unsubscribe()
+
+
+def _is_idle(heartbeat: Msg) -> bool:
+    """True if the broker has nothing more to send, and does not wait for the reader."""
+    headers = heartbeat.headers or {}
+    return "Nats-Last-Consumer" in headers and "Nats-Consumer-Stalled" not in headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""The part incidents-door: takes in what is reported, and knows what it needs to decide."""
+
+from collections.abc import Callable
+
+from schemas import directory, incidents, watch
+from services.incidents.handlers import Handlers, Picture, routes
+from services.runtime import logs, names
+from services.runtime.door import Door
+from services.runtime.footing import Footing
+from services.runtime.ledger import Ledger, Recorded
+from services.runtime.settings import Settings
+
+FOLLOWED = (*directory.TRADES, (incidents.TRADE, incidents.Opened.name))
+
+
+class IncidentsDoor:
+    """Commands of the incident log; what can be asked of it is the archive's."""
+
+    name = "incidents-door"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pictures: dict[str, Picture] = {mode: Picture() for mode in settings.modes}
+        self._footing = Footing(settings, self.name, names.INCIDENTS_LEDGER, FOLLOWED, self._apply)
+        self._ledger: Ledger | None = None
+        self._door: Door | None = None
+
+    async def start(self) -> None:
+        """Return when the door serves."""
+        self._ledger = await self._footing.open()
+        commands = routes(Handlers(self._ledger, self._pictures))
+        gates = self._footing.gates
+        self._door = Door(self._settings, names.INCIDENTS_DOOR, incidents.TRADE, commands, gates=gates)
+        await self._door.start()
+
+    async def stop(self) -> None:
+        """Close the door first, then what it stands on."""
+        if self._door is not None:
+            await self._door.stop()
+        if self._ledger is not None:
+            await self._ledger.close()
+        await self._footing.close()
+
+    def health(self) -> dict[str, object]:
+        """The state of gates and folds, and how many messages were no commands."""
+        return self._footing.health() | {"dropped": self._door.dropped if self._door else 0}
+
+    def _apply(self, mode: str) -> Callable[[Recorded], None]:
+        picture = self._pictures[mode]
+
+        def apply(recorded: Recorded) -> None:
+            picture.apply(recorded)
+            if isinstance(recorded.body, watch.Established):
+                logs.hide(self._hidden())
+
+        return apply
+
+    def _hidden(self) -> list[str]:
+        known = [picture.directory for picture in self._pictures.values()]
+        return [key for one in known for key, watch in one.watches.items() if watch.hidden]
+
+
+def build(settings: Settings) -> IncidentsDoor:
+    """The part, ready to be started."""
+    return IncidentsDoor(settings)

@@ -1,0 +1,241 @@
+"""From a command at the door to its facts in the ledger, and the answer."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from schemas import incidents, subjects
+from schemas.directory import Directory
+from schemas.envelope import Accepted, Answer, Refused
+from schemas.identifiers import read_ref
+from services.incidents import limits, log
+from services.incidents.fold import Log, Refs
+from services.incidents.limits import Case
+from services.incidents.log import Decided, Verdict
+from services.runtime.appender import Conflict
+from services.runtime.door import Route
+from services.runtime.ledger import Draft, IdTaken, Ledger, Recorded, command_draft, next_id, read
+from services.runtime.locks import KeyedLocks
+from services.runtime.reading import Received, Refusal
+
+TRIES = 5
+LOGS_IN_MEMORY = 2_000
+
+Rule = Callable[[Case[Any]], Verdict]
+Then = Callable[[Received, str], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Picture:
+    """What the door knows of one mode."""
+
+    directory: Directory = field(default_factory=Directory)
+    refs: Refs = field(default_factory=Refs)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in one fact of people, watches, feeds, or an opened incident."""
+        body = recorded.body
+        if isinstance(body, incidents.Opened):
+            self.refs.learn(body.ref, recorded.fact.subject, recorded.fact.data.owner)
+        else:
+            self.directory.apply(body)
+
+
+class Logs:
+    """Folds of the logs in use. Each look reads on from where the last one ended, so it is always fresh."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: OrderedDict[tuple[str, str], Log] = OrderedDict()
+
+    async def look(self, mode: str, id: str) -> Log:
+        """The log under an id as it is now. The same object is given out again, and grows."""
+        found = self._known.get((mode, id)) or Log(id)
+        for stored in await self._ledger.stored(mode, id, found.sequence + 1):
+            place, recorded = subjects.parse_place(stored.subject), read(stored)
+            if place is not None:
+                fact, body = (recorded.fact, recorded.body) if recorded else (None, None)
+                found.take(stored.sequence, place, fact, body)
+        if found.sequence:
+            self._keep((mode, id), found)
+        return found
+
+    def _keep(self, key: tuple[str, str], found: Log) -> None:
+        self._known.setdefault(key, found)
+        self._known.move_to_end(key)
+        if len(self._known) > LOGS_IN_MEMORY:
+            self._known.popitem(last=False)
+
+
+class Handlers:
+    """What the door of the incident log does with each command."""
+
+    def __init__(self, ledger: Ledger, pictures: Mapping[str, Picture]) -> None:
+        self._ledger = ledger
+        self._pictures = pictures
+        self._logs = Logs(ledger)
+        self._locks = KeyedLocks()
+
+    async def open(self, received: Received) -> Answer:
+        """Open an incident. Nothing is read before, unless it came before or its id is in use."""
+        mode, id = received.address.mode, received.request.incident  # type: ignore[attr-defined]
+        refs = self._pictures[mode].refs
+        rule = partial(log.open_incident, ref=refs.draw())
+        async with self._locks.holding(f"{mode}.{id}"):
+            is_known = received.command.data.resend or refs.owner(id) is not None
+            known = await self._logs.look(mode, id) if is_known else Log(id)
+            for _ in range(TRIES):
+                answer = await self._attempt(received, known, rule)
+                if answer is not None:
+                    return answer
+                known = await self._logs.look(mode, id)
+        raise Conflict(id)
+
+    async def add(self, received: Received) -> Answer:
+        """Write an entry; nothing that others write meanwhile stands in its way."""
+        answer = await self._attempt(received, await self._find(received), log.add_entry)
+        if answer is None:
+            raise Conflict(received.command.id)
+        return answer
+
+    async def share(self, received: Received) -> Answer:
+        """Raise an item, and then its corrections."""
+        return await self.in_turn(log.share_wider, received, then=self._raise_corrections)
+
+    async def in_turn(self, rule: Rule, received: Received, then: Then | None = None) -> Answer:
+        """Decide on a log as it is now, and again when others were faster; one command of a log at a time."""
+        mode, id = received.address.mode, (await self._find(received)).id
+        async with self._locks.holding(f"{mode}.{id}"):
+            for _ in range(TRIES):
+                known = await self._logs.look(mode, id)
+                answer = await self._attempt(received, known, rule)
+                if isinstance(answer, Accepted) and then is not None:
+                    await then(received, id)
+                if answer is not None:
+                    return answer
+        raise Conflict(id)
+
+    async def _attempt(self, received: Received, known: Log, rule: Rule) -> Answer | None:
+        """The answer to a command on what is known; None if that is no longer so."""
+        mode, command = received.address.mode, received.command
+        earlier = await self._earlier(received, known)
+        if earlier is not None:
+            return self._accepted(received, earlier, known)
+        verdict = rule(self._case(received, known))
+        if isinstance(verdict, Refused):
+            return verdict
+        draft = _draft(received, verdict, known.id)
+        await self._copy(mode, verdict, draft)
+        try:
+            recorded = await self._ledger.append(draft, resend=command.data.resend, looked=True)
+        except Conflict:
+            return None
+        return self._accepted(received, recorded, known)
+
+    async def _find(self, received: Received) -> Log:
+        """The log that the sender means; one of its own if it may not see what it means.
+
+        By ref, two are read in any case: how long it takes does not tell whether there is such an incident.
+        """
+        mode, request, sender = received.address.mode, received.request, received.command.data.actor.key
+        id, said = getattr(request, "incident", None), getattr(request, "ref", None)
+        if id is not None:
+            return await self._logs.look(mode, id)
+        if said is None:
+            raise Refusal("MALFORMED", where=["data.body.incident"])
+        ref = read_ref(said) or said
+        own = log.unattached_id(sender, ref)
+        meant = await self._logs.look(mode, self._pictures[mode].refs.find(ref) or own)
+        unattached = await self._logs.look(mode, own)
+        if unattached.sequence_of(received.command.id) is not None:
+            return unattached
+        return meant if limits.concerns(self._case(received, meant)) else unattached
+
+    async def _earlier(self, received: Received, known: Log) -> Recorded | None:
+        """The fact that an earlier sending led to. Raises IdTaken if the id stands for something else."""
+        mode, command = received.address.mode, received.command
+        sequence = known.sequence_of(command.id)
+        if sequence is None:
+            return None
+        found = await self._ledger.at(mode, sequence)
+        if found is None or found.fact.data.actor.key != command.data.actor.key:
+            raise IdTaken(command.id)
+        part = known.part(found.fact.data.owner)
+        is_same = log.is_repeated(received.request, found.body, part)
+        if not is_same or not await self._ledger.holds(mode, found, received.content_dict()):
+            raise IdTaken(command.id)
+        return found
+
+    async def _copy(self, mode: str, decided: Decided, draft: Draft) -> None:
+        if decided.copies is None:
+            return
+        if await self._ledger.copy_content(mode, draft.place, decided.copies) is None:
+            raise LookupError("content to be shared is missing")
+
+    async def _raise_corrections(self, received: Received, id: str) -> None:
+        mode, request, command = received.address.mode, received.request, received.command
+        known = await self._logs.look(mode, id)
+        part = next(part for part in known.parts.values() if command.id in part.facts)
+        for number, decided in log.raise_corrections(part, request.entry):  # type: ignore[attr-defined]
+            draft = replace(_draft(received, decided, id), id=next_id(command.id, number))
+            await self._copy(mode, decided, draft)
+            await self._ledger.append(draft, resend=command.data.resend)
+
+    def _case(self, received: Received, known: Log) -> Case[Any]:
+        return Case(
+            received.command.data.actor,
+            received.request,
+            received.content_dict(),
+            known,
+            self._pictures[received.address.mode].directory,
+            datetime.now(UTC),
+        )
+
+    def _accepted(self, received: Received, recorded: Recorded, known: Log) -> Accepted:
+        """The incident's id and ref are told to those who may see its head; others hear what they said."""
+        command, body = received.command, recorded.body
+        subject, ref = getattr(received.request, "incident", None) or command.id, None
+        incident = limits.of_head(self._case(received, known))
+        if isinstance(body, incidents.Opened):
+            self._pictures[received.address.mode].apply(recorded)
+            ref = body.ref
+        elif incident is not None and recorded.fact.data.owner == incident.owner:
+            subject, ref = incident.id, incident.ref
+        mark = getattr(body, "mark", None)
+        result = {"mark": mark} if mark else {}
+        return Accepted(id=command.id, subject=subject, ref=ref, receipt=command.id, result=result)
+
+
+def routes(handlers: Handlers) -> tuple[Route, ...]:
+    """Every command of the trade and what answers it."""
+    return (
+        Route(incidents.OpenIncident, handlers.open),
+        Route(incidents.AddEntry, handlers.add),
+        Route(incidents.ChangeState, partial(handlers.in_turn, log.change_state)),
+        Route(incidents.CloseIncident, partial(handlers.in_turn, log.close_incident)),
+        Route(incidents.CorrectEntry, partial(handlers.in_turn, log.correct_entry)),
+        Route(incidents.ShareWider, handlers.share),
+        Route(incidents.AskErasure, partial(handlers.in_turn, log.ask_erasure)),
+        Route(incidents.ApproveErasure, partial(handlers.in_turn, log.approve_erasure)),
+    )
+
+
+def _draft(received: Received, decided: Decided, id: str) -> Draft:
+    part, mode = decided.part, received.address.mode
+    guard = subjects.facts_of(mode, id, *subjects.split_key(part.owner)) if decided.guarded else None
+    return command_draft(
+        received.command,
+        mode,
+        part.owner,
+        id,
+        decided.body,
+        controller=part.controller,
+        content=decided.content,
+        level=decided.level,
+        guard=guard,
+        expected=part.sequence,
+        not_before=part.recorded_at,
+    )

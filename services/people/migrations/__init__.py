@@ -1,0 +1,1 @@
+"""The steps by which this service's tables came to their form."""

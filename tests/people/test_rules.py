@@ -1,0 +1,131 @@
+"""Whose a person is, and who may give which role."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schemas import people
+from schemas.directory import Directory
+from schemas.envelope import Actor
+from schemas.vocabulary import Authentication, Role
+from services.people import rules
+from services.people.keyring import Keyring, fingerprint
+from services.people.rules import Register
+
+NOW = datetime(2027, 1, 14, 8, tzinfo=UTC)
+KEY = "4601.vaktsentral"
+
+
+def actor(person: str | None, watch: str = "vaktsentral", org: str = "4601") -> Actor:
+    centre = watch == "centre"
+    sort = Authentication.SERVICE if centre else Authentication.SESSION
+    return Actor(person=person, organisation=org, watch=watch, via="test", authentication=sort)
+
+
+def register(*facts: tuple[str, object]) -> Register:
+    return rules.fold((f"fact-{place}", owner, body) for place, (owner, body) in enumerate(facts))
+
+
+def directory(*roles: tuple[str, Role, str]) -> Directory:
+    found = Directory()
+    for person, role, where in roles:
+        found.apply(people.Granted(person=person, role=role, where=where))
+    return found
+
+
+def code(refused: object) -> str | None:
+    return getattr(refused, "code", None)
+
+
+def test_a_person_of_another_organisation_is_answered_as_an_unknown_one() -> None:
+    known = register(("4624.main", people.Added(person="p1")))
+    assert code(rules.check_own(known, "p1", "4601")) == "UNKNOWN_PERSON"
+    assert code(rules.check_own(known, "p2", "4601")) == "UNKNOWN_PERSON"
+    assert rules.check_own(known, "p1", "4624") is None
+
+
+def test_only_the_centre_moves_a_person_to_another_organisation() -> None:
+    known = register(("4624.main", people.Added(person="p1")))
+    assert code(rules.check_new(known, "p1", actor("kari"))) == "ID_TAKEN"
+    assert rules.check_new(known, "p1", actor(None, "centre")) is None
+
+
+def test_a_forgotten_person_never_comes_back_under_the_same_id() -> None:
+    known = register((KEY, people.Added(person="p1")), (KEY, people.Forgotten(person="p1")))
+    assert code(rules.check_new(known, "p1", actor(None, "centre"))) == "UNKNOWN_PERSON"
+    assert code(rules.check_person(known, "p1")) == "UNKNOWN_PERSON"
+    assert known.of("4601") == []
+
+
+def test_a_machine_has_an_id_of_its_own() -> None:
+    issued = people.TokenIssued(machine="pump", where="4624", scope=["report"], until=NOW)
+    known = register((KEY, people.Added(person="p1")), ("4624.main", issued))
+    assert code(rules.check_machine(known, "p1", "4601")) == "ID_TAKEN"
+    assert code(rules.check_machine(known, "pump", "4601")) == "ID_TAKEN"
+    assert rules.check_machine(known, "pump", "4624") is None
+    assert code(rules.check_new(known, "pump", actor("kari"))) == "ID_TAKEN"
+
+
+@pytest.mark.parametrize(
+    ("where", "allowed"), [(KEY, True), ("4601.barnevern", False), ("4601", False), ("4624", False)]
+)
+def test_the_leader_of_a_watch_decides_over_that_watch_only(where: str, allowed: bool) -> None:
+    known = directory(("kari", Role.LEADER, KEY))
+    assert (rules.check_place(known, actor("kari"), where, "grant", NOW) is None) == allowed
+
+
+@pytest.mark.parametrize(("where", "allowed"), [(KEY, True), ("4601", True), ("4624.main", False)])
+def test_who_administers_the_organisation_decides_over_all_of_it_and_no_other(
+    where: str, allowed: bool
+) -> None:
+    known = directory(("kari", Role.OPS, "4601"), ("kari", Role.OPS, "4624"))
+    assert (rules.check_place(known, actor("kari"), where, "grant", NOW) is None) == allowed
+
+
+def test_an_operator_decides_over_nothing_and_the_centre_over_all() -> None:
+    known = directory(("ola", Role.OPERATOR, "4601"))
+    assert code(rules.check_place(known, actor("ola"), KEY, "grant", NOW)) == "NOT_ALLOWED"
+    assert rules.check_place(known, actor(None, "centre"), "4624", "grant", NOW) is None
+
+
+def test_a_role_cannot_end_before_it_begins_save_in_the_centre_file() -> None:
+    past = NOW - timedelta(hours=1)
+    assert code(rules.check_end(actor("kari"), past, NOW)) == "BAD_PERIOD"
+    assert rules.check_end(actor(None, "centre"), past, NOW) is None
+    assert rules.check_end(actor("kari"), None, NOW) is None
+
+
+def test_an_exercise_never_signs_anybody_in_in_earnest() -> None:
+    assert rules.sign_in_modes("actual") == ["actual"]
+    assert rules.sign_in_modes("exercise") == ["actual", "exercise"]
+    assert rules.ended_modes("exercise") == ["exercise"]
+    assert set(rules.ended_modes("actual")) == {"actual", "exercise"}
+
+
+def test_an_organisation_knows_its_own_people_and_its_guests() -> None:
+    known = register(
+        (KEY, people.Added(person="own")),
+        ("4624.main", people.Added(person="guest")),
+        ("4624.main", people.Added(person="stranger")),
+    )
+    roles = directory(("guest", Role.READER, KEY), ("stranger", Role.READER, "46010.main"))
+    assert rules.organisation_sees(known, roles, "4601") == {"own", "guest"}
+
+
+def test_the_same_parts_give_the_same_secret_and_another_key_another(tmp_path: object) -> None:
+    from pathlib import Path
+
+    folder = Path(str(tmp_path))
+    keyring = Keyring(folder / "keys" / "people")
+    secret = keyring.secret("link", "command-1")
+    assert Keyring(folder / "keys" / "people").secret("link", "command-1") == secret
+    others = {
+        keyring.secret("session", "command-1"),
+        keyring.secret("link", "command-2"),
+        Keyring(folder / "other").secret("link", "command-1"),
+    }
+    assert secret not in others
+    assert len(others) == 3
+    assert len(secret) == 43
+    assert secret not in fingerprint(secret)
+    assert (folder / "keys" / "people").stat().st_mode & 0o777 == 0o600

@@ -7,6 +7,7 @@ the policy gives.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from schemas.directory import Directory
 from schemas.duty import Duty
@@ -18,7 +19,11 @@ ON_POST = (DutyFunction.PRIMARY, DutyFunction.BACKUP)
 RETRY_S, RETRY_MOST_S = 15, 240
 """A message that no channel took is tried again after this many seconds, then after twice as many."""
 
-NO_ANSWER, DECLINED, NOT_SENT, NOBODY = "no_answer", "declined", "not_sent", "nobody_on_duty"
+Reason = Literal["no_answer", "declined", "nobody_on_duty", "not_sent"]
+NO_ANSWER: Reason = "no_answer"
+DECLINED: Reason = "declined"
+NOT_SENT: Reason = "not_sent"
+NOBODY: Reason = "nobody_on_duty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,11 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """Go on to another step; ``reason`` is one of those that the fact allows."""
+    """Go on to another step, and why."""
 
     step: int
     function: DutyFunction
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,18 @@ class OnDuty:
     def on_post(self, watch: str, now: datetime) -> set[str]:
         """The persons who hold the watch now, as primary or backup."""
         return {person for function in ON_POST for person in self.duty.holders(watch, function, now)}
+
+    def function_of(self, chain: Chain, person: str, watch: str, now: datetime) -> DutyFunction | None:
+        """As what a person of ``watch`` answers a chain: as told, as on duty, by role, or not at all."""
+        if person in chain.tellings:
+            return chain.tellings[person].function
+        for (_, _, function), manned in self.duty.held(watch, now):
+            if manned.person == person:
+                return function
+        if self.directory.has_role(person, watch, now, Role.LEADER):
+            return DutyFunction.LEADER
+        is_operator = self.directory.has_role(person, watch, now, Role.OPERATOR)
+        return DutyFunction.PRIMARY if is_operator else None
 
     def _is_leaders_turn(self, chain: Chain, now: datetime) -> bool:
         """True if nobody holds the watch and no later step would tell its leader."""
@@ -175,7 +192,7 @@ def _following(chain: Chain, people: OnDuty, now: datetime) -> int | None:
     return None
 
 
-def _reason_to_go_on(chain: Chain, following: int, now: datetime) -> str | None:
+def _reason_to_go_on(chain: Chain, following: int, now: datetime) -> Reason | None:
     here = [telling for telling in chain.tellings.values() if telling.step == chain.step]
     if not here or _is_unmanned(chain):
         return NOBODY
@@ -220,3 +237,8 @@ def _next_moment(chain: Chain, people: OnDuty, now: datetime) -> datetime:
     moments = [_end(chain) if following is None else _step_time(chain, following)]
     again = (_again_at(chain, telling, people, now) for telling in chain.tellings.values())
     return min([*moments, *(at for at in again if at is not None)])
+
+
+def concerns(chain: Chain, watch: str) -> bool:
+    """True if the watch is told in this chain: its own people, or those of a step that was reached."""
+    return watch == chain.watch or watch in {chain.watch_of(step) for step in range(chain.step + 1)}

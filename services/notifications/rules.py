@@ -1,9 +1,11 @@
 """One chain: who was told of what, and what became of it. A fold over the chain's facts; nothing else."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from schemas.envelope import Fact
 from schemas.notifications import (
     Acknowledged,
     Declined,
@@ -57,6 +59,8 @@ class Chain:
     rules: PolicyRules
     channels: list[Channel]
     started_at: datetime
+    controller: str
+    last_fact: str
     step: int = 0
     step_at: datetime = field(init=False)
     reasons: list[str] = field(default_factory=list)
@@ -94,6 +98,7 @@ class Chain:
         """Take in one of the chain's facts, in ledger order; what comes after the end changes nothing."""
         if self.outcome is not None:
             return
+        self.last_fact = fact_id
         match body:
             case Sent():
                 self._sent(body, at)
@@ -130,11 +135,11 @@ class Chain:
         self.outcome, self.end_fact, self.ended_at = outcome, fact_id, at
 
 
-def begin_chain(mode: str, place: Place, started: Started, at: datetime) -> Chain:
+def begin_chain(fact: Fact, place: Place, started: Started) -> Chain:
     """The chain that a started fact begins."""
     return Chain(
         id=started.chain,
-        mode=mode,
+        mode=fact.data.mode,
         place=place,
         watch=started.watch,
         cause=started.cause,
@@ -144,5 +149,18 @@ def begin_chain(mode: str, place: Place, started: Started, at: datetime) -> Chai
         ref=started.ref,
         rules=started.rules,
         channels=started.channels,
-        started_at=at,
+        started_at=fact.time,
+        controller=fact.data.controller,
+        last_fact=fact.id,
     )
+
+
+def fold(facts: Iterable[tuple[Fact, Place, Any]]) -> dict[str, Chain]:
+    """The chains that some facts of notifications tell of, by id; facts in ledger order."""
+    chains: dict[str, Chain] = {}
+    for fact, place, body in facts:
+        if isinstance(body, Started):
+            chains.setdefault(body.chain, begin_chain(fact, place, body))
+        elif (chain := chains.get(getattr(body, "chain", ""))) is not None:
+            chain.apply(fact.id, fact.time, body)
+    return chains

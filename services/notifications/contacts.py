@@ -1,0 +1,84 @@
+"""The copy of names and addresses that pages are sent by, so that no other service must answer (D17)."""
+
+import asyncio
+import contextlib
+
+from pydantic import ValidationError
+
+from schemas.people import Contact
+from services.notifications import store
+from services.notifications.store import Store
+from services.runtime import logs, names
+from services.runtime.connect import connect
+from services.runtime.reader import Message, Reader
+from services.runtime.settings import Settings
+
+READY_S = 5.0
+
+
+class Contacts:
+    """Follows the bucket PEOPLE into a table; starts from the table when the bucket does not answer."""
+
+    def __init__(self, settings: Settings, rows: Store) -> None:
+        self._settings = settings
+        self._rows = rows
+        self._known: dict[str, Contact] = {}
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Return when the copy is as new as the bucket, or after READY_S seconds."""
+        for person, value in (await self._rows.run(store.contacts())).items():
+            self._take(person, value)
+        self._task = asyncio.get_running_loop().create_task(self._follow())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_S):
+                await self._ready.wait()
+
+    async def close(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def get(self, person: str) -> Contact | None:
+        """How a person is reached, or None."""
+        return self._known.get(person)
+
+    @property
+    def follows(self) -> bool:
+        """True while the bucket is followed."""
+        return self._task is not None and not self._task.done()
+
+    async def _follow(self) -> None:
+        nc = await connect(self._settings, names.NOTIFICATIONS_PEOPLE)
+        subject = f"$KV.{names.PEOPLE}.>"
+        reader = Reader(nc, names.PEOPLE_STREAM, names.NOTIFICATIONS_PEOPLE, [subject], start=1)
+        try:
+            async for batch in reader.batches():
+                for message in batch:
+                    await self._keep(message)
+                if not batch or batch[-1].pending == 0:
+                    self._ready.set()
+        finally:
+            await reader.close()
+            await nc.close()
+
+    async def _keep(self, message: Message) -> None:
+        person = message.subject.rpartition(".")[2]
+        self._take(person, message.data)
+        try:
+            await self._rows.run(store.keep_contact(person, message.data, message.sequence))
+        except Exception as fault:
+            logs.get(person=person).error("contacts.not_kept", exc_info=fault)
+
+    def _take(self, person: str, value: bytes) -> None:
+        """An empty value is the marker of a person who was forgotten."""
+        if not value:
+            self._known.pop(person, None)
+            return
+        try:
+            self._known[person] = Contact.model_validate_json(value)
+        except ValidationError:
+            logs.get(person=person).error("contacts.unreadable")

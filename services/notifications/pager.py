@@ -1,0 +1,227 @@
+"""Drives chains: looks what is due, tells people, records what became of it, and arms the next moment.
+
+Each chain is worked on by one task at a time; messages go out beside, and are recorded when a channel has
+answered. What may have gone out without a record is sent again, marked as repeated.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from schemas import subjects
+from schemas.envelope import Body
+from schemas.identifiers import derived_id
+from schemas.notifications import Escalated, Failed, NobodyReached, Sent, Started
+from schemas.subjects import Place
+from services.notifications import rules, store
+from services.notifications.escalation import End, Escalate, Tell, ToTell, Wait, next_action
+from services.notifications.picture import Picture
+from services.notifications.records import delivery_of, draft_of, row_of
+from services.notifications.rules import Chain
+from services.notifications.sender import Report, Sender
+from services.notifications.store import Store
+from services.runtime import logs
+from services.runtime.appender import StreamFull, Unreachable
+from services.runtime.direct import StreamUnreachable
+from services.runtime.ledger import IdTaken, Ledger, Recorded
+from services.runtime.locks import KeyedLocks
+from services.runtime.timers import Key, TimerFailed, Timers
+
+R = TypeVar("R")
+RETRY_S = 0.5
+
+
+class Pager:
+    """The open chains of all modes, and everything that is done in them."""
+
+    def __init__(
+        self, ledger: Ledger, timers: Timers, rows: Store, sender: Sender, pictures: Mapping[str, Picture]
+    ) -> None:
+        self.ledger = ledger
+        self.timers = timers
+        self.rows = rows
+        self.pictures = pictures
+        self.open: dict[str, Chain] = {}
+        self.due: dict[str, datetime] = {}
+        self.locks = KeyedLocks()
+        self._sender = sender
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, mode: str, place: Place, started: Started, controller: str) -> None:
+        """Start a chain, once; returns when it is recorded. Raises what the ledger raises."""
+        if started.chain in self.open:
+            return
+        identity = derived_id(started.chain, started.name)
+        draft = draft_of(mode, place, started.watch, controller, started.cause, identity, started)
+        recorded = await self.ledger.append(draft)
+        if not recorded.fresh:
+            await self.resume(started.chain, mode, place)
+        if not recorded.fresh or started.chain in self.open:
+            return
+        chain = rules.begin_chain(recorded.fact, place, started)
+        logs.get(mode=mode, watch=chain.watch, chain=chain.id).info("chain.started")
+        await self.adopt(chain)
+
+    async def adopt(self, chain: Chain) -> None:
+        """Take an open chain in hand."""
+        self.open[chain.id] = chain
+        await self.keep(store.add([row_of(chain)]))
+        self.wake(chain.id)
+
+    async def resume(self, chain_id: str, mode: str, place: Place) -> Chain | None:
+        """Take a chain in hand as the ledger tells it, or note how it ended; None when there is none."""
+        chain = (await self.past(mode, place)).get(chain_id)
+        if chain is None or chain_id in self.open:
+            return chain
+        if chain.outcome is None:
+            await self.adopt(chain)
+        else:
+            await self.keep(store.add([row_of(chain)]))
+            await self.keep(store.end_chain(chain.id, chain.outcome, chain.ended_at or chain.started_at))
+        return chain
+
+    async def past(self, mode: str, place: Place) -> dict[str, Chain]:
+        """The chains whose facts lie at a place, as the ledger tells them."""
+        history = await self.ledger.history(mode, place.id, place.org, place.watch)
+        placed = ((one, subjects.parse_place(one.subject)) for one in history)
+        return rules.fold((one.fact, at, one.body) for one, at in placed if at and at.trade == Started.trade)
+
+    def wake(self, chain_id: str) -> None:
+        """Look soon what is due in a chain."""
+        self.spawn(self.advance(chain_id))
+
+    def wake_watch(self, mode: str, watch: str) -> None:
+        """Look at every chain that tells people of a watch: its manning has changed."""
+        for chain in list(self.open.values()):
+            if chain.mode == mode and watch in {chain.watch, *(step.watch for step in chain.rules.steps)}:
+                self.wake(chain.id)
+
+    async def advance(self, chain_id: str) -> None:
+        """Do all that is due in a chain now, and arm the next moment."""
+        async with self.locks.holding(chain_id):
+            while (chain := self.open.get(chain_id)) is not None:
+                now = datetime.now(UTC)
+                match next_action(chain, self.pictures[chain.mode].people, now):
+                    case Tell(people):
+                        await self._tell(chain, people, now)
+                    case Escalate(step, function, reason):
+                        body = Escalated(
+                            chain=chain.id, watch=chain.watch, step=step, function=function, reason=reason
+                        )
+                        await self.record(chain, body, str(step), reason)
+                    case End():
+                        await self._give_up(chain)
+                    case Wait(until):
+                        await self._arm(chain, until)
+                        return
+
+    async def record(self, chain: Chain, body: Body, *parts: str) -> None:
+        """Append one of the hub's own facts, however long the ledger is away; ``parts`` make its id."""
+        identity = derived_id(chain.id, body.name, *parts)
+        draft = draft_of(chain.mode, chain.place, chain.watch, chain.controller, chain.cause, identity, body)
+        while True:
+            try:
+                if self.ledger.gates[chain.mode].reason is None:
+                    self.take(chain, await self.ledger.append(draft))
+                    return
+            except IdTaken:
+                logs.get(mode=chain.mode, chain=chain.id, fact=identity).error("chain.id_taken")
+                return
+            except (Unreachable, StreamFull, StreamUnreachable) as fault:
+                logs.get(mode=chain.mode, chain=chain.id).warning("chain.not_recorded", exc_info=fault)
+            await asyncio.sleep(RETRY_S)
+
+    def take(self, chain: Chain, recorded: Recorded) -> None:
+        """Fold a fact that was just stored; a chain that has ended is let go."""
+        chain.apply(recorded.fact.id, recorded.fact.time, recorded.body)
+        if chain.outcome is not None and self.open.pop(chain.id, None) is not None:
+            self.due.pop(chain.id, None)
+            self.spawn(self._let_go(chain, chain.outcome))
+
+    async def keep(self, work: Callable[[Connection], R]) -> R | None:
+        """Run work against the tables; a database that fails stops no page, the ledger makes it good."""
+        try:
+            return await self.rows.run(work)
+        except Exception as fault:
+            logs.get().error("store.failed", exc_info=fault)
+            return None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside; a fault is logged, and the sweep looks at the chain again."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    async def close(self) -> None:
+        """Stop what runs; what was sent and not recorded is sent again at the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            logs.get().error("pager.fault", exc_info=fault)
+
+    async def _tell(self, chain: Chain, people: tuple[ToTell, ...], now: datetime) -> None:
+        """Note what is about to be sent, and send it beside."""
+        deliveries = [delivery_of(chain, told, now) for told in people]
+        for told in people:
+            chain.begin(told.person, told.function, told.step, told.attempt, now)
+        await self.keep(store.add(deliveries))
+        for told, delivery in zip(people, deliveries, strict=True):
+            self.spawn(self.send(chain, told, delivery.delivery, repeated=told.attempt > 1))
+
+    async def send(self, chain: Chain, told: ToTell, delivery: str, *, repeated: bool) -> None:
+        """Tell one person by the first channel that takes the message, and record what became of it."""
+        hidden = self.pictures[chain.mode].directory.hidden
+        is_hidden = hidden(chain.watch) or hidden(chain.place.key)
+        reports: list[Report] = []
+        if chain.outcome is None:
+            reports = await self._sender.send(chain, told, delivery, repeated=repeated, is_hidden=is_hidden)
+        async with self.locks.holding(chain.id):
+            for report in reports:
+                await self._note(chain, told, delivery, report, repeated)
+            await self.keep(store.finish(delivery))
+        await self.advance(chain.id)
+
+    async def _note(self, chain: Chain, told: ToTell, delivery: str, report: Report, repeated: bool) -> None:
+        about = {"chain": chain.id, "watch": chain.watch, "step": told.step, "person": told.person}
+        about |= {"function": told.function, "channel": report.channel, "attempt": told.attempt}
+        marked = "again" if repeated else ""
+        if report.failure is None:
+            sent = Sent.model_validate(about | {"repeated": repeated, "receipt": report.receipt})
+            await self.record(chain, sent, delivery, marked)
+        else:
+            failed = Failed.model_validate(about | {"code": report.failure, "last": report.is_last})
+            await self.record(chain, failed, delivery, report.channel, report.failure, marked)
+        logs.get(
+            mode=chain.mode, watch=chain.watch, chain=chain.id, step=told.step, channel=report.channel
+        ).info(
+            "page.sent" if report.failure is None else "page.failed",
+            code=report.failure,
+            attempt=told.attempt,
+        )
+
+    async def _give_up(self, chain: Chain) -> None:
+        logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id).error("chain.nobody_reached")
+        body = NobodyReached(chain=chain.id, watch=chain.watch, cause=chain.cause, priority=chain.priority)
+        await self.record(chain, body)
+
+    async def _arm(self, chain: Chain, until: datetime) -> None:
+        self.due[chain.id] = until
+        try:
+            await self.timers.arm(Key(chain.mode, chain.id), until, chain.last_fact)
+        except TimerFailed as failed:
+            logs.get(mode=chain.mode, chain=chain.id, code=failed.args[0]).warning("timer.not_armed")
+
+    async def _let_go(self, chain: Chain, outcome: str) -> None:
+        await self.keep(store.end_chain(chain.id, outcome, chain.ended_at or datetime.now(UTC)))
+        try:
+            await self.timers.cancel(Key(chain.mode, chain.id))
+        except TimerFailed as failed:
+            logs.get(mode=chain.mode, chain=chain.id, code=failed.args[0]).warning("timer.not_cancelled")

@@ -1,0 +1,48 @@
+"""What notifications knows of one mode from its facts: who is who, who is on duty, policies, open chains."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from schemas import directory, notifications, subjects
+from schemas.directory import Directory
+from schemas.duty import Duty
+from schemas.notifications import Acknowledged, NobodyReached, PolicySet, Started
+from schemas.subjects import Place
+from schemas.watch import Manned, Released
+from services.notifications.escalation import OnDuty
+from services.runtime.ledger import Recorded
+
+TRADES = (*directory.TRADES, notifications.TRADE)
+
+
+@dataclass(slots=True)
+class Picture:
+    """A fold in memory; ``on_manning`` is called with the key of a watch whose manning has changed."""
+
+    on_manning: Callable[[str], None] = lambda watch: None
+    directory: Directory = field(default_factory=Directory)
+    duty: Duty = field(default_factory=Duty)
+    policies: dict[str, PolicySet] = field(default_factory=dict)
+    open: dict[str, Place] = field(default_factory=dict)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in one fact, in ledger order."""
+        place, body = subjects.parse_place(recorded.subject), recorded.body
+        if place is None or body is None:
+            return
+        self.directory.apply(body)
+        self.duty.apply(place.key, body)
+        match body:
+            case PolicySet():
+                self.policies[body.watch] = body
+            case Started():
+                self.open[body.chain] = place
+            case Acknowledged() | NobodyReached():
+                self.open.pop(body.chain, None)
+            case Manned() | Released():
+                self.on_manning(place.key)
+
+    @property
+    def people(self) -> OnDuty:
+        """Who can be told."""
+        return OnDuty(self.duty, self.directory)

@@ -1,0 +1,106 @@
+"""What facts and timers set going: a fact that asks for it starts a chain for each watch to be told."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from schemas import subjects
+from schemas.catalogue import read_fact
+from schemas.envelope import Body, Fact
+from schemas.identifiers import derived_id
+from schemas.incidents import TRADE as INCIDENTS
+from schemas.incidents import Corrected, EntryAdded, Opened, SharedWider
+from schemas.notifications import TRADE, PolicyRules, Started
+from schemas.subjects import Place
+from schemas.vocabulary import Channel, Priority
+from schemas.watch import TRADE as WATCH
+from schemas.watch import GapFound
+from services.notifications import store
+from services.notifications.matter import Matter, Past, addressees, matter
+from services.notifications.pager import Pager
+from services.notifications.picture import Picture
+from services.notifications.policy import gap_rules, rules_for
+from services.notifications.store import DoneRow
+from services.runtime.appender import Unreachable
+from services.runtime.reaction import UNREADABLE, Delivered, Unreadable
+from services.runtime.timers import Key
+
+DEFAULT_CHANNELS = [Channel.GATEWAY, Channel.EMAIL]
+GAP = "roster_gap"
+"""The type that a chain about an empty post bears."""
+_TELLING = {(INCIDENTS, body.name) for body in (Opened, EntryAdded, Corrected, SharedWider)}
+_WANTED = {*_TELLING, (WATCH, GapFound.name)}
+
+
+class Reactions:
+    """Handlers of the durable consumers; each may be called again with the same message."""
+
+    def __init__(self, pager: Pager, pictures: Mapping[str, Picture]) -> None:
+        self._pager = pager
+        self._pictures = pictures
+
+    async def on_fact(self, delivered: Delivered) -> None:
+        """Start the chains that a fact asks for. Raises Unreadable, and Unreachable while the gate is shut."""
+        place = subjects.parse_place(delivered.subject)
+        if place is None or (place.trade, place.fact) not in _WANTED or place.mode not in self._pictures:
+            return
+        try:
+            fact, body = read_fact(delivered.data)
+        except ValueError:
+            raise Unreadable(UNREADABLE) from None
+        if body is None or not (addressees(body) or isinstance(body, GapFound)):
+            return
+        if await self._pager.keep(store.is_done(place.mode, fact.id)):
+            return
+        if self._pager.ledger.gates[place.mode].reason is not None:
+            raise Unreachable(fact.id)
+        await self._start_chains(place, fact, body)
+        await self._pager.keep(store.add([DoneRow(mode=place.mode, fact=fact.id)]))
+
+    async def on_timer(self, delivered: Delivered) -> None:
+        """Look at the chain whose moment has come; what is due is read from its state."""
+        _, _, mode, _, name = delivered.subject.split(".")
+        self._pager.timers.fired(Key(mode, name))
+        self._pager.wake(name)
+
+    async def _start_chains(self, place: Place, fact: Fact, body: Body) -> None:
+        picture = self._pictures[place.mode]
+        if isinstance(body, GapFound):
+            rules = gap_rules(place.key, picture.directory)
+            told = Matter(fact.id, Priority.HIGH, GAP, None)
+            await self._start(place, fact, place.key, told, rules)
+            return
+        past = await self._past(place, body)
+        for watch in addressees(body):
+            told = matter(fact, body, past, watch, picture.directory, datetime.now(UTC))
+            rules_now = rules_for(picture.policies.get(watch), told.priority, watch, picture.directory)
+            if rules_now is None or await self._was_told(place.mode, told.item, watch, body):
+                continue
+            await self._start(place, fact, watch, told, rules_now)
+
+    async def _past(self, place: Place, body: Body) -> Past:
+        if isinstance(body, Opened):
+            return []
+        history = await self._pager.ledger.history(place.mode, place.id, place.org, place.watch)
+        return [(one.fact, one.body) for one in history]
+
+    async def _was_told(self, mode: str, item: str, watch: str, body: Body) -> bool:
+        """True if the watch was told of the item before it was shared wider: it is not told again."""
+        if not isinstance(body, SharedWider):
+            return False
+        return bool(await self._pager.keep(store.chains(mode=mode, item=item, watch=watch)))
+
+    async def _start(self, place: Place, fact: Fact, watch: str, told: Matter, rules: PolicyRules) -> None:
+        policy = self._pictures[place.mode].policies.get(watch)
+        started = Started(
+            chain=derived_id(fact.id, watch),
+            watch=watch,
+            cause=fact.id,
+            item=told.item,
+            priority=told.priority,
+            type=told.type,
+            ref=told.ref,
+            rules=rules,
+            channels=policy.channels if policy else DEFAULT_CHANNELS,
+        )
+        at = Place(place.mode, place.org, place.watch, TRADE, place.id, Started.name)
+        await self._pager.start(place.mode, at, started, fact.data.controller)

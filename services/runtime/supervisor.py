@@ -10,6 +10,7 @@ from typing import IO
 
 from services.runtime import logs, processes, provisioner, state
 from services.runtime.broker import Broker, BrokerFailed
+from services.runtime.health import HealthServer, Part
 from services.runtime.settings import Settings
 from services.runtime.unit import Unit
 from services.runtime.watches import SUPERVISOR_RECORD, accounts_text, load_watches, save_watches
@@ -69,6 +70,7 @@ class Supervisor:
         wanted = groups(settings) if workers is None else workers
         self.units = [Unit(short_name(name), parts, env, self._records) for name, parts in wanted.items()]
         self.broker: Broker | None = None
+        self._health = HealthServer(settings.host, settings.port_health, self._report)
         self._lock: IO[bytes] | None = None
         self._asked_to_stop = asyncio.Event()
         self._asked_to_reload = asyncio.Event()
@@ -100,6 +102,8 @@ class Supervisor:
         learnt = await state.learn(self.settings)
         self._say("broker-state", {"sync_always": learnt.sync_always, "version": learnt.version})
         state.require_safe(learnt, self.settings.production)
+        is_served = await self._health.start()
+        self._say("health", {"port": self._health.port, "served": is_served})
         for unit in self.units:
             unit.start()
             self._say("worker", {"name": unit.name, "pid": unit.pid})
@@ -109,6 +113,7 @@ class Supervisor:
     async def stop(self) -> None:
         """Workers first, all at once; then the broker."""
         self._say("stopping", {})
+        await self._health.stop()
         await asyncio.gather(*(unit.stop() for unit in self.units))
         if self.broker is not None:
             await self.broker.stop()
@@ -139,6 +144,9 @@ class Supervisor:
         self.broker = Broker(self.settings.nats_home, text, self.settings.nats_port)
         await self.broker.start()
         self._say("broker", {"address": self.broker.address, "pid": self.broker.pid})
+
+    def _report(self) -> list[Part]:
+        return [Part(unit.name, unit.is_ready, unit.restarts, unit.health) for unit in self.units]
 
     async def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_S

@@ -13,6 +13,7 @@ import orjson
 
 from services.runtime import logs, state
 from services.runtime.connect import lost_connections
+from services.runtime.health import HealthServer, Part
 from services.runtime.room import Room
 from services.runtime.settings import Settings
 
@@ -71,11 +72,15 @@ class _Worker:
         if self._settings.production:
             state.require_safe(await state.read(self._settings), production=True)
         self._rooms = [load(part)(self._settings) for part in self._parts]
+        health = HealthServer(self._settings.host, self._settings.port_health, self._report)
+        if self._beat is None:
+            await health.start()
         pulse = asyncio.create_task(self._pulse())
         try:
             return await self._serve()
         finally:
             await self._stop_rooms()
+            await health.stop()
             pulse.cancel()
 
     async def _serve(self) -> int:
@@ -136,7 +141,11 @@ class _Worker:
                 os.write(self._beat, line + b"\n")
             await asyncio.sleep(BEAT_S)
 
-    def _health(self) -> dict[str, object]:
+    def _report(self) -> list[Part]:
+        """What a worker without a supervisor says on its own port."""
+        return [Part("+".join(map(short_name, self._parts)), self._is_ready, 0, self._health())]
+
+    def _health(self) -> dict[str, dict[str, object]]:
         if not self._is_ready:
             return {}
         return {room.name: room.health() for room in self._rooms}

@@ -28,7 +28,7 @@ from services.runtime.settings import Settings
 from services.runtime.unit import SILENCE_S
 from services.runtime.supervisor import Supervisor
 
-settings = Settings(home=Path(sys.argv[1]), stream_bytes={STREAM_BYTES})
+settings = Settings(home=Path(sys.argv[1]), stream_bytes={STREAM_BYTES}, port_health=0)
 asyncio.run(Supervisor(settings, {WATCHES!r}, workers={{"quiet": ("{ROOMS}:quiet",)}}).run())
 """
 HEAVY = """
@@ -45,7 +45,7 @@ async def running(home: Path, *rooms: str) -> AsyncIterator[tuple[Supervisor, li
     def say(step: str, parameters: Mapping[str, object]) -> None:
         said.append((step, parameters.get("name")))
 
-    settings = Settings(home=home, stream_bytes=STREAM_BYTES)
+    settings = Settings(home=home, stream_bytes=STREAM_BYTES, port_health=0)
     supervisor = Supervisor(settings, WATCHES, say, {room: (f"{ROOMS}:{room}",) for room in rooms})
     task = asyncio.create_task(supervisor.run())
     try:

@@ -55,19 +55,36 @@ class Direct:
         """Every message on a subject (wildcards allowed) from sequence ``start`` on, in order."""
         found: list[Stored] = []
         while True:
-            request = {"next_by_subj": subject, "seq": start, "batch": _BATCH}
-            page, pending = await self._many(stream, request)
+            page, pending = await self.page(stream, subject, start)
             found += page
             if not pending or not page:
                 return found
             start = page[-1].sequence + 1
 
+    async def page(
+        self, stream: str, subject: str, start: int, most: int = _BATCH
+    ) -> tuple[list[Stored], int]:
+        """At most ``most`` messages on a subject from sequence ``start`` on, and how many are behind them."""
+        return await self._many(stream, {"next_by_subj": subject, "seq": start, "batch": most})
+
     async def newest_of(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
         """The newest message of each subject, in stream order; subjects without one are left out."""
         found: list[Stored] = []
         for page in _pages(subjects):
-            messages, _ = await self._many(stream, {"multi_last": list(page), "batch": len(page)})
+            found += await self._newest_of_page(stream, list(page))
+        return found
+
+    async def _newest_of_page(self, stream: str, wanted: list[str]) -> list[Stored]:
+        """As ``newest_of``; asks again for what the broker left out because the answer grew too large."""
+        found: list[Stored] = []
+        while wanted:
+            messages, pending = await self._many(stream, {"multi_last": wanted, "batch": len(wanted)})
             found += messages
+            came = {message.subject for message in messages}
+            rest = [subject for subject in wanted if subject not in came]
+            if not pending or len(rest) == len(wanted):
+                break
+            wanted = rest
         return found
 
     async def _many(

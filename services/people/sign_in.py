@@ -36,7 +36,7 @@ class SignInHandlers:
 
         recorded = await self._means.append(received, request.person, people.LinkMade, decide)
         until = cast(people.LinkMade, recorded.body).until
-        secret = self._means.keyring.secret("link", received.command.id)
+        secret = self._means.keyring.secret("link", received.command.id, *_asked_by(received))
         row = Link(person=request.person, **_row(received, secret, now, until))
         await asyncio.to_thread(self._means.store.add_link, row)
         return accept(recorded, secret=secret, path=SIGN_IN_PATH + secret, until=until.isoformat())
@@ -78,7 +78,7 @@ class SignInHandlers:
             return people.TokenIssued(**request.model_dump())
 
         recorded = await self._means.append(received, request.machine, people.TokenIssued, decide)
-        secret = self._means.keyring.secret("token", received.command.id)
+        secret = self._means.keyring.secret("token", received.command.id, *_asked_by(received))
         row = MachineToken(
             machine=request.machine,
             place=request.where,
@@ -126,6 +126,11 @@ def _row(received: Received, secret: str, now: datetime, until: datetime) -> dic
         "began_at": int(now.timestamp()),
         "ends_at": int(until.timestamp()),
     }
+
+
+def _asked_by(received: Received) -> tuple[str, str]:
+    """Part of what a secret is made from: the same id from another sender makes another secret."""
+    return received.address.key, actor_of(received).person or ""
 
 
 def _done(received: Received, subject: str, result: dict[str, Any]) -> Accepted:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from nats.aio.client import Client
 
 from schemas import subjects
-from schemas.envelope import Body
+from schemas.envelope import Body, Command
 from services.runtime.appender import Conflict
 from services.runtime.follower import Follower, Trades, trade_filters
 from services.runtime.ledger import IdTaken, Ledger, Recorded, command_draft
@@ -83,7 +83,7 @@ class Guarded:
         async with self._locks.holding(guard):
             for _ in range(_TRIES):
                 history = await self.history(mode, fact.trade, id, org, watch)
-                earlier = _own(history, command.id, fact)
+                earlier = _own(history, command, fact)
                 if earlier is not None:
                     return earlier
                 last = history[-1].sequence if history else 0
@@ -108,8 +108,13 @@ def _trade(recorded: Recorded) -> str | None:
     return place.trade if place else None
 
 
-def _own(history: Sequence[Recorded], command_id: str, fact: type[Body]) -> Recorded | None:
-    found = next((one for one in history if one.fact.id == command_id), None)
-    if found is not None and found.fact.type != fact.type_name():
-        raise IdTaken(command_id)
+def _own(history: Sequence[Recorded], command: Command, fact: type[Body]) -> Recorded | None:
+    """The command's own fact; nobody else gets the answer to it by sending the same id."""
+    found = next((one for one in history if one.fact.id == command.id), None)
+    if found is None:
+        return None
+    then, now = found.fact.data.actor, command.data.actor
+    is_senders = (then.key, then.person, then.machine) == (now.key, now.person, now.machine)
+    if found.fact.type != fact.type_name() or not is_senders:
+        raise IdTaken(command.id)
     return found

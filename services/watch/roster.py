@@ -96,14 +96,9 @@ def _places(duty: Duty, established: Established) -> list[Place]:
 
 def _row(place: Place, manned: Manned | None, *, own: bool) -> dict[str, Any]:
     watch, post, function = place
-    row: dict[str, Any] = {
-        "watch": watch,
-        "post": post,
-        "function": function.value,
-        "filled": manned is not None,
-    }
+    row: dict[str, Any] = {"watch": watch, "post": post, "function": function.value}
     if not own:
-        return row
+        return row | {"filled": manned is not None}
     if manned is None:
         return row | {"person": None, "since": None, "until": None, "manner": None}
     return row | manned.model_dump(mode="json", include={"person", "since", "until", "manner"})

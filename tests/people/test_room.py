@@ -185,6 +185,15 @@ async def test_a_link_signs_one_session_in_and_a_retry_gets_the_same(hub: Office
     assert len([fact for fact, _ in await hub.facts(names.PEOPLE_LEDGER, "lead")]) == 3
 
 
+async def test_nobody_else_gets_a_links_secret_by_sending_the_same_command_id(hub: Office) -> None:
+    lead, neighbour, id = await hub.caller(KEY, "lead"), await hub.caller(NEIGHBOUR, "nina"), new_id()
+    await staff(hub, "second", Role.LEADER, KEY)
+    await lead.accepted(AddPerson(person="kari"), KARI)
+    await lead.accepted(MakeLink(person="kari"), id=id)
+    assert await neighbour.refused(MakeLink(person="kari"), id=id) == "ID_TAKEN"
+    assert await lead.by("second").refused(MakeLink(person="kari"), id=id) == "ID_TAKEN"
+
+
 async def test_of_two_who_use_a_link_at_once_one_gets_in(hub: Office) -> None:
     lead = await hub.caller(KEY, "lead")
     secret = (await lead.accepted(MakeLink(person="lead"))).result["secret"]

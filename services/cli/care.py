@@ -1,0 +1,77 @@
+"""Verbs that look after what is stored: verify."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.failures import told
+from services.cli.frame import Call, Exit, Outcome, table, verb
+from services.cli.texts import language, say
+
+if TYPE_CHECKING:
+    from services.incidents.verify import Report
+    from services.runtime.settings import Settings
+
+
+async def verify(
+    call: Call,
+    erased: Annotated[
+        bool, typer.Option("--erased", help="Instead: where bytes of erased words may still lie.")
+    ] = False,
+) -> Outcome:
+    """Hold archive, chains and ledger against each other; the first difference is named."""
+    from services.incidents.verify import verify_erased
+    from services.runtime import logs
+
+    logs.configure("cli", "error")
+    settings, lang = call.settings(), language(call.lang)
+    if erased:
+        rows = [asdict(residue) for residue in await verify_erased(settings)]
+        shown = table((row["fact"], row["where"], row["until"], row["path"]) for row in rows) if rows else []
+        return Outcome(
+            {"status": "ok", "residues": rows}, shown or [say("Nothing is left of erased words.", lang)]
+        )
+    reports, compared = await _reports(settings)
+    data = {"status": "ok", "ledger": compared, "modes": [asdict(report) for report in reports]}
+    first = next((report.first for report in reports if report.first), None)
+    if first is not None:
+        outcome = told(call, "failed", "COPIES_DIFFER", asdict(first), Exit.FAILED)
+        return Outcome(data | outcome.data, outcome.lines, outcome.code)
+    return Outcome(data, [*(_line(report, lang) for report in reports), *_not_compared(compared, lang)])
+
+
+async def _reports(settings: "Settings") -> "tuple[list[Report], bool]":
+    """The reports, and True if the broker answered, so that its copy was looked at too."""
+    from services.incidents.verify import verify as hold_together
+    from services.runtime import names
+    from services.runtime.connect import BrokerRefused, BrokerUnreachable, address, connect
+
+    nc = None
+    try:
+        if address(settings):
+            nc = await connect(settings, names.INCIDENTS_ARCHIVE, patience_s=2.0)
+    except (BrokerUnreachable, BrokerRefused):
+        nc = None
+    try:
+        return await hold_together(settings, nc), nc is not None
+    finally:
+        if nc is not None:
+            await nc.close()
+
+
+def _line(report: "Report", lang: str) -> str:
+    return say(
+        "{mode}: {facts} facts in whole chains, {contents} with words, {erased} erased; {behind} not archived yet.",
+        lang,
+        **asdict(report),
+    )
+
+
+def _not_compared(compared: bool, lang: str) -> list[str]:
+    return [] if compared else [say("The broker does not answer: only the archive was looked at.", lang)]
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verbs under the program."""
+    verb(app, "verify", "samvirke verify", "samvirke verify --erased --json")(verify)

@@ -1,0 +1,173 @@
+"""The verb that follows an organisation's feed over HTTP: feed follow."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.failures import failed, refused
+from services.cli.frame import Call, Outcome, verb
+from services.cli.sending import local
+
+if TYPE_CHECKING:
+    import httpx
+
+feed = typer.Typer(help="What others share with an organisation.", no_args_is_help=True)
+
+_PATIENCE_S = 45.0
+"""The hub says something every 15 s; after three silences the connection is made anew."""
+_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event."""
+
+    name: str
+    id: str | None
+    data: str
+
+
+def events(lines: Iterable[str]) -> Iterator[Event]:
+    """The events in the lines of a stream; comments and unfinished events are left out."""
+    fields: dict[str, list[str]] = {}
+    for line in lines:
+        if line == "":
+            if "data" in fields:
+                name, identifier = fields.get("event", ["message"])[-1], fields.get("id", [""])[-1] or None
+                yield Event(name, identifier, "\n".join(fields["data"]))
+            fields = {}
+        elif not line.startswith(":"):
+            key, _, value = line.partition(":")
+            fields.setdefault(key, []).append(value.removeprefix(" "))
+
+
+def follow(
+    call: Call,
+    organisation: Annotated[str | None, typer.Argument(help="Whose feed; else the acting watch's.")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the hub.", envvar="SAMVIRKE_URL")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="A token with scope feed.", envvar="SAMVIRKE_TOKEN")
+    ] = None,
+    after: Annotated[str | None, typer.Option(help="Go on after this position.")] = None,
+    count: Annotated[int, typer.Option(min=0, help="Leave after so many items; 0 goes on for ever.")] = 0,
+) -> Outcome:
+    """Print each item as it comes; a lost connection goes on where it was."""
+    import time
+
+    from services.cli.links import desk_address
+
+    address = f"{url or desk_address(call.settings())}/v1/feeds/{organisation or call.organisation}/events"
+    following = _Following(call, address, token or _token_file(), after, count or -1)
+    while True:
+        outcome = following.read()
+        if outcome is not None:
+            return outcome
+        time.sleep(_AGAIN_S)
+
+
+@dataclass(slots=True)
+class _Following:
+    """One feed, over as many connections as it takes."""
+
+    call: Call
+    address: str
+    token: str | None
+    seen: str | None
+    left: int
+    was_heard: bool = False
+
+    def read(self) -> Outcome | None:
+        """Print what comes over one connection; an outcome when there is nothing more to be done."""
+        import httpx
+
+        try:
+            return self._print_items()
+        except httpx.HTTPStatusError as error:
+            return _turned_down(self.call, error)
+        except httpx.ConnectError:
+            return None if self.was_heard else failed(self.call, "NOT_CONNECTED")
+        except httpx.HTTPError:
+            return None
+
+    def _print_items(self) -> Outcome | None:
+        for event in _stream(self.address, self.token, self.call.mode, self.seen):
+            self.was_heard = True
+            if event.id is None:
+                continue
+            _print(self.call, event)
+            self.seen = event.id
+            self.left -= 1
+            if self.left == 0:
+                return Outcome()
+        return None
+
+
+def _stream(address: str, token: str | None, mode: str, seen: str | None) -> Iterator[Event]:
+    import httpx
+
+    headers = {"Accept": "text/event-stream"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if seen:
+        headers["Last-Event-ID"] = seen
+    with httpx.stream("GET", address, params={"mode": mode}, headers=headers, timeout=_PATIENCE_S) as answer:
+        if answer.is_error:
+            answer.read()
+        answer.raise_for_status()
+        yield from events(answer.iter_lines())
+
+
+def _turned_down(call: Call, error: "httpx.HTTPStatusError") -> Outcome:
+    try:
+        problem: dict[str, Any] = error.response.json()
+    except ValueError:
+        problem = {}
+    status = error.response.status_code
+    code = problem.get("code") or ("TOKEN_NEEDED" if status in (401, 403) else "FAULT")
+    return refused(call, code, {"reason": f"HTTP {status}", **problem.get("parameters", {})})
+
+
+def _print(call: Call, event: Event) -> None:
+    if call.as_json:
+        line = event.data
+    else:
+        item = json.loads(event.data)
+        content = item.get("content") or {}
+        words = content.get("headline") or content.get("text") or item.get("notice") or item.get("type")
+        line = "  ".join(
+            str(part)
+            for part in (
+                local(item.get("recorded_at")),
+                item.get("owner"),
+                item.get("kind"),
+                item.get("ref"),
+                words,
+            )
+            if part
+        )
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _token_file() -> str | None:
+    """The token in the file that SAMVIRKE_TOKEN_FILE names."""
+    path = os.environ.get("SAMVIRKE_TOKEN_FILE")
+    return Path(path).read_text(encoding="ascii").strip() if path else None
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verbs under the program."""
+    app.add_typer(feed, name="feed")
+    verb(
+        feed,
+        "follow",
+        "samvirke feed follow 4624 --json",
+        "samvirke feed follow 4624 --after 1.42",
+        acting=True,
+    )(follow)

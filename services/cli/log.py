@@ -1,0 +1,216 @@
+"""Verbs of the incident log: report, entry, incident, incidents."""
+
+from typing import Annotated, Any
+
+import typer
+
+from schemas.vocabulary import EntryKind, IncidentState, Level, Priority
+from services.cli.frame import Call, Outcome, Usage, verb
+from services.cli.options import (
+    At,
+    Figures,
+    Incident,
+    LevelOption,
+    Named,
+    Notify,
+    Place,
+    Position,
+    PriorityOption,
+    Reference,
+    Source,
+    Tags,
+    Text,
+)
+from services.cli.sending import moment, on_incident, send, written
+
+incident = typer.Typer(
+    help="One incident: show it, move it, correct it, close it, share it.", no_args_is_help=True
+)
+
+
+async def report(
+    call: Call,
+    headline: Annotated[str, typer.Argument(help="What has happened, in one line.")],
+    type: Annotated[str, typer.Option(help="Its type, such as water.leak.")] = "other",
+    priority: PriorityOption = Priority.NORMAL,
+    municipality: Annotated[
+        list[str] | None, typer.Option(help="Municipality number it concerns. Repeat it.")
+    ] = None,
+    text: Text = None,
+    place: Place = None,
+    position: Position = None,
+    source: Source = None,
+    reference: Reference = None,
+    figures: Figures = None,
+    level: LevelOption = Level.WATCH,
+    tags: Tags = None,
+    named: Named = None,
+    notify: Notify = None,
+    at: At = None,
+) -> Outcome:
+    """Open an incident; the answer is its reference."""
+    from schemas.identifiers import new_id
+    from schemas.incidents import OpenIncident
+
+    request = OpenIncident(
+        incident=new_id(),
+        type=type,
+        priority=priority,
+        municipalities=municipality or [],
+        **_shared(level, tags, named, notify),
+    )
+    content = written(
+        headline=headline,
+        text=text,
+        place=place,
+        position=position,
+        source=source,
+        reference=reference,
+        figures=_figures(figures),
+    )
+    return await send(call, request, content, moment(at), done="Incident {ref} is opened.")
+
+
+async def entry(
+    call: Call,
+    said: Incident,
+    text: Annotated[str, typer.Argument(help="The words.")],
+    kind: Annotated[EntryKind, typer.Option(help="What sort of entry it is.")] = EntryKind.INFORMATION,
+    priority: Annotated[Priority | None, typer.Option(help="How it ranks.")] = None,
+    unconfirmed: Annotated[bool, typer.Option("--unconfirmed", help="It is not confirmed.")] = False,
+    channel: Annotated[str | None, typer.Option(help="How it came, such as phone.")] = None,
+    headline: Annotated[str | None, typer.Option(help="One line, for an entry shared wider.")] = None,
+    place: Place = None,
+    position: Position = None,
+    source: Source = None,
+    reference: Reference = None,
+    figures: Figures = None,
+    basis: Annotated[str | None, typer.Option(help="The ground of a decision.")] = None,
+    level: LevelOption = Level.WATCH,
+    tags: Tags = None,
+    named: Named = None,
+    notify: Notify = None,
+    at: At = None,
+) -> Outcome:
+    """Write in an incident's log."""
+    from schemas.incidents import AddEntry
+
+    request = AddEntry(
+        **await on_incident(call, said),
+        kind=kind,
+        priority=priority,
+        confirmed=not unconfirmed,
+        channel=channel,
+        **_shared(level, tags, named, notify),
+    )
+    content = written(
+        headline=headline,
+        text=text,
+        place=place,
+        position=position,
+        source=source,
+        reference=reference,
+        figures=_figures(figures),
+        basis=basis,
+    )
+    return await send(call, request, content, moment(at), done="Written in the log of {ref}.")
+
+
+async def state(
+    call: Call,
+    said: Incident,
+    state: Annotated[IncidentState, typer.Argument(help="Where it stands from now on.")],
+    at: At = None,
+) -> Outcome:
+    """Move an incident to another state; leaving closed reopens it."""
+    from schemas.incidents import ChangeState
+
+    request = ChangeState(**await on_incident(call, said), state=state)
+    return await send(call, request, None, moment(at), done="Incident {ref} is moved.")
+
+
+async def correct(
+    call: Call,
+    said: Incident,
+    entry: Annotated[str, typer.Argument(help="The entry's id, from: samvirke incident show.")],
+    text: Annotated[
+        str | None, typer.Option(help="What stands instead; without it, the entry is struck.")
+    ] = None,
+    headline: Annotated[str | None, typer.Option(help="One line that stands instead.")] = None,
+    at: At = None,
+) -> Outcome:
+    """Strike an entry, or replace it; the old words stay readable."""
+    from schemas.incidents import CorrectEntry
+
+    content = written(text=text, headline=headline)
+    request = CorrectEntry(
+        **await on_incident(call, said), entry=entry, manner="replace" if content else "strike"
+    )
+    return await send(call, request, content, moment(at), done="The entry is corrected.")
+
+
+async def close(
+    call: Call, said: Incident, text: Text = None, figures: Figures = None, at: At = None
+) -> Outcome:
+    """Close an incident, with its outcome."""
+    from schemas.incidents import CloseIncident
+
+    request = CloseIncident(**await on_incident(call, said))
+    content = written(text=text, figures=_figures(figures))
+    return await send(call, request, content, moment(at), done="Incident {ref} is closed.")
+
+
+async def share(
+    call: Call,
+    said: Incident,
+    level: Annotated[Level, typer.Option(help="The wider circle.")],
+    entry: Annotated[str, typer.Option(help="An entry's id; else the head of the incident.")] = "head",
+    named: Named = None,
+    notify: Notify = None,
+) -> Outcome:
+    """Let a wider circle see an entry, or the head; nothing is ever made narrower."""
+    from schemas.incidents import ShareWider
+
+    request = ShareWider(
+        **await on_incident(call, said), entry=entry, level=level, named=named or [], notify=notify or []
+    )
+    return await send(call, request, done="Shared wider.")
+
+
+def _shared(level: Level, tags: Any, named: list[str] | None, notify: list[str] | None) -> dict[str, Any]:
+    return {"level": level, "tags": tags or [], "named": named or [], "notify": notify or []}
+
+
+def _figures(given: list[str] | None) -> dict[str, int]:
+    """Counts written as name=number. Raises Usage."""
+    pairs = [figure.partition("=")[::2] for figure in given or []]
+    if not all(number.lstrip("-").isdigit() for _, number in pairs):
+        raise Usage("write a figure as name=number, such as evakuert=40")
+    return {name: int(number) for name, number in pairs}
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verbs under the program."""
+    app.add_typer(incident, name="incident")
+    verb(
+        app,
+        "report",
+        'samvirke report "Vannlekkasje i Øvre gate" --type water.leak --priority high',
+        'samvirke report "Ras på E16" --level region --notify 110-vest.main --municipality 4628',
+        acting=True,
+    )(report)
+    verb(app, "entry", 'samvirke entry 7K3Q9XA "Vakt er på stedet" --channel phone', acting=True)(entry)
+    verb(incident, "state", "samvirke incident state 7K3Q9XA in_progress", acting=True)(state)
+    verb(
+        incident,
+        "correct",
+        "samvirke incident correct 7K3Q9XA 0192f1c0-7a6e-7cc1-9d0a-5f0c8ab4f3de --text 'Nedre gate'",
+        acting=True,
+    )(correct)
+    verb(
+        incident,
+        "close",
+        "samvirke incident close 7K3Q9XA --text 'Tettet' --figure husstander=12",
+        acting=True,
+    )(close)
+    verb(incident, "share", "samvirke incident share 7K3Q9XA --level named --named 4624", acting=True)(share)

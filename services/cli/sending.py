@@ -1,0 +1,100 @@
+"""How a verb sends a command or asks a question, and how the answer is told."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from services.cli.failures import refused
+from services.cli.frame import Call, Exit, Outcome, Usage
+from services.cli.names import health_of, incident_named
+from services.cli.texts import language, say
+
+if TYPE_CHECKING:
+    from schemas.envelope import Accepted, Request
+    from services.runtime.edge import Edge
+
+
+@asynccontextmanager
+async def edge_of(call: Call) -> "AsyncIterator[Edge]":
+    """The acting watch's way to the hub."""
+    from services.runtime import logs
+    from services.runtime.connect import seed_file
+    from services.runtime.edge import Edge
+
+    logs.configure("cli", "error")
+    settings = call.settings()
+    if not seed_file(settings, call.key).exists():
+        raise FileNotFoundError(2, "no credential", str(seed_file(settings, call.key)))
+    edge = await Edge.open(settings, call.key, "cli", health_of(settings, call.key))
+    try:
+        yield edge
+    finally:
+        await edge.close()
+
+
+async def send(
+    call: Call,
+    request: "Request",
+    content: dict[str, Any] | None = None,
+    occurred_at: datetime | None = None,
+    done: str = "Accepted.",
+) -> Outcome:
+    """Send one command; ``done`` is what an accepted one says, with the answer's fields in braces."""
+    async with edge_of(call) as edge:
+        answer = await edge.send(call.mode, request, call.actor(), content, occurred_at)
+    return told(call, answer, done)
+
+
+def told(call: Call, answer: Any, done: str) -> Outcome:
+    """The outcome of a command."""
+    lang = language(call.lang)
+    if answer.__class__.__name__ == "Kept":
+        text = say(
+            "Not sent yet: kept here as {id}, and sent again as soon as the hub answers.", lang, id=answer.id
+        )
+        return Outcome(
+            {"status": "kept", "id": answer.id, "code": answer.reason, "text": text}, [text], Exit.KEPT
+        )
+    if answer.status == "refused":
+        return refused(call, answer.code, answer.parameters)
+    return Outcome(answer.model_dump(mode="json", exclude_none=True), [say(done, lang, **_fields(answer))])
+
+
+def _fields(answer: "Accepted") -> dict[str, Any]:
+    return {"ref": answer.ref or "", "id": answer.id, "receipt": answer.receipt} | answer.result
+
+
+async def ask(call: Call, trade: str, what: str, **parameters: Any) -> dict[str, Any]:
+    """A question's answer. Raises AskRefused, Unanswered."""
+    async with edge_of(call) as edge:
+        return await edge.ask(call.mode, trade, what, call.actor(), **parameters)
+
+
+async def on_incident(call: Call, said: str) -> dict[str, Any]:
+    """What names the incident in a command; a running number is looked up first."""
+    named = incident_named(said)
+    if "number" in named:
+        found = await ask(call, "incidents", "get", **named)
+        return {"incident": found["incident"]["id"]}
+    return {"ref": named["ref"]} if "ref" in named else {"incident": named["id"]}
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time with its offset; a time without one is this machine's. Raises Usage."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise Usage("write a time as 2027-01-14T08:00+01:00") from None
+
+
+def written(**fields: Any) -> dict[str, Any] | None:
+    """The content of a command: the fields that hold something."""
+    return {key: value for key, value in fields.items() if value not in (None, "", {})} or None
+
+
+def local(text: str | None) -> str:
+    """A time as a duty officer reads it: date and clock of this machine's zone."""
+    return datetime.fromisoformat(text).astimezone().strftime("%d.%m. %H:%M") if text else "–"

@@ -1,0 +1,30 @@
+"""Finds every English text that the command line can say: literals in the code, and the sentences."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.cli.sentences import SENTENCES
+
+CODE = Path(__file__).parents[2] / "services" / "cli"
+
+
+def texts_used() -> set[str]:
+    """All keys that the catalogue must have."""
+    found = {text for sentences in SENTENCES.values() for text in sentences}
+    for path in CODE.glob("*.py"):
+        found |= set(_literals(ast.parse(path.read_text(encoding="utf-8"))))
+    return found
+
+
+def _literals(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        wanted = {"say": node.args[:1], "trouble": node.args[1:3], "_tell_trouble": node.args[:2]}.get(
+            name, []
+        )
+        for argument in [*wanted, *(keyword.value for keyword in node.keywords if keyword.arg == "done")]:
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value:
+                yield argument.value

@@ -81,8 +81,8 @@ class Handlers:
         if actor.person is None or actor.machine is not None:
             raise Refusal("PERSON_NEEDED", act=command.type)
         async with self._pager.locks.holding(chain_id):
-            chain = await self.find(mode, chain_id)
-            if chain is None or not concerns(chain, actor.key):
+            chain = await self.find(chain_id)
+            if chain is None or chain.mode != mode or not concerns(chain, actor.key):
                 raise Refusal("UNKNOWN_CHAIN")
             function = self._function(chain, actor, actor.person)
             if chain.outcome is not None:
@@ -100,14 +100,18 @@ class Handlers:
             result={"outcome": chain.outcome or "declined"},
         )
 
-    async def find(self, mode: str, chain_id: str) -> Chain | None:
-        """A chain, open or ended; None when there is none in this mode."""
+    async def find(self, chain_id: str) -> Chain | None:
+        """A chain, open or ended; None when there is none."""
         chain = self._pager.open.get(chain_id)
         if chain is not None:
-            return chain if chain.mode == mode else None
-        for row in await self._pager.rows.run(store.chains(chain=chain_id, mode=mode)):
-            return (await self._pager.past(mode, place_of(row))).get(chain_id)
+            return chain
+        for row in await self._pager.rows.run(store.chains(chain=chain_id)):
+            return (await self._pager.past(row.mode, place_of(row))).get(chain_id)
         return None
+
+    def is_shut(self, mode: str) -> bool:
+        """True while nothing may be recorded."""
+        return self._pager.ledger.gates[mode].reason is not None
 
     async def chains(self, query: dict[str, Any], address: Address) -> dict[str, Any]:
         """The chains of an incident, or the open ones, as far as they are the asking watch's business.

@@ -9,7 +9,7 @@ from schemas.subjects import Place
 from schemas.vocabulary import DutyFunction
 from services.notifications import store
 from services.notifications.escalation import ToTell
-from services.notifications.pager import Pager
+from services.notifications.pager import OVERDUE, Pager
 from services.notifications.picture import Picture
 from services.notifications.rules import Chain
 from services.notifications.store import ChainRow, DeliveryRow
@@ -18,7 +18,6 @@ from services.runtime.direct import StreamUnreachable
 from services.runtime.timers import Key, TimerFailed
 
 SWEEP_S = 30.0
-OVERDUE = timedelta(seconds=1)
 LINKS_KEPT = timedelta(days=1)
 """How long the links and messages of a chain are kept once it has ended."""
 

@@ -6,7 +6,7 @@ answered. What may have gone out without a record is sent again, marked as repea
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -32,6 +32,7 @@ from services.runtime.timers import Key, TimerFailed, Timers
 
 R = TypeVar("R")
 RETRY_S = 0.5
+OVERDUE = timedelta(seconds=1)
 
 
 class Pager:
@@ -161,6 +162,11 @@ class Pager:
             task.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def counts(self) -> dict[str, int]:
+        """How many chains are open, and how many of them should have been looked at by now."""
+        now = datetime.now(UTC)
+        return {"open": len(self.open), "overdue": sum(due + OVERDUE < now for due in self.due.values())}
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)

@@ -39,7 +39,7 @@ class Reactions:
         self._pictures = pictures
 
     async def on_fact(self, delivered: Delivered) -> None:
-        """Start the chains that a fact asks for. Raises Unreadable, and Unreachable while the gate is shut."""
+        """Start the chains that a fact asks for. Raises Unreadable; Unreachable while the gate is shut."""
         place = subjects.parse_place(delivered.subject)
         if place is None or (place.trade, place.fact) not in _WANTED or place.mode not in self._pictures:
             return

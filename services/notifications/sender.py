@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.vocabulary import Channel
@@ -80,7 +79,7 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def words_of(chain: Chain) -> Mapping[str, str]:
+def words_of(chain: Chain) -> dict[str, str]:
     """What the phone page says of a chain."""
     return {
         "mode": texts.mode_word(chain.mode),

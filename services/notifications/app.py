@@ -1,0 +1,174 @@
+"""The room notifications: its commands, questions and reactions as data, and how it starts and stops."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from nats.aio.client import Client
+
+from schemas import notifications, subjects
+from services.notifications.channels import Channels
+from services.notifications.contacts import Contacts
+from services.notifications.handlers import Handlers
+from services.notifications.keeper import Keeper
+from services.notifications.pager import Pager
+from services.notifications.phone import Phone, Site, make_app
+from services.notifications.picture import TRADES, Picture
+from services.notifications.reactions import Reactions
+from services.notifications.sender import Sender
+from services.notifications.session import Sessions
+from services.notifications.store import Store
+from services.runtime import names
+from services.runtime.connect import connect
+from services.runtime.database import open_database
+from services.runtime.door import Door, Route
+from services.runtime.footing import Footing
+from services.runtime.reaction import Reaction, Source
+from services.runtime.settings import Settings
+from services.runtime.timers import Timers
+
+
+def routes(handlers: Handlers) -> tuple[Route, ...]:
+    """Every command of the trade and what answers it."""
+    return (
+        Route(notifications.SetPolicy, handlers.set_policy),
+        Route(notifications.Acknowledge, handlers.acknowledge),
+        Route(notifications.Decline, handlers.decline),
+    )
+
+
+def sources(reactions: Reactions, modes: tuple[str, ...]) -> tuple[Source, ...]:
+    """Every durable consumer and what reacts to its messages."""
+    durable = names.NOTIFICATIONS_DURABLE
+    facts = [Source(names.ledger(mode), durable, subjects.ledger(mode), reactions.on_fact) for mode in modes]
+    fired = subjects.timer("*", "fired", "*")
+    return (*facts, Source(names.TIMERS, durable, fired, reactions.on_timer))
+
+
+class NotificationsRoom:
+    """Who is told: door, reactions, channels and the phone page."""
+
+    name = "notifications"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pictures: dict[str, Picture] = {mode: Picture() for mode in settings.modes}
+        self._footing = Footing(
+            settings,
+            self.name,
+            names.NOTIFICATIONS_LEDGER,
+            TRADES,
+            lambda mode: self._pictures[mode].apply,
+        )
+        self._closing = contextlib.AsyncExitStack()
+        self._reaction: Reaction | None = None
+        self._pager: Pager | None = None
+        self._contacts: Contacts | None = None
+        self._site: Site | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Return when chains are driven, and door and page serve."""
+        settings, later = self._settings, self._closing
+        rows = Store(await asyncio.to_thread(open_database, settings, self.name))
+        later.push_async_callback(rows.close)
+        channels = Channels(settings)
+        later.push_async_callback(channels.close)
+        self._contacts = Contacts(settings, rows)
+        later.push_async_callback(self._contacts.close)
+        later.push_async_callback(self._footing.close)
+        _, ledger = await asyncio.gather(self._contacts.open(), self._footing.open())
+        timers = Timers(await self._connect(names.NOTIFICATIONS_LEDGER))
+        await timers.open()
+        sender = Sender(channels, self._contacts, rows, settings.public_phone_url.rstrip("/"))
+        pager = self._pager = Pager(ledger, timers, rows, sender, self._pictures)
+        later.push_async_callback(pager.close)
+        handlers = Handlers(pager, self._pictures)
+        await self._open_page(handlers, rows, sender)
+        await self._drive(pager)
+        await self._serve(handlers, Reactions(pager, self._pictures))
+
+    async def stop(self) -> None:
+        """Close in the reverse order: first what takes in, last what it stands on."""
+        await self._closing.aclose()
+
+    def health(self) -> dict[str, object]:
+        """Whether facts and timers are heard, and how many chains are open or overdue."""
+        state = self._footing.health()
+        reason = self._reaction.reason if self._reaction else "STARTING"
+        running = bool(self._tasks) and not any(task.done() for task in self._tasks)
+        follows = self._contacts is not None and self._contacts.follows
+        counts: dict[str, Any] = self._pager.counts() if self._pager else {}
+        pending = self._reaction.pending if self._reaction else 0
+        ok = bool(state["ok"]) and reason is None and running and follows
+        return state | counts | {"ok": ok, "reaction": reason, "pending": pending}
+
+    @property
+    def phone_port(self) -> int:
+        """The port of the phone page."""
+        return self._site.port if self._site else 0
+
+    async def _connect(self, user: str) -> Client:
+        nc = await connect(self._settings, user)
+        self._closing.push_async_callback(nc.close)
+        return nc
+
+    async def _open_page(self, handlers: Handlers, rows: Store, sender: Sender) -> None:
+        settings = self._settings
+        sessions = Sessions(await self._connect(names.PHONE))
+        phone = Phone(handlers, rows, sessions, settings)
+        self._site = Site(make_app(phone), settings.host, settings.port_phone)
+        sender.base = sender.base or f"http://{settings.host}:{self._site.port}"
+        self._run(self._site.serve())
+        self._closing.callback(self._site.leave)
+
+    async def _drive(self, pager: Pager) -> None:
+        """Take up the open chains, and look after them from now on."""
+        keeper = Keeper(pager, self._pictures)
+        await keeper.restore()
+        for mode, picture in self._pictures.items():
+            picture.on_manning = lambda watch, mode=mode: pager.wake_watch(mode, watch)  # type: ignore[misc]
+        self._run(keeper.run())
+
+    async def _serve(self, handlers: Handlers, reactions: Reactions) -> None:
+        settings = self._settings
+        door = Door(
+            settings,
+            names.NOTIFICATIONS_DOOR,
+            notifications.TRADE,
+            commands=routes(handlers),
+            queries={"chains": handlers.chains},
+            gates=self._footing.gates,
+        )
+        self._closing.push_async_callback(door.stop)
+        await door.start()
+        reaction = self._reaction = Reaction(
+            settings,
+            names.NOTIFICATIONS_REACTION,
+            self.name,
+            sources(reactions, settings.modes),
+            lambda stream: self._epoch(stream),
+        )
+        self._closing.push_async_callback(reaction.stop)
+        await reaction.start()
+
+    def _epoch(self, stream: str) -> int:
+        """The epoch of a ledger; timers have none."""
+        found = (gate.epoch for mode, gate in self._footing.gates.items() if names.ledger(mode) == stream)
+        return next(found, 0)
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.append(task)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self._closing.push_async_callback(end)
+
+
+def build(settings: Settings) -> NotificationsRoom:
+    """The room, not yet started."""
+    return NotificationsRoom(settings)

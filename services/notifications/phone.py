@@ -1,0 +1,243 @@
+"""The phone page: one person's link in one chain. Looking changes nothing; two buttons act."""
+
+import contextlib
+import hashlib
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader
+
+from schemas import notifications, subjects
+from schemas.envelope import Actor, Command
+from schemas.envelope import Request as CommandRequest
+from schemas.identifiers import new_id
+from schemas.vocabulary import Authentication
+from services.notifications import store, texts
+from services.notifications.handlers import Handlers
+from services.notifications.rules import ACKNOWLEDGED, Chain
+from services.notifications.sender import hash_of, words_of
+from services.notifications.session import Sessions
+from services.notifications.store import LinkRow, Store
+from services.notifications.texts import _
+from services.runtime import logs
+from services.runtime.appender import AppendError
+from services.runtime.direct import StreamUnreachable
+from services.runtime.reading import Refusal
+from services.runtime.settings import Settings
+
+HERE = Path(__file__).parent
+VIA = "phone"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{20,64}")
+_BODY_BYTES = 2048
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_PAGES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
+_PAGES.globals["_"] = _
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A link that was followed, and the chain that it belongs to."""
+
+    secret: str
+    link: LinkRow
+    chain: Chain
+
+
+class Phone:
+    """What stands behind the page."""
+
+    def __init__(self, handlers: Handlers, rows: Store, sessions: Sessions, settings: Settings) -> None:
+        self._handlers = handlers
+        self._rows = rows
+        self._sessions = sessions
+        self._settings = settings
+
+    async def show(self, secret: str, request: Request) -> Response:
+        """The page of a link. Changes nothing, so that a preview may fetch it."""
+        visit = await self._visit(secret)
+        if visit is None:
+            return _page(404, _("Ukjent lenke"), {"state": _("Lenken er ukjent eller utløpt.")})
+        return await self._page_of(visit, request)
+
+    async def act(self, secret: str, request: Request) -> Response:
+        """Acknowledge or decline, when the form came from the page itself."""
+        visit = await self._visit(secret)
+        form = await _read_form(request)
+        if visit is None:
+            return _page(404, _("Ukjent lenke"), {"state": _("Lenken er ukjent eller utløpt.")})
+        if form.get("token") != form_token(secret) or not self._is_own(request):
+            return _page(403, _("Ikke godtatt"), {"state": _("Åpne lenken på nytt og svar derfra.")})
+        if form.get("act") not in ("ack", "decline"):
+            return _page(400, _("Ikke godtatt"), {"state": _("Velg et av svarene.")})
+        return await self._answer(visit, request, is_decline=form["act"] == "decline")
+
+    async def _answer(self, visit: Visit, request: Request, *, is_decline: bool) -> Response:
+        chain = visit.chain
+        wanted = notifications.Decline if is_decline else notifications.Acknowledge
+        command = _command(wanted(chain=chain.id), visit.link)
+        try:
+            if self._handlers.is_shut(chain.mode):
+                raise AppendError(chain.mode)
+            await self._handlers.answer(chain.mode, command, chain.id, {} if is_decline else None)
+        except Refusal as refusal:
+            logs.get(chain=chain.id, code=refusal.refused.code).info("phone.refused")
+        except (AppendError, StreamUnreachable):
+            state = _("Svaret er ikke lagret. Prøv igjen om litt, eller ring.")
+            return await self._page_of(visit, request, status=503, notice=state)
+        return RedirectResponse(request.url.path, status_code=303, headers=_HEADERS)
+
+    async def _visit(self, secret: str) -> Visit | None:
+        if not _SECRET.fullmatch(secret):
+            return None
+        link = await self._rows.run(store.link(hash_of(secret)))
+        chain = None if link is None else await self._handlers.find(link.chain)
+        return None if link is None or chain is None else Visit(secret, link, chain)
+
+    async def _page_of(self, visit: Visit, request: Request, status: int = 200, notice: str = "") -> Response:
+        chain, person = visit.chain, visit.link.person
+        if chain.outcome is not None and not (chain.outcome == ACKNOWLEDGED and chain.ended_by == person):
+            return _page(410, _("Varselet er avsluttet"), {"state": texts.outcome_word(chain.outcome)})
+        telling = chain.tellings.get(person)
+        has_declined = telling is not None and telling.declined
+        function = telling.function if telling else chain.steps[chain.step].function
+        words = words_of(chain) | {
+            "state": _state(chain, has_declined),
+            "function": texts.function_word(function),
+        }
+        return _page(
+            status,
+            _("Varsel"),
+            words,
+            notice=notice,
+            token=form_token(visit.secret),
+            can_acknowledge=chain.outcome is None,
+            can_decline=chain.outcome is None and not has_declined,
+            desk_link=await self._desk_link(visit, request),
+        )
+
+    async def _desk_link(self, visit: Visit, request: Request) -> str:
+        """Where the content is read, for the person of the link who is signed in."""
+        base, ref = self._settings.public_desk_url.rstrip("/"), visit.chain.ref
+        if not base or not ref:
+            return ""
+        link = visit.link
+        person = await self._sessions.person(request.cookies, visit.chain.mode, link.watch)
+        return f"{base}/incidents/{ref}" if person == link.person else ""
+
+    def _is_own(self, request: Request) -> bool:
+        """True if the form was sent from this page: browsers say where a form came from."""
+        origin = request.headers.get("origin")
+        if origin is None:
+            return request.headers.get("sec-fetch-site") in (None, "same-origin")
+        own = {request.headers.get("host", ""), urlsplit(self._settings.public_phone_url).netloc}
+        return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc in own
+
+
+def make_app(phone: Phone) -> FastAPI:
+    """The page's routes."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_api_route("/k/{secret}", phone.show, methods=["GET", "HEAD"], response_model=None)
+    app.add_api_route("/k/{secret}", phone.act, methods=["POST"], response_model=None)
+    app.add_api_route("/phone.css", _style, methods=["GET"], response_model=None)
+    return app
+
+
+def form_token(secret: str) -> str:
+    """What the form must carry: only who has read the page knows it."""
+    return hashlib.sha256(f"form:{secret}".encode()).hexdigest()
+
+
+class Site:
+    """Serves an app on one address, in this process and its loop."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family)
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config)
+
+    async def serve(self) -> None:
+        """Serve until told to leave."""
+        await self._server.serve(sockets=[self._socket])
+
+    def leave(self) -> None:
+        """Finish what is being answered, and end."""
+        self._server.should_exit = True
+
+    @property
+    def is_serving(self) -> bool:
+        """True once requests are taken."""
+        return self._server.started and not self._server.should_exit
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the worker, not to one of its rooms."""
+        yield
+
+
+def _style() -> Response:
+    return FileResponse(HERE / "static" / "phone.css", media_type="text/css")
+
+
+def _page(status: int, title: str, words: dict[str, str], **more: Any) -> HTMLResponse:
+    text = _PAGES.get_template("page.html").render(title=title, words=words, **more)
+    return HTMLResponse(text, status_code=status, headers=_HEADERS)
+
+
+def _state(chain: Chain, has_declined: bool) -> str:
+    if chain.outcome is not None:
+        return _("Du har kvittert")
+    return _("Du har svart at du ikke kan") if has_declined else _("Venter på svar")
+
+
+def _command(wanted: CommandRequest, link: LinkRow) -> Command:
+    """The answer of the person whom the link belongs to."""
+    org, watch = subjects.split_key(link.watch)
+    now = datetime.now(UTC).astimezone()
+    actor = Actor(
+        person=link.person, organisation=org, watch=watch, via=VIA, authentication=Authentication.LINK
+    )
+    return Command(
+        id=new_id(now),
+        source=f"/{org}/{watch}",
+        type=wanted.type_name(),
+        time=now,
+        data=Command.Data(actor=actor, occurred_at=now, body=wanted.model_dump(mode="json")),
+    )
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    """The fields of a small form, the last of each name; nothing when it is larger than the page's own."""
+    raw = b""
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > _BODY_BYTES:
+            return {}
+    fields = parse_qs(raw.decode("ascii", "replace"), max_num_fields=10)
+    return {name: values[-1] for name, values in fields.items()}

@@ -16,9 +16,9 @@ from services.cli import (
     erasing,
     feed,
     intake,
-    log,
     looking,
     people,
+    reporting,
     running,
     waiting,
 )
@@ -54,8 +54,8 @@ def _program(
 
 
 running.register(app)
-log.register(app)
-looking.register(app, log.incident)
+reporting.register(app)
+looking.register(app, reporting.incident)
 for _verbs in (duty, people, feed, intake, care, erasing, waiting, centre, doctor, config):
     _verbs.register(app)
 

@@ -1,5 +1,6 @@
 """A service's own tables, in SQLite or PostgreSQL, with the settings that keep what was committed (D11)."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 from services.runtime.settings import Settings
 
 MIGRATIONS = Path(__file__).parent.parent
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps its state in the module: rooms of one process migrate one after another."""
 
 
 class CursorMoved(Exception):
@@ -30,7 +33,7 @@ def migrate(engine: Engine, service: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS / service / "migrations"))
-    with engine.begin() as connection:
+    with _ONE_AT_A_TIME, engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 SALT_BYTES = 32
+_SIMPLE = (str, int, bool, type(None))
 
 
 class DuplicateKey(ValueError):
@@ -24,14 +25,13 @@ def canonical(value: Any) -> bytes:
 
 
 def _refuse_floats(value: Any) -> None:
-    if isinstance(value, float):
+    kind = type(value)
+    if kind is float:
         raise TypeError("a float has no canonical form here; send an integer or a string")
-    if isinstance(value, dict):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
+    if kind is dict or kind is list or kind is tuple:
+        for item in value.values() if kind is dict else value:
+            if type(item) not in _SIMPLE:
+                _refuse_floats(item)
 
 
 def parse(raw: bytes) -> Any:

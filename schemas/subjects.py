@@ -1,5 +1,6 @@
 """Every NATS subject of the hub is built and parsed here and nowhere else (architecture, section 4)."""
 
+import re
 from dataclasses import dataclass
 
 from schemas.identifiers import TOKEN
@@ -8,6 +9,9 @@ ROOT = "samvirke"
 COMMAND, QUERY = "cmd", "query"
 CENTRE = "centre"
 """Reserved watch code: the authority that applies the centre file."""
+
+
+_FILTER = re.compile(rf"{ROOT}(?:\.(?:{TOKEN.pattern}|\*|>))+")
 
 
 class BadToken(ValueError):
@@ -22,7 +26,13 @@ def token(value: str) -> str:
 
 
 def _join(*parts: str) -> str:
-    return ".".join((ROOT, *(part if part in ("*", ">") else token(part) for part in parts)))
+    """A subject or filter of these tokens. Raises BadToken if one of them is none."""
+    joined = ".".join((ROOT, *parts))
+    if joined.count(".") != len(parts) or not _FILTER.fullmatch(joined):
+        for part in parts:
+            token(part)
+        raise BadToken("a wildcard stands for a whole token")
+    return joined
 
 
 @dataclass(frozen=True, slots=True)

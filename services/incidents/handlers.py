@@ -198,12 +198,12 @@ class Handlers:
         """The incident's id and ref are told to those who may see its head; others hear what they said."""
         command, body = received.command, recorded.body
         subject, ref = getattr(received.request, "incident", None) or command.id, None
-        incident = limits.of_head(self._case(received, known))
         if isinstance(body, incidents.Opened):
             self._pictures[received.address.mode].apply(recorded)
             ref = body.ref
-        elif incident is not None and recorded.fact.data.owner == incident.owner:
-            subject, ref = incident.id, incident.ref
+        elif (incident := limits.of_head(self._case(received, known))) is not None:
+            is_there = recorded.fact.data.owner == incident.owner
+            subject, ref = (incident.id, incident.ref) if is_there else (subject, None)
         mark = getattr(body, "mark", None)
         result = {"mark": mark} if mark else {}
         return Accepted(id=command.id, subject=subject, ref=ref, receipt=command.id, result=result)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,10 @@ _NOT_YET = ("UNKNOWN_WATCH", "UNKNOWN_POST", "UNKNOWN_PERSON", "NOT_ALLOWED")
 """Refusals that pass once a door has read the facts before."""
 _SHUT = ("LEDGER_BEHIND", "LEDGER_UNREACHABLE")
 
+_STAGES = ("organisation", "region agree subscribe", "establish policy", "add", "grant", "man")
+"""Verbs in the order in which they need each other; those of one stage are sent side by side."""
+
 Pairs = list[tuple[str, str]]
-Report = Callable[[str, int], None]
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ def watches_of(centre: Centre) -> Pairs:
     return [subjects.split_key(watch.key) for watch in centre.watches]
 
 
-async def apply(settings: Settings, centre: Centre, modes: Iterable[Mode]) -> Applied:
+async def apply(settings: Settings, centre: Centre, modes: Sequence[Mode]) -> Applied:
     """Put the file into force; a second time changes nothing. Raises HubAway.
 
     Returns when every service has read it.
@@ -61,13 +63,10 @@ async def apply(settings: Settings, centre: Centre, modes: Iterable[Mode]) -> Ap
     applied = Applied()
     nc = await connect(settings, names.CENTRE)
     try:
-        for mode in modes:
-            for entry in entries(centre, mode):
-                await _apply_one(nc, mode, entry, applied)
+        await asyncio.gather(*(_apply_mode(nc, mode, centre, applied) for mode in modes))
     finally:
         await nc.close()
-    for mode in modes:
-        await _wait_until_read(settings, centre, mode)
+    await asyncio.gather(*(_wait_until_read(settings, centre, mode) for mode in modes))
     return applied
 
 
@@ -96,6 +95,27 @@ async def _announce(settings: Settings, centre: Centre) -> None:
     for org, watch in fresh:
         subject = subjects.query(Mode.ACTUAL, org, watch, "watch", "duty")
         await wait_until_answered(settings, org, watch, subject, PATIENCE_S)
+
+
+async def _apply_mode(nc: Client, mode: Mode, centre: Centre, applied: Applied) -> None:
+    for rows in _stages(list(entries(centre, mode))):
+        await asyncio.gather(*(_apply_row(nc, mode, row, applied) for row in rows))
+
+
+def _stages(found: Sequence[Entry]) -> Iterator[list[list[Entry]]]:
+    """Each stage's entries, in rows of those that are about the same watch or organisation."""
+    for verbs in _STAGES:
+        rows: dict[str, list[Entry]] = {}
+        for entry in found:
+            if entry.request.verb in verbs.split():
+                rows.setdefault(entry.watch or entry.organisation, []).append(entry)
+        yield list(rows.values())
+
+
+async def _apply_row(nc: Client, mode: Mode, row: Sequence[Entry], applied: Applied) -> None:
+    """One after another: where two speak of the same thing, the later one wins."""
+    for entry in row:
+        await _apply_one(nc, mode, entry, applied)
 
 
 async def _apply_one(nc: Client, mode: Mode, entry: Entry, applied: Applied) -> None:

@@ -62,7 +62,7 @@ async def _reports(settings: "Settings") -> "tuple[list[Report], bool]":
 
 def _line(report: "Report", lang: str) -> str:
     return say(
-        "{mode}: {facts} facts in whole chains; words: {contents}; erased: {erased}; not archived yet: {behind}.",
+        "{mode}: {facts} facts in chains; words: {contents}; erased: {erased}; not archived yet: {behind}.",
         lang,
         **asdict(report),
     )

@@ -1,0 +1,135 @@
+"""The HTTP interface under /v1: report, read, acknowledge; the same commands and questions as over NATS."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from schemas.envelope import Accepted, Refused
+from schemas.envelope import Request as Command
+from schemas.identifiers import derived_id, read_ref
+from schemas.incidents import AddEntry, OpenIncident
+from schemas.notifications import Acknowledge
+from services.desk.asker import CSRF_HEADER, Asker, Identity
+from services.desk.bodies import Said, read_said
+from services.desk.problems import problem
+from services.runtime.edge import Kept
+from services.runtime.reading import Refusal
+
+LIST_MOST = 500
+
+
+def api_routes(identity: Identity) -> APIRouter:
+    """The routes, as data."""
+    api = Api(identity)
+    router = APIRouter(prefix="/v1")
+    router.add_api_route("/session", api.session, methods=["GET"])
+    router.add_api_route("/incidents", api.incidents, methods=["GET"])
+    router.add_api_route("/incidents", api.open, methods=["POST"])
+    router.add_api_route("/incidents/{ref}", api.incident, methods=["GET"])
+    router.add_api_route("/incidents/{ref}/entries", api.add_entry, methods=["POST"])
+    router.add_api_route("/duty", api.duty, methods=["GET"])
+    router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
+    router.add_api_route("/warnings", api.warnings, methods=["GET"])
+    return router
+
+
+class Api:
+    """What each route does."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    async def session(self, request: Request) -> Response:
+        """Who is signed in, and what a change must carry in ``X-CSRF-Token``."""
+        asker = await self._identity.person(request)
+        found = {"person": asker.actor.person, "watch": asker.actor.key, "until": asker.until}
+        return reply(found | {"csrf": asker.csrf})
+
+    async def incidents(self, request: Request) -> Response:
+        """The heads that the asker may see, the newest first."""
+        asker = await self._identity.of(request)
+        asked = request.query_params
+        limit = _number(asked.get("limit", "100"), "limit")
+        state, after = asked.get("state", "open"), asked.get("after")
+        return reply(await asker.ask("incidents", "list", state=state, after=after, limit=limit))
+
+    async def incident(self, request: Request, ref: str) -> Response:
+        """One incident with its log and chains."""
+        asker = await self._identity.of(request)
+        after = request.query_params.get("after")
+        return reply(await asker.ask("incidents", "get", ref=known_ref(ref), after=after))
+
+    async def open(self, request: Request) -> Response:
+        """Report: an incident is opened. The same ``id`` again gives the same answer."""
+        asker, said = await self._changing(request)
+        known = {} if "incident" in said.fields else {"incident": derived_id("incident", said.id)}
+        return await self._send(asker, said, said.request(OpenIncident, **known))
+
+    async def add_entry(self, request: Request, ref: str) -> Response:
+        """Write in an incident's log."""
+        asker, said = await self._changing(request)
+        return await self._send(asker, said, said.request(AddEntry, ref=known_ref(ref)))
+
+    async def duty(self, request: Request) -> Response:
+        """Who is on duty."""
+        asker = await self._identity.of(request)
+        asked = request.query_params
+        return reply(await asker.ask("watch", "duty", at=asked.get("at"), watch=asked.get("watch")))
+
+    async def acknowledge(self, request: Request, chain: str) -> Response:
+        """A person on duty has it; a machine is refused by the door."""
+        asker, said = await self._changing(request, optional=True)
+        return await self._send(asker, said, said.request(Acknowledge, chain=chain))
+
+    async def warnings(self, request: Request) -> Response:
+        """Official warnings that hold now."""
+        asker = await self._identity.of(request)
+        municipality = request.query_params.get("municipality")
+        return reply(await asker.ask("warnings", "list", municipality=municipality))
+
+    async def _changing(self, request: Request, *, optional: bool = False) -> tuple[Asker, Said]:
+        asker = await self._identity.of(request)
+        if asker.actor.machine is None:
+            self._identity.check_form(request, asker, request.headers.get(CSRF_HEADER, ""))
+        return asker, await read_said(request, optional=optional)
+
+    async def _send(self, asker: Asker, said: Said, command: Command) -> Response:
+        answer = await asker.edge.send(
+            asker.mode, command, asker.actor, said.content, said.occurred_at, said.id
+        )
+        return told(answer)
+
+
+def told(answer: Accepted | Refused | Kept) -> Response:
+    """The hub's answer: 201 stored, 202 kept on this machine and sent again later, else a problem."""
+    match answer:
+        case Accepted():
+            found = {"status": "accepted", "id": answer.id, "ref": answer.ref, "receipt": answer.receipt}
+            place = {"Location": f"/v1/incidents/{answer.ref}"} if answer.ref else {}
+            return reply(found, 201, place)
+        case Kept():
+            return reply({"status": "kept", "kept": True, "id": answer.id, "reason": answer.reason}, 202)
+    return problem(answer.code, answer.parameters)
+
+
+def reply(found: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON that no cache keeps."""
+    return Response(
+        orjson.dumps(found), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
+    )
+
+
+def known_ref(said: str) -> str:
+    """The ref that a person wrote. Raises Refusal when its check character does not fit."""
+    ref = read_ref(said) if len(said) < 20 else None
+    if ref is None:
+        raise Refusal("UNKNOWN_INCIDENT")
+    return ref
+
+
+def _number(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise Refusal("MALFORMED", where=[name])
+    return int(text)

@@ -1,0 +1,60 @@
+"""The room desk: people's pages and the HTTP interface, on one port."""
+
+from nats.aio.client import Client
+
+from services.desk.asker import Identity
+from services.desk.edges import Edges
+from services.desk.feeds import FeedRoutes
+from services.desk.live import Lives
+from services.desk.server import Server
+from services.desk.web import build_app
+from services.runtime import names
+from services.runtime.connect import connect
+from services.runtime.settings import Settings
+
+
+class DeskRoom:
+    """What people and programs reach over HTTP."""
+
+    name = "desk"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._edges = Edges(settings)
+        self._lives = Lives()
+        self._nc: Client | None = None
+        self._server: Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 before it has started."""
+        return 0 if self._server is None else self._server.port
+
+    async def start(self) -> None:
+        """Return when requests are taken."""
+        self._nc = await connect(self._settings, names.DESK)
+        identity = Identity(self._settings, self._edges)
+        feeds = FeedRoutes(identity, self._nc, self._lives)
+        app = build_app(identity, self._edges, feeds)
+        self._server = Server(app, self._settings.host, self._settings.port_desk)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """End the streams, then the server, then the connections."""
+        self._lives.end()
+        if self._server is not None:
+            await self._server.stop()
+        await self._edges.close()
+        if self._nc is not None:
+            await self._nc.close()
+
+    def health(self) -> dict[str, object]:
+        """Whether requests are taken, and how many streams are open."""
+        running = self._server is not None and self._server.running
+        connected = self._nc is not None and self._nc.is_connected
+        return {"ok": running, "connected": connected, "streams": self._lives.count, "port": self.port}
+
+
+def build(settings: Settings) -> DeskRoom:
+    """The room, not yet started."""
+    return DeskRoom(settings)

@@ -1,0 +1,170 @@
+"""Who asks over HTTP: a person with a session, or a machine with a token; and whether a form came from us."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from schemas.envelope import Actor
+from schemas.vocabulary import Authentication
+from services.desk.edges import VIA, Edges
+from services.runtime.edge import AskRefused, Edge
+from services.runtime.reading import Refusal
+from services.runtime.settings import Settings
+
+SESSION_COOKIE, WATCH_COOKIE = "samvirke-session", "samvirke-watch"
+CSRF_FIELD, CSRF_HEADER, WATCH_HEADER = "csrf", "x-csrf-token", "x-samvirke-watch"
+_SECRET_LENGTHS = range(20, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who acts, through which watch's edge; ``csrf`` is what a session's forms must carry."""
+
+    actor: Actor
+    edge: Edge
+    mode: str
+    csrf: str | None = None
+    until: str | None = None
+
+    async def ask(self, trade: str, what: str, **parameters: Any) -> dict[str, Any]:
+        """Ask the hub. Raises AskRefused, Unanswered."""
+        return await self.edge.ask(self.mode, trade, what, self.actor, **parameters)
+
+
+class Identity:
+    """Finds out who asks; nothing is remembered here, so what was ended counts at once."""
+
+    def __init__(self, settings: Settings, edges: Edges) -> None:
+        self._settings = settings
+        self._edges = edges
+        self.secure = settings.public_desk_url.startswith("https://")
+
+    @property
+    def first_mode(self) -> str:
+        """The mode of a request that names none."""
+        return self._settings.modes[0]
+
+    @property
+    def session_cookie(self) -> str:
+        """The session cookie's name; the prefix binds it to this host, and is for TLS only."""
+        return f"__Host-{SESSION_COOKIE}" if self.secure else SESSION_COOKIE
+
+    @property
+    def watch_cookie(self) -> str:
+        """The cookie that says which watch the person acts for."""
+        return f"__Host-{WATCH_COOKIE}" if self.secure else WATCH_COOKIE
+
+    def mode(self, request: Request) -> str:
+        """The first mode that is served, or what ``?mode=`` names. Raises Refusal for an unknown one."""
+        mode = request.query_params.get("mode") or self.first_mode
+        if mode not in self._settings.modes:
+            raise Refusal("MALFORMED", where=["mode"])
+        return mode
+
+    async def of(self, request: Request) -> Asker:
+        """The machine or person that asks. Raises Refusal: TOKEN_ENDED, SESSION_ENDED, UNKNOWN_WATCH."""
+        secret = bearer(request)
+        return await self.person(request) if secret is None else await self._machine(request, secret)
+
+    async def person(self, request: Request) -> Asker:
+        """The person whose session it is. Raises Refusal."""
+        secret = request.cookies.get(self.session_cookie, "")
+        watch = request.headers.get(WATCH_HEADER) or request.cookies.get(self.watch_cookie, "")
+        if len(secret) not in _SECRET_LENGTHS:
+            raise Refusal("SESSION_ENDED")
+        mode, edge = self.mode(request), await self._edges.of(watch)
+        found = await edge.ask(mode, "people", "session", nobody(watch), secret=secret)
+        org, _, code = watch.partition(".")
+        actor = Actor(
+            person=found["person"],
+            organisation=org,
+            watch=code,
+            via=VIA,
+            authentication=Authentication.SESSION,
+        )
+        return Asker(actor, edge, mode, found["csrf"], found["until"])
+
+    async def feed(self, request: Request, org: str) -> str:
+        """The secret of a token that may follow the organisation's feed. Raises Refusal."""
+        secret = bearer(request) or ""
+        await self.check_feed(self.mode(request), org, secret)
+        return secret
+
+    async def check_feed(self, mode: str, org: str, secret: str) -> dict[str, Any]:
+        """The token, while it holds. Raises Refusal, AskRefused, Unanswered."""
+        token = await self._token(mode, secret, org)
+        if "feed" not in token["scope"] or token["where"].partition(".")[0] != org:
+            raise Refusal("NOT_ALLOWED", act="feed")
+        return token
+
+    async def _machine(self, request: Request, secret: str) -> Asker:
+        mode = self.mode(request)
+        token = await self._token(mode, secret)
+        where: str = token["where"]
+        watch = where if "." in where else request.headers.get(WATCH_HEADER) or self._only_watch(where)
+        if watch != where and watch.partition(".")[0] != where:
+            raise Refusal("NOT_ALLOWED", act="act")
+        org, _, code = watch.partition(".")
+        edge = await self._edges.of(watch)
+        actor = Actor(
+            machine=token["machine"],
+            organisation=org,
+            watch=code,
+            via=VIA,
+            authentication=Authentication.TOKEN,
+        )
+        return Asker(actor, edge, mode, until=token["until"])
+
+    def _only_watch(self, org: str) -> str:
+        own = [key for key in self._edges.watches() if key.partition(".")[0] == org]
+        if len(own) != 1:
+            raise Refusal("MALFORMED", where=[WATCH_HEADER])
+        return own[0]
+
+    async def _token(self, mode: str, secret: str, org: str | None = None) -> dict[str, Any]:
+        if len(secret) not in _SECRET_LENGTHS:
+            raise Refusal("TOKEN_ENDED")
+        edge = await self._edges.any(org)
+        try:
+            return await edge.ask(mode, "people", "token", nobody(edge.watch_key), secret=secret)
+        except AskRefused as refused:
+            code = "TOKEN_ENDED" if refused.code == "MALFORMED" else refused.code
+            raise Refusal(code, **refused.parameters) from None
+
+    def check_origin(self, request: Request) -> None:
+        """Refuse what another site's page made the browser send (CSRF)."""
+        told = request.headers.get("origin") or request.headers.get("referer")
+        wanted = self._settings.public_desk_url or f"{request.url.scheme}://{request.headers.get('host')}"
+        if told is None or _site(told) not in (_site(wanted), _own(request)):
+            raise Refusal("NOT_ALLOWED", act="cross_site")
+
+    def check_form(self, request: Request, asker: Asker, csrf: str) -> None:
+        """Refuse a change that did not come from a page of this session."""
+        self.check_origin(request)
+        if asker.csrf is None or not hmac.compare_digest(csrf.encode(), asker.csrf.encode()):
+            raise Refusal("NOT_ALLOWED", act="csrf")
+
+
+def bearer(request: Request) -> str | None:
+    """The secret in ``Authorization: Bearer``, or None."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def nobody(watch: str) -> Actor:
+    """The watch itself, before it is known who sits there."""
+    org, _, code = watch.partition(".")
+    return Actor(organisation=org, watch=code, via=VIA, authentication=Authentication.LINK)
+
+
+def _site(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _own(request: Request) -> tuple[str, str]:
+    """Where the browser believes to be, when the desk is used without its public address."""
+    return request.url.scheme, request.headers.get("host", "").lower()

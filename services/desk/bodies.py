@@ -1,0 +1,68 @@
+"""What an API call says: the fields of a command, its words, its id and when it happened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import Request as HttpRequest
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Request, Strict, Token
+from schemas.identifiers import new_id
+from schemas.incidents import ItemContent
+from services.runtime.reading import LIMIT_BYTES, Refusal, read_json, validate
+
+JSON = "application/json"
+_WORDS = frozenset(ItemContent.model_fields)
+
+R = TypeVar("R", bound=Request)
+
+
+class About(Strict):
+    """What every call may say besides its command."""
+
+    id: Token = Field(default_factory=new_id)
+    occurred_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A call's body, taken apart."""
+
+    id: str
+    occurred_at: datetime | None
+    fields: dict[str, Any]
+    content: dict[str, Any] | None
+
+    def request(self, model: type[R], **known: Any) -> R:
+        """The command. Raises Refusal with the names of the fields that are wrong."""
+        return validate(model, orjson.dumps({**self.fields, **known}))
+
+
+async def read_said(request: HttpRequest, *, optional: bool = False) -> Said:
+    """The body of a call: words stand in ``content``, or beside the other fields. Raises Refusal."""
+    raw = await read_bytes(request)
+    if optional and not raw:
+        return Said(new_id(), None, {}, None)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise Refusal("MALFORMED", where=["content-type"])
+    fields = read_json(raw, LIMIT_BYTES)
+    about = {name: fields.pop(name) for name in About.model_fields if name in fields}
+    told = validate(About, orjson.dumps(about))
+    content = fields.pop("content", None) or {}
+    if not isinstance(content, dict):
+        raise Refusal("MALFORMED", where=["content"])
+    content |= {name: fields.pop(name) for name in _WORDS & fields.keys()}
+    validate(ItemContent, orjson.dumps(content), "content.")
+    return Said(told.id, told.occurred_at, fields, content or None)
+
+
+async def read_bytes(request: HttpRequest) -> bytes:
+    """The body, read no further than what is allowed. Raises Refusal: TOO_LARGE."""
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > LIMIT_BYTES:
+            raise Refusal("TOO_LARGE", limit=LIMIT_BYTES)
+    return bytes(raw)

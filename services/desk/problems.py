@@ -1,0 +1,105 @@
+"""Refusals over HTTP: problem+json with the hub's code, and never a word of what was sent (RFC 9457)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from schemas.refusals import REFUSALS
+from services.runtime import logs
+from services.runtime.edge import AskRefused, Unanswered
+from services.runtime.reading import Refusal
+
+PROBLEM = "application/problem+json"
+STATUS: Mapping[str, int] = {
+    "MALFORMED": 400,
+    "DUPLICATE_KEY": 400,
+    "NO_OFFSET": 400,
+    "UNKNOWN_TYPE": 404,
+    "TOO_LARGE": 413,
+    "SESSION_ENDED": 401,
+    "TOKEN_ENDED": 401,
+    "LINK_SPENT": 410,
+    "NOT_ALLOWED": 403,
+    "PERSON_NEEDED": 403,
+    "WRONG_SENDER": 403,
+    "UNKNOWN_WATCH": 403,
+    "UNKNOWN_INCIDENT": 404,
+    "UNKNOWN_ENTRY": 404,
+    "UNKNOWN_CHAIN": 404,
+    "UNKNOWN_PERSON": 404,
+    "UNKNOWN_POST": 404,
+    "ALREADY_CLOSED": 409,
+    "SAME_STATE": 409,
+    "ALREADY_CORRECTED": 409,
+    "ALREADY_ERASED": 409,
+    "ID_TAKEN": 409,
+    "CHAIN_ENDED": 409,
+    "LEDGER_BEHIND": 503,
+    "LEDGER_UNREACHABLE": 503,
+    "LEDGER_FULL": 503,
+    "INTERNAL": 500,
+}
+"""Every other code is 422: in good form, but not to be done."""
+
+_RETRY = {503: "5"}
+_HTTP = {404: "UNKNOWN_TYPE", 405: "UNKNOWN_TYPE"}
+
+
+def status_of(code: str) -> int:
+    """The HTTP status that a refusal is answered with."""
+    return STATUS.get(code, 422)
+
+
+def problem(code: str, parameters: Mapping[str, Any] | None = None, status: int | None = None) -> Response:
+    """A refusal as problem+json."""
+    number = status or status_of(code)
+    found = {"type": "about:blank", "title": REFUSALS.get(code, code), "status": number, "code": code}
+    headers = {"Retry-After": _RETRY[number]} if number in _RETRY else {}
+    if number == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = orjson.dumps({**(parameters or {}), **found})
+    return Response(body, number, headers, PROBLEM)
+
+
+def as_refusal(fault: Exception) -> tuple[str, dict[str, Any]]:
+    """Code and parameters of what went wrong while answering."""
+    match fault:
+        case Refusal():
+            return fault.refused.code, fault.refused.parameters
+        case AskRefused():
+            return fault.code, fault.parameters
+        case Unanswered():
+            return "LEDGER_UNREACHABLE", {}
+    return "INTERNAL", {}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every fault as a problem."""
+    for fault in (Refusal, AskRefused, Unanswered, Exception):
+        app.add_exception_handler(fault, _on_fault)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+async def _on_fault(_request: Request, fault: Exception) -> Response:
+    code, parameters = as_refusal(fault)
+    if code == "INTERNAL" and not isinstance(fault, AskRefused):
+        logs.get().error("desk.fault", exc_info=fault)
+    return problem(code, parameters)
+
+
+async def _on_validation(_request: Request, fault: Exception) -> Response:
+    """FastAPI's own answer would repeat what was sent."""
+    assert isinstance(fault, RequestValidationError)  # noqa: S101  registered for this type only
+    where = sorted({".".join(str(part) for part in error["loc"][:2]) for error in fault.errors()})
+    return problem("MALFORMED", {"where": where[:20]})
+
+
+async def _on_http(_request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)  # noqa: S101  registered for this type only
+    return problem(_HTTP.get(fault.status_code, "MALFORMED"), status=fault.status_code)

@@ -1,0 +1,41 @@
+"""A page for whatever a page's handler refuses."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import ParamSpec
+
+from starlette.responses import Response
+
+from services.desk import texts
+from services.desk.problems import as_refusal, status_of
+from services.desk.render import page
+from services.runtime.edge import AskRefused, Unanswered
+from services.runtime.reading import Refusal
+
+P = ParamSpec("P")
+
+
+def shown(handler: Callable[P, Awaitable[Response]]) -> Callable[P, Awaitable[Response]]:
+    """The handler, whose refusals are shown as a page."""
+
+    @wraps(handler)
+    async def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+        try:
+            return await handler(*args, **kwargs)
+        except (Refusal, AskRefused, Unanswered) as fault:
+            return refused_page(*as_refusal(fault))
+
+    return answer
+
+
+def refused_page(code: str, parameters: dict[str, object]) -> Response:
+    """What a refusal means, in words, and its code."""
+    signed_out = code in ("SESSION_ENDED", "LINK_SPENT")
+    return page(
+        "problem",
+        status_of(code),
+        code=code,
+        sentence=texts.sentence(code),
+        parameters={name: str(value) for name, value in parameters.items()},
+        signed_out=signed_out,
+    )

@@ -1,0 +1,91 @@
+"""Signing in with a one-time link, choosing the watch, and signing out."""
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from schemas.envelope import Accepted, Refused
+from schemas.people import SignIn, SignOut
+from services.desk.asker import CSRF_FIELD, Identity, nobody
+from services.desk.edges import Edges
+from services.desk.forms import read_form
+from services.desk.render import page
+from services.desk.shown import shown
+from services.runtime.reading import Refusal, validate
+
+START, SIGNED_OUT = "/incidents", "/sign-in"
+
+
+class SignInPages:
+    """What each route does. A GET changes nothing: mail programs open links before people do."""
+
+    def __init__(self, identity: Identity, edges: Edges) -> None:
+        self._identity = identity
+        self._edges = edges
+
+    def router(self) -> APIRouter:
+        """The routes, as data."""
+        router = APIRouter()
+        router.add_api_route("/sign-in", self.away, methods=["GET"])
+        router.add_api_route("/sign-in/{secret}", shown(self.ask), methods=["GET"])
+        router.add_api_route("/sign-in/{secret}", shown(self.sign_in), methods=["POST"])
+        router.add_api_route("/sign-out", shown(self.sign_out), methods=["POST"])
+        router.add_api_route("/watch", shown(self.choose), methods=["POST"])
+        return router
+
+    async def away(self, request: Request) -> Response:
+        """How to get in."""
+        return page("away")
+
+    async def ask(self, request: Request, secret: str) -> Response:
+        """A button to sign in with, and the watch to act for."""
+        chosen = request.cookies.get(self._identity.watch_cookie, "")
+        return page("sign_in", watches=self._edges.watches(), chosen=chosen)
+
+    async def sign_in(self, request: Request, secret: str) -> Response:
+        """Spend the link; the session's secret lies in a cookie that no script and no other site gets."""
+        self._identity.check_origin(request)
+        watch = (await read_form(request)).get("watch", "")
+        edge, mode = await self._edges.of(watch), self._identity.mode(request)
+        command = validate(SignIn, orjson.dumps({"secret": secret}))
+        answer = await edge.send(mode, command, nobody(watch))
+        if not isinstance(answer, Accepted):
+            raise _refusal(answer)
+        found = RedirectResponse(START, 303)
+        self._set(found, self._identity.session_cookie, str(answer.result["secret"]))
+        self._set(found, self._identity.watch_cookie, watch)
+        return found
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session."""
+        asker = await self._identity.person(request)
+        self._identity.check_form(request, asker, (await read_form(request)).get(CSRF_FIELD, ""))
+        secret = request.cookies[self._identity.session_cookie]
+        command = validate(SignOut, orjson.dumps({"secret": secret}))
+        answer = await asker.edge.send(asker.mode, command, asker.actor)
+        if not isinstance(answer, Accepted):
+            raise _refusal(answer)
+        found = RedirectResponse(SIGNED_OUT, 303)
+        found.delete_cookie(self._identity.session_cookie, secure=self._identity.secure, httponly=True)
+        return found
+
+    async def choose(self, request: Request) -> Response:
+        """Act for another watch; the doors decide what one may do there."""
+        asker = await self._identity.person(request)
+        form = await read_form(request)
+        self._identity.check_form(request, asker, form.get(CSRF_FIELD, ""))
+        await self._edges.of(form.get("watch", ""))
+        found = RedirectResponse(START, 303)
+        self._set(found, self._identity.watch_cookie, form["watch"])
+        return found
+
+    def _set(self, response: Response, name: str, value: str) -> None:
+        response.set_cookie(
+            name, value, path="/", secure=self._identity.secure, httponly=True, samesite="strict"
+        )
+
+
+def _refusal(answer: object) -> Refusal:
+    if isinstance(answer, Refused):
+        return Refusal(answer.code, **answer.parameters)
+    return Refusal("LEDGER_UNREACHABLE")

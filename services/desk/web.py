@@ -1,0 +1,80 @@
+"""The desk's web application: its routes, what every answer carries, and what is logged of it."""
+
+import time
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.desk import problems, render
+from services.desk.api import api_routes
+from services.desk.asker import Identity
+from services.desk.edges import Edges
+from services.desk.feeds import FeedRoutes
+from services.desk.pages import Pages
+from services.desk.sign_in import SignInPages
+from services.runtime import logs
+
+HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+        b" frame-ancestors 'none'; require-trusted-types-for 'script'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+
+
+def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes) -> ASGIApp:
+    """The application, with nothing of FastAPI's own pages: those would load scripts from elsewhere."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    problems.install(app)
+    app.include_router(api_routes(identity))
+    app.include_router(feeds.router())
+    app.include_router(SignInPages(identity, edges).router())
+    app.include_router(Pages(identity, edges).router())
+    app.add_api_route("/static/desk.css", _stylesheet, methods=["GET"])
+    return Outer(app, (*HEADERS, _TLS_ONLY) if identity.secure else HEADERS)
+
+
+class Outer:
+    """Adds the headers, and logs each answer by its route: never its path, query or cookies."""
+
+    def __init__(self, app: ASGIApp, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def send_more(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), *self._headers]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_more)
+        finally:
+            spent = int((time.perf_counter() - began) * 1000)
+            logs.get().info("http.answered", where=_route(scope), status=status, duration_ms=spent)
+
+
+async def _stylesheet() -> Response:
+    return Response(render.stylesheet(), media_type="text/css")
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern with a colon before each part that varies; none for an unknown path."""
+    pattern = getattr(scope.get("route"), "path", "none")
+    return str(pattern).replace("{", ":").replace("}", "")

@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import orjson
 
 from services.runtime.credentials import write_durably
+
+LOG_BYTES = 32 * 1024 * 1024
+"""A log that is larger when its process starts makes room for a new one."""
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
@@ -21,16 +25,36 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 Child = subprocess.Popen[bytes]
 
 
-def spawn(command: Sequence[str], env: Mapping[str, str], pass_fds: Sequence[int] = ()) -> Child:
-    """Start a child in a session of its own; the kernel kills it when this process dies, however it dies."""
-    return subprocess.Popen(
-        command,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        pass_fds=pass_fds,
-        start_new_session=True,
-        preexec_fn=_die_with(os.getpid()),
-    )
+def spawn(
+    command: Sequence[str], env: Mapping[str, str], pass_fds: Sequence[int] = (), log: Path | None = None
+) -> Child:
+    """Start a child in a session of its own; the kernel kills it when this process dies, however it dies.
+
+    What it says on stderr goes to the end of ``log``, or where this process's goes.
+    """
+    with _appending(log) as stderr:
+        return subprocess.Popen(
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+        )
+
+
+@contextlib.contextmanager
+def _appending(log: Path | None) -> Iterator[IO[bytes] | None]:
+    """The file to write to; one that has grown large makes room first, and the one before it is kept."""
+    if log is None:
+        yield None
+        return
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".1.jsonl"))
+    with log.open("ab") as stderr:
+        yield stderr
 
 
 async def stop(child: Child, patience_s: float) -> None:

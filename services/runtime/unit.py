@@ -36,6 +36,7 @@ class Unit:
         self.health: dict[str, Any] = {}
         self._env = env
         self._records = records
+        self._log = records.parent / "log" / f"{name}.jsonl"
         self._child: processes.Child | None = None
         self._pipe: int | None = None
         self._rest = b""
@@ -56,7 +57,7 @@ class Unit:
         os.set_blocking(self._pipe, False)
         parts = ",".join(self.parts)
         command = [sys.executable, "-m", "services.runtime.worker", parts, "--beat", str(far_end)]
-        self._child = processes.spawn(command, self._env, pass_fds=[far_end])
+        self._child = processes.spawn(command, self._env, [far_end], self._log)
         os.close(far_end)
         processes.remember(self._records / f"{self.name}.json", self._child.pid)
         asyncio.get_running_loop().add_reader(self._pipe, self._read)

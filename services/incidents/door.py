@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from schemas import directory, incidents, watch
-from services.incidents.handlers import Handlers, Picture, routes
+from services.incidents.handlers import Handlers, routes
+from services.incidents.picture import Picture
 from services.runtime import logs, names
 from services.runtime.door import Door
 from services.runtime.footing import Footing

@@ -1,73 +1,29 @@
 """From a command at the door to its facts in the ledger, and the answer."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from schemas import incidents, subjects
-from schemas.directory import Directory
 from schemas.envelope import Accepted, Answer, Refused
 from schemas.identifiers import read_ref
 from services.incidents import limits, log
-from services.incidents.fold import Log, Refs
+from services.incidents.fold import Log
 from services.incidents.limits import Case
 from services.incidents.log import Decided, Verdict
+from services.incidents.picture import Logs, Picture
 from services.runtime.appender import Conflict
 from services.runtime.door import Route
-from services.runtime.ledger import Draft, IdTaken, Ledger, Recorded, command_draft, next_id, read
+from services.runtime.ledger import Draft, IdTaken, Ledger, Recorded, command_draft, next_id
 from services.runtime.locks import KeyedLocks
 from services.runtime.reading import Received, Refusal
 
 TRIES = 5
-LOGS_IN_MEMORY = 2_000
 
 Rule = Callable[[Case[Any]], Verdict]
 Then = Callable[[Received, str], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Picture:
-    """What the door knows of one mode."""
-
-    directory: Directory = field(default_factory=Directory)
-    refs: Refs = field(default_factory=Refs)
-
-    def apply(self, recorded: Recorded) -> None:
-        """Take in one fact of people, watches, feeds, or an opened incident."""
-        body = recorded.body
-        if isinstance(body, incidents.Opened):
-            self.refs.learn(body.ref, recorded.fact.subject, recorded.fact.data.owner)
-        else:
-            self.directory.apply(body)
-
-
-class Logs:
-    """Folds of the logs in use. Each look reads on from where the last one ended, so it is always fresh."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._known: OrderedDict[tuple[str, str], Log] = OrderedDict()
-
-    async def look(self, mode: str, id: str) -> Log:
-        """The log under an id as it is now. The same object is given out again, and grows."""
-        found = self._known.get((mode, id)) or Log(id)
-        for stored in await self._ledger.stored(mode, id, found.sequence + 1):
-            place, recorded = subjects.parse_place(stored.subject), read(stored)
-            if place is not None:
-                fact, body = (recorded.fact, recorded.body) if recorded else (None, None)
-                found.take(stored.sequence, place, fact, body)
-        if found.sequence:
-            self._keep((mode, id), found)
-        return found
-
-    def _keep(self, key: tuple[str, str], found: Log) -> None:
-        self._known.setdefault(key, found)
-        self._known.move_to_end(key)
-        if len(self._known) > LOGS_IN_MEMORY:
-            self._known.popitem(last=False)
 
 
 class Handlers:

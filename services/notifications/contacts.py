@@ -69,7 +69,8 @@ class Contacts:
         person = message.subject.rpartition(".")[2]
         self._take(person, message.data)
         try:
-            await self._rows.run(store.keep_contact(person, message.data, message.sequence))
+            if await self._rows.run(store.keep_contact(person, message.data, message.sequence)):
+                await self._rows.scrub()
         except Exception as fault:
             logs.get(person=person).error("contacts.not_kept", exc_info=fault)
 

@@ -114,6 +114,10 @@ class Store:
             self._task = asyncio.get_running_loop().create_task(self._drain())
         return await future
 
+    async def scrub(self) -> None:
+        """Leave no byte of deleted contacts in the database's files."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._scrub)
+
     async def close(self) -> None:
         """Wait for what runs, and let the database go."""
         while self._task is not None:
@@ -129,6 +133,13 @@ class Store:
             for one, result in zip(many, results, strict=True):
                 _settle(one.future, result)
         self._task = None
+
+    def _scrub(self) -> None:
+        with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            is_file = self._engine.dialect.name == "sqlite"
+            connection.exec_driver_sql(
+                "PRAGMA wal_checkpoint(TRUNCATE)" if is_file else "VACUUM (FULL) contact"
+            )
 
     def _commit(self, many: list[Work]) -> list[Any]:
         try:
@@ -242,13 +253,18 @@ def contacts() -> Callable[[Connection], dict[str, bytes]]:
     return lambda connection: {row.person: row.value for row in connection.execute(query)}
 
 
-def keep_contact(person: str, value: bytes, sequence: int) -> Work:
-    """Take in one value of PEOPLE; an empty one is the marker of somebody who was forgotten."""
+def keep_contact(person: str, value: bytes, sequence: int) -> Callable[[Connection], bool]:
+    """Take in one value of PEOPLE; True if an earlier one gave way. An empty value only drops the earlier."""
 
-    def work(connection: Connection) -> None:
-        connection.execute(sa.delete(CONTACT).where(CONTACT.c.person == person))
+    def work(connection: Connection) -> bool:
+        mine = CONTACT.c.person == person
+        former = connection.execute(sa.select(CONTACT.c.value).where(mine)).scalar()
+        if former == value:
+            return False
+        connection.execute(sa.delete(CONTACT).where(mine))
         if value:
             row = {"person": person, "value": value, "sequence": sequence}
             connection.execute(sa.insert(CONTACT), row)
+        return former is not None
 
     return work

@@ -9,7 +9,7 @@ from schemas.vocabulary import DutyFunction
 from services.cli.failures import refused
 from services.cli.frame import Call, Outcome, bare, table, verb
 from services.cli.names import incident_named
-from services.cli.sending import ask, local, moment, send, written
+from services.cli.sending import ask, local, moment, names_of, send, written
 from services.cli.texts import language, say
 
 duty = typer.Typer(help="Who is on duty; take a function over, or leave it.")
@@ -77,17 +77,19 @@ async def show(
     when = moment(at)
     found = await ask(call, "watch", "duty", at=when.isoformat() if when else None, watch=of)
     lang = language(call.lang)
+    names = await names_of(call, (one.get("person") for one in found["duty"])) if not call.as_json else {}
     rows = [
-        (one["watch"], one["post"], one["function"], _holder(one, lang), local(one.get("until")))
+        (one["watch"], one["post"], one["function"], _holder(one, names, lang), local(one.get("until")))
         for one in found["duty"]
     ]
     return Outcome(found, table(rows) if rows else [say("Nobody is on duty.", lang)])
 
 
-def _holder(one: dict[str, Any], lang: str) -> str:
+def _holder(one: dict[str, Any], names: dict[str, str], lang: str) -> str:
     if "filled" in one:
         return say("filled", lang) if one["filled"] else say("not filled", lang)
-    return str(one.get("person") or say("not filled", lang))
+    person = one.get("person")
+    return names.get(person, str(person)) if person else say("not filled", lang)
 
 
 async def take(

@@ -8,7 +8,7 @@ import typer
 from services.cli.frame import Call, Outcome, table, verb
 from services.cli.names import incident_named
 from services.cli.options import Incident
-from services.cli.sending import ask, local
+from services.cli.sending import ask, local, names_of
 from services.cli.texts import language, say
 
 
@@ -28,7 +28,10 @@ async def show(
     """Show an incident: its head, its log, and who was told."""
     found = await ask(call, "incidents", "get", after=after, **incident_named(said))
     lang = language(call.lang)
-    lines = [*_head(found["incident"], lang), "", *_entries(found.get("entries", []), lang)]
+    entries = found.get("entries", [])
+    writers = (one.get("actor", {}).get("person") for one in entries)
+    names = await names_of(call, writers) if not call.as_json else {}
+    lines = [*_head(found["incident"], lang), "", *_entries(entries, names, lang)]
     return Outcome(found, lines + _chains(found.get("chains", []), lang))
 
 
@@ -70,12 +73,24 @@ def _head(head: dict[str, Any], lang: str) -> list[str]:
     return [f"{named}  {words(head, lang)}", "  ".join(map(str, facts)), local(head.get("occurred_at"))]
 
 
-def _entries(entries: list[dict[str, Any]], lang: str) -> list[str]:
+def _entries(entries: list[dict[str, Any]], names: dict[str, str], lang: str) -> list[str]:
     rows = [
-        (local(one["occurred_at"]), one["kind"], one["level"], one["id"], _written(one, lang))
+        (
+            local(one["occurred_at"]),
+            _writer(one.get("actor", {}), names),
+            one["kind"],
+            one["level"],
+            one["id"],
+            one.get("state") or _written(one, lang),
+        )
         for one in entries
     ]
     return table(rows) if rows else []
+
+
+def _writer(actor: dict[str, Any], names: dict[str, str]) -> str:
+    who = actor.get("person") or actor.get("machine")
+    return names.get(str(who), str(who or "–"))
 
 
 def _written(entry: dict[str, Any], lang: str) -> str:

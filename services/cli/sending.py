@@ -1,6 +1,6 @@
 """How a verb sends a command or asks a question, and how the answer is told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,19 @@ async def ask(call: Call, trade: str, what: str, **parameters: Any) -> dict[str,
     """A question's answer. Raises AskRefused, Unanswered."""
     async with edge_of(call) as edge:
         return await edge.ask(call.mode, trade, what, call.actor(), **parameters)
+
+
+async def names_of(call: Call, persons: Iterable[str | None]) -> dict[str, str]:
+    """The names of persons, by id; those that the watch may not know are left out."""
+    from services.runtime.edge import AskRefused, Unanswered
+
+    wanted = sorted({person for person in persons if person})
+    try:
+        found = await ask(call, "people", "names", persons=wanted) if wanted else {}
+    except (AskRefused, Unanswered):
+        return {}
+    names: dict[str, str] = found.get("names", {})
+    return names
 
 
 async def on_incident(call: Call, said: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _TIMEOUT_S = 5.0
 
 
 class EraseFailed(Exception):
-    """The broker did not delete a message; the erasure stays pending."""
+    """Somebody did not let bytes go; the erasure stays pending."""
 
 
 class Register:
@@ -93,11 +93,14 @@ def wipe_traces(engine: Engine) -> None:
     """Remove the erased bytes from the database's own files, as far as it lets us.
 
     SQLite: the WAL is written into the file, where freed pages are zeroed, and emptied. PostgreSQL: the
-    table is written anew; its WAL keeps the bytes until the segments are reused.
+    table is written anew; its WAL keeps the bytes until the segments are reused. Raises EraseFailed when a
+    reader holds the WAL.
     """
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            if busy:
+                raise EraseFailed("the WAL is in use")
         else:
             connection.exec_driver_sql(f"VACUUM (FULL) {CONTENT.name}")
 

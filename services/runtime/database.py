@@ -55,8 +55,14 @@ def _sqlite(url: str) -> Engine:
         url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 30}
     )
     sa.event.listen(engine, "connect", _pragmas)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    """A transaction that may write locks at once; with isolation level AUTOCOMMIT, reads lock nothing."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _pragmas(connection: Any, _record: Any) -> None:

@@ -1,0 +1,217 @@
+"""The command line against a whole hub in processes of its own."""
+
+import asyncio
+import json
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.runtime import names
+from services.runtime.connect import connect
+from services.runtime.settings import Settings
+from services.runtime.spool import spool_of
+from tests.system_hub import HubProcess, running
+
+pytestmark = pytest.mark.system
+
+WATCH = "4601.vaktsentral"
+OPERATOR, LEADER = "leif", "jon"
+NEIGHBOUR, NEIGHBOUR_LEADER = "4624.vakt", "anita"
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A hub with the example centre."""
+    with running(tmp_path_factory.mktemp("hub") / "home", stream_bytes=str(512 * 1024 * 1024)) as started:
+        yield started
+
+
+def call(hub: HubProcess, *arguments: str, watch: str = WATCH, person: str = OPERATOR) -> tuple[int, Any]:
+    """The exit code, and the answer as JSON."""
+    ran = hub.command(*arguments, "--json", watch=watch, person=person)
+    return ran.returncode, json.loads(ran.stdout) if ran.stdout else ran.stderr
+
+
+def facts(settings: Settings) -> list[int]:
+    """How many facts each ledger holds."""
+
+    async def count() -> list[int]:
+        nc = await connect(settings, names.OPS)
+        try:
+            infos = [await nc.jetstream().stream_info(stream) for stream in names.ledgers()]
+        finally:
+            await nc.close()
+        return [info.state.messages for info in infos]
+
+    return asyncio.run(count())
+
+
+def opened(hub: HubProcess, headline: str, *more: str) -> str:
+    code, answer = call(hub, "report", headline, *more)
+    assert code == 0, answer
+    ref: str = answer["ref"]
+    return ref
+
+
+def test_an_incident_is_reported_written_in_corrected_shared_and_closed(hub: HubProcess) -> None:
+    ref = opened(hub, "Vannlekkasje i Øvre gate", "--type", "water.leak", "--priority", "high")
+    code, written = call(hub, "entry", ref, "Vakt er på stedet", "--figure", "husstander=12")
+    assert code == 0
+    assert call(hub, "incident", "state", ref, "in_progress")[0] == 0
+    corrected = call(hub, "incident", "correct", ref, written["id"], "--text", "Vakt er fremme")
+    assert corrected[0] == 0
+    assert call(hub, "incident", "share", ref, "--level", "region", person=LEADER)[0] == 0
+    code, closed = call(hub, "incident", "close", ref, "--text", "Tettet")
+    assert code == 0
+    code, shown = call(hub, "incident", "show", ref, "--after", closed["receipt"])
+    assert (code, shown["incident"]["state"]) == (0, "closed")
+    assert (shown["incident"]["content"], shown["incident"]["level"]) == (
+        {"headline": "Vannlekkasje i Øvre gate"},
+        "region",
+    )
+    texts = [entry["content"].get("text") for entry in shown["entries"] if entry["content"]]
+    assert texts[:2] == ["Vakt er på stedet", "Vakt er fremme"]
+    assert call(hub, "incident", "show", shown["incident"]["number"])[1]["incident"]["ref"] == ref
+    assert call(hub, "incident", "show", ref, watch=NEIGHBOUR, person=NEIGHBOUR_LEADER)[0] == 0
+
+
+def test_a_second_closing_is_refused_with_exit_code_2(hub: HubProcess) -> None:
+    ref = opened(hub, "Falskt alarm")
+    assert call(hub, "incident", "close", ref)[0] == 0
+    code, refused = call(hub, "incident", "close", ref)
+    assert (code, refused["code"]) == (2, "ALREADY_CLOSED")
+
+
+def test_who_is_told_sees_it_waiting_and_acknowledges_by_reference(hub: HubProcess) -> None:
+    ref = opened(hub, "Ras over veien", "--level", "region", "--notify", NEIGHBOUR)
+    neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    deadline = time.monotonic() + 10
+    while ref not in [one["ref"] for one in call(hub, "ack", **neighbour)[1]["chains"]]:
+        assert time.monotonic() < deadline
+    assert call(hub, "ack", ref, **neighbour)[0] == 0
+    assert call(hub, "ack", ref, **neighbour)[1]["code"] in ("UNKNOWN_CHAIN", "CHAIN_ENDED")
+
+
+def test_a_function_is_taken_over_and_left(hub: HubProcess) -> None:
+    assert call(hub, "duty", "take", "--function", "backup")[0] == 0
+    assert call(hub, "duty", "release", "--function", "backup")[0] == 0
+    code, refused = call(hub, "duty", "release", "--function", "backup")
+    assert (code, refused["code"]) == (2, "NOT_HOLDING")
+    ran = hub.command("duty", "--of", WATCH, watch=WATCH, person=OPERATOR)
+    assert "Leif Fjellrev" in ran.stdout
+
+
+def test_a_person_is_taken_in_given_a_role_signed_in_and_forgotten(hub: HubProcess) -> None:
+    code, added = call(hub, "person", "add", "Ny Operatør", "--role", "operator", person=LEADER)
+    assert code == 0
+    who = added["person"]
+    assert call(hub, "person", "link", who, person=LEADER)[1]["link"].startswith(f"{hub.desk}/sign-in/")
+    assert call(hub, "report", "Fra en ny", person=who)[0] == 0
+    assert call(hub, "person", "revoke", who, "--role", "operator", person=LEADER)[0] == 0
+    assert call(hub, "person", "forget", who, person=LEADER)[0] == 0
+    assert who not in json.dumps(call(hub, "person", "list", person=LEADER)[1])
+    assert call(hub, "person", "link", who, person=LEADER)[1]["code"] == "UNKNOWN_PERSON"
+
+
+def test_a_neighbour_follows_its_feed_with_a_token(hub: HubProcess) -> None:
+    neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    issued = call(hub, "token", "issue", "reader", "--scope", "feed", **neighbour)
+    token = issued[1]["result"]["secret"]
+    ref = opened(hub, "Alle ser dette", "--level", "region")
+    followed: list[str] = []
+    after: tuple[str, ...] = ()
+    while ref not in followed:
+        code, item = call(
+            hub, "feed", "follow", "--url", hub.desk, "--token", token, "--count", "1", *after, **neighbour
+        )
+        assert code == 0
+        followed.append(item["ref"])
+        after = ("--after", item["position"])
+    assert call(hub, "token", "revoke", "reader", **neighbour)[0] == 0
+    code, refused = call(
+        hub, "feed", "follow", "--url", hub.desk, "--token", token, "--count", "1", **neighbour
+    )
+    assert (code, refused["code"]) == (2, "TOKEN_ENDED")
+
+
+def test_a_warning_is_taken_in_by_hand_in_an_exercise(hub: HubProcess) -> None:
+    sample = Path(__file__).parents[1] / "intake" / "samples" / "wind_alert.cap"
+    assert call(hub, "intake", str(sample), "--mode", "exercise")[0] == 0
+    code, refused = call(hub, "intake", __file__)
+    assert (code, refused["code"]) == (2, "UNREADABLE_WARNING")
+
+
+def test_the_doctor_finds_a_healthy_hub_in_order(hub: HubProcess) -> None:
+    code, found = call(hub, "doctor")
+    assert code == 0, found
+    assert [row["ok"] for row in found["checks"]] == [True] * 6
+
+
+def test_archive_and_ledger_hold_the_same_and_nothing_is_parked(hub: HubProcess) -> None:
+    code, found = call(hub, "verify")
+    assert (code, found["ledger"]) == (0, True)
+    assert found["modes"][0]["facts"] > 400
+    assert call(hub, "parked") == (0, {"status": "ok", "parked": []})
+    assert call(hub, "verify", "--erased")[0] == 0
+
+
+def test_a_second_hub_in_the_same_home_is_turned_away(hub: HubProcess) -> None:
+    ran = hub.command("up", "--centre", str(hub.centre), "--lang", "en")
+    assert ran.returncode == 1
+    assert "[ALREADY_RUNNING]" in ran.stderr
+
+
+def test_a_centre_file_applied_again_changes_nothing(hub: HubProcess) -> None:
+    before = facts(hub.settings)
+    code, applied = call(hub, "centre", "apply", str(hub.centre))
+    assert (code, applied["status"]) == (0, "ok")
+    assert facts(hub.settings) == before
+
+
+def test_a_new_watch_in_the_centre_file_can_work_once_it_is_applied(hub: HubProcess, tmp_path: Path) -> None:
+    wider = tmp_path / "centre.toml"
+    wider.write_text(
+        hub.centre.read_text(encoding="utf-8")
+        + '\n[[watches]]\nkey = "4601.skole"\ncode = "SKOLE"\nname = "Skolevakt"\n'
+        + '\n[[roles]]\nwhere = "4601.skole"\nrole = "operator"\npersons = ["leif"]\n',
+        encoding="utf-8",
+    )
+    assert call(hub, "report", "x", watch="4601.skole")[1]["code"] == "NO_CREDENTIAL"
+    code, applied = call(hub, "centre", "apply", str(wider))
+    assert code == 0, applied
+    code, answer = call(hub, "report", "Skolen er stengt", watch="4601.skole")
+    assert code == 0, answer
+    assert call(hub, "centre", "apply", str(hub.centre))[0] == 0
+
+
+def test_the_example_people_get_links_that_only_the_owner_can_read(tmp_path: Path) -> None:
+    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
+        links = hub.home / "credentials" / "links.txt"
+        assert stat.S_IMODE(links.stat().st_mode) == 0o600
+        rows = [line.split("\t") for line in links.read_text(encoding="utf-8").splitlines()]
+        assert [row[0] for row in rows[:2]] == ["kari", "ola"]
+        assert all(row[3].startswith(f"{hub.desk}/sign-in/") for row in rows)
+        assert str(links) in hub.said()
+        assert rows[0][3] not in hub.said()
+
+
+def test_what_was_reported_while_the_hub_was_away_is_sent_by_the_next_up(tmp_path: Path) -> None:
+    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
+        before = facts(hub.settings)
+        hub.stop()
+        code, kept = call(hub, "report", "Skrevet uten samband")
+        assert (code, kept["status"]) == (3, "kept")
+        spool = spool_of(hub.settings, WATCH)
+        assert spool.count() == 1
+        hub.start()
+        deadline = time.monotonic() + 20
+        while spool.count():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        code, found = call(hub, "incidents", "--after", kept["id"])
+        assert [one["content"]["headline"] for one in found["incidents"]] == ["Skrevet uten samband"]
+        assert facts(hub.settings) == [before[0] + 1, before[1]]

@@ -25,6 +25,15 @@ def render(watches: Iterable[tuple[str, str]], keys: Mapping[str, str]) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def render_for_one(user: str, key: str) -> str:
+    """Accounts that let in one user, who may do all in the hub: for a broker that nobody else may reach."""
+    system, hub = f"  {_quote(names.SYS_ACCOUNT)}: {{}}", f"  {_quote(names.HUB_ACCOUNT)}: {{"
+    inside = ["    jetstream: enabled", f"    users: [{{nkey: {key}}}] # {user}"]
+    return "\n".join(
+        [f"system_account: {names.SYS_ACCOUNT}", "accounts {", system, hub, *inside, "  }", "}", ""]
+    )
+
+
 def _accounts(watches: Iterable[tuple[str, str]]) -> dict[str, tuple[Grant, ...]]:
     codes: dict[str, list[str]] = {}
     for org, watch in sorted(set(watches)):

@@ -1,0 +1,192 @@
+"""Writing a damaged ledger anew from the archive, every fact at its old place (D18).
+
+Runs a broker of its own that lets nobody else in: the hub must be stopped. May be killed and run again.
+"""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from nats.aio.client import Client
+from nats.js.api import DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from schemas import incidents, subjects
+from schemas.envelope import Actor, Fact
+from schemas.identifiers import new_id
+from schemas.vocabulary import Authentication, Mode
+from services.runtime import accounts, credentials, logs, names, provisioner
+from services.runtime.broker import Broker
+from services.runtime.connect import connect, seed_file
+from services.runtime.epochs import EPOCH_KEY
+from services.runtime.rewriting import Kept, Rewriter, single
+from services.runtime.salvage import Salvage, salvage, unfinished
+from services.runtime.settings import Settings
+from services.runtime.streams import Plan, plan
+
+FOLDER = "quarantine"
+_USER = "repair"
+_ORGANISATION, _WATCH = "hub", "repair"
+
+
+class Copy(Protocol):
+    """What the archive has of one mode."""
+
+    epoch: int
+    last: int
+
+    def facts(self) -> Iterator[Sequence[Kept]]:
+        """Every fact in order, from sequence 1 to ``last``."""
+        ...
+
+    def contents(self) -> Iterator[Sequence[Kept]]:
+        """All content that is not erased, in any order."""
+        ...
+
+    def holds(self, fact_id: str) -> bool:
+        """True if a fact with that id is among ``facts``."""
+        ...
+
+    def lacks(self, wanted: Sequence[str]) -> set[str]:
+        """Of these content subjects, those whose content is neither among ``contents`` nor erased."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What was done in one mode: facts put back, facts saved from the old ledger, the new epoch."""
+
+    mode: str
+    epoch: int
+    facts: int
+    contents: int
+    salvaged: int
+    quarantine: Path
+
+
+async def repair(
+    settings: Settings, copies: Mapping[str, Copy], low_marks: Mapping[str, int] | None = None
+) -> list[Repaired]:
+    """Write the ledgers and contents of these modes anew; nothing else may run in the home.
+
+    ``low_marks`` gives, by mode, the last sequence that the reactions have surely done with; without it they
+    begin where their consumer stood, or where the old ledger first differs. Raises RewriteFailed.
+    """
+    folder = settings.home / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    folder.mkdir(mode=0o700, parents=True)
+    earlier = unfinished(folder.parent)
+    async with _broker(settings) as nc:
+        found = {mode: await salvage(nc, mode, copy, folder, earlier) for mode, copy in copies.items()}
+        epochs = {mode: 1 + max(copy.epoch, await _epoch(nc, mode)) for mode, copy in copies.items()}
+        floors = {mode: await _floor(nc, mode) for mode in copies}
+    for mode in copies:
+        _set_aside(settings, mode, folder)
+    done = []
+    async with _broker(settings) as nc:
+        for mode, copy in copies.items():
+            floor = (low_marks or {}).get(mode, min(floors[mode], found[mode].agreed, copy.last))
+            await provisioner.apply(nc, _plan(settings, Mode(mode), epochs[mode], floor + 1))
+            done.append(await _rewrite(nc, mode, copy, found[mode], epochs[mode], folder))
+    for one in (folder, *earlier):
+        credentials.write_durably(one / "done", b"")
+    return done
+
+
+async def _rewrite(nc: Client, mode: str, copy: Copy, saved: Salvage, epoch: int, folder: Path) -> Repaired:
+    rewriter = Rewriter(nc)
+    contents = await rewriter.write(names.content(mode), copy.contents())
+    await rewriter.write(names.content(mode), single(saved.contents))
+    facts = await rewriter.write(names.ledger(mode), copy.facts(), start=1)
+    salvaged = await rewriter.write(names.ledger(mode), single(saved.facts), start=facts + 1)
+    last = facts + salvaged
+    await rewriter.write(names.ledger(mode), single([_repaired(mode, epoch, last)]), start=last + 1)
+    logs.get(mode=mode, epoch=epoch, count=last).warning("ledger.repaired")
+    return Repaired(mode, epoch, facts, contents + len(saved.contents), salvaged, folder)
+
+
+def _repaired(mode: str, epoch: int, last: int) -> Kept:
+    """The fact that says so; it is no incident's."""
+    body, id, about = incidents.Repaired(epoch=epoch, last=last), new_id(), new_id()
+    now = datetime.now(UTC).astimezone()
+    actor = Actor(
+        machine=_USER,
+        organisation=_ORGANISATION,
+        watch=_WATCH,
+        via=_USER,
+        authentication=Authentication.SERVICE,
+    )
+    owner = f"{_ORGANISATION}.{_WATCH}"
+    said = body.model_dump(mode="json")
+    data = Fact.Data(
+        mode=Mode(mode),
+        owner=owner,
+        controller=_ORGANISATION,
+        actor=actor,
+        occurred_at=now,
+        command=id,
+        body=said,
+    )
+    fact = Fact(id=id, source=f"/{_USER}", type=body.type_name(), subject=about, time=now, data=data)
+    subject = subjects.fact(mode, _ORGANISATION, _WATCH, incidents.TRADE, about, body.name)
+    return Kept(subject, fact.encode(), id)
+
+
+@contextlib.asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[Client]:
+    """A broker on the hub's streams with one user, who may do all, and a connection as that user."""
+    keys = await asyncio.to_thread(credentials.public_keys, settings.credentials, [_USER])
+    broker = Broker(settings.nats_home, accounts.render_for_one(_USER, keys[_USER]))
+    local = settings.model_copy(update={"nats_url": ""})
+    try:
+        await broker.start()
+        nc = await connect(local, _USER)
+        try:
+            yield nc
+        finally:
+            await nc.close()
+    finally:
+        await broker.stop()
+        seed_file(settings, _USER).unlink(missing_ok=True)
+
+
+async def _epoch(nc: Client, mode: str) -> int:
+    """The epoch of the ledger as it stands; 0 when there is none."""
+    try:
+        info = await nc.jetstream().stream_info(names.ledger(mode))
+    except NotFoundError:
+        return 0
+    return int((info.config.metadata or {}).get(EPOCH_KEY, "0"))
+
+
+async def _floor(nc: Client, mode: str) -> int:
+    """Up to where the reactions have acknowledged everything; 0 when nobody knows."""
+    try:
+        info = await nc.jetstream().consumer_info(names.ledger(mode), names.NOTIFICATIONS_DURABLE)
+    except NotFoundError:
+        return 0
+    return int(info.ack_floor.stream_seq) if info.ack_floor else 0
+
+
+def _set_aside(settings: Settings, mode: str, folder: Path) -> None:
+    """Move the folders of a mode's streams; what was moved before a crash stays where it is."""
+    home = settings.nats_home / "streams" / "jetstream" / names.HUB_ACCOUNT / "streams"
+    for stream in (names.ledger(mode), names.content(mode)):
+        if (home / stream).exists():
+            shutil.move(home / stream, folder / stream)
+
+
+def _plan(settings: Settings, mode: Mode, epoch: int, start: int) -> Plan:
+    """All that must exist, with this mode's ledger in its new epoch and its reactions at their low mark."""
+    free = settings.stream_bytes or shutil.disk_usage(settings.home).free
+    wanted = plan(free, modes=(mode.value,), replicas=settings.replicas, epoch=epoch)
+    begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": start}
+    durables = tuple(
+        (stream, durable.evolve(**begin) if stream == names.ledger(mode) else durable)
+        for stream, durable in wanted.durables
+    )
+    return replace(wanted, durables=durables)

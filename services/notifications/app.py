@@ -96,7 +96,8 @@ class NotificationsRoom:
         """Whether facts and timers are heard, and how many chains are open or overdue."""
         state = self._footing.health()
         reason = self._reaction.reason if self._reaction else "STARTING"
-        running = bool(self._tasks) and not any(task.done() for task in self._tasks)
+        running = self._site is not None and self._site.is_serving
+        running = running and bool(self._tasks) and not any(task.done() for task in self._tasks)
         follows = self._contacts is not None and self._contacts.follows
         counts: dict[str, Any] = self._pager.counts() if self._pager else {}
         pending = self._reaction.pending if self._reaction else 0
@@ -119,8 +120,8 @@ class NotificationsRoom:
         phone = Phone(handlers, rows, sessions, settings)
         self._site = Site(make_app(phone), settings.host, settings.port_phone)
         sender.base = sender.base or f"http://{settings.host}:{self._site.port}"
-        self._run(self._site.serve())
-        self._closing.callback(self._site.leave)
+        self._closing.push_async_callback(self._site.close)
+        self._site.open()
 
     async def _drive(self, pager: Pager) -> None:
         """Take up the open chains, and look after them from now on."""

@@ -63,17 +63,15 @@ class Handlers:
     async def acknowledge(self, received: Received) -> Answer:
         """A named person has it: the chain ends."""
         request = cast(Acknowledge, received.request)
-        return await self.answer(received.address.mode, received.command, request.chain, None)
+        return await self.answer(received.address.mode, received.command, request.chain, is_decline=False)
 
     async def decline(self, received: Received) -> Answer:
         """A named person cannot: the next step is taken at once."""
-        request, content = cast(Decline, received.request), received.content_dict() or {}
-        return await self.answer(received.address.mode, received.command, request.chain, content)
+        request = cast(Decline, received.request)
+        return await self.answer(received.address.mode, received.command, request.chain, is_decline=True)
 
-    async def answer(
-        self, mode: str, command: Command, chain_id: str, declined: dict[str, Any] | None
-    ) -> Answer:
-        """Record an answer, once; ``declined`` holds the words of one who cannot, None of one who can.
+    async def answer(self, mode: str, command: Command, chain_id: str, *, is_decline: bool) -> Answer:
+        """Record an answer, once.
 
         Raises Refusal: PERSON_NEEDED, UNKNOWN_CHAIN, NOT_ALLOWED, CHAIN_ENDED.
         """
@@ -88,9 +86,8 @@ class Handlers:
             if chain.outcome is not None:
                 await self._require_own_answer(chain, command.id)
             else:
-                body = _answer(chain, actor.person, function, declined)
-                await self._append(chain, command, body, declined)
-        if declined is not None:
+                await self._append(chain, command, _answer(chain, actor.person, function, is_decline))
+        if is_decline:
             self._pager.wake(chain_id)
         return Accepted(
             id=command.id,
@@ -159,18 +156,9 @@ class Handlers:
         if not any(one.fact.id == command_id for one in history):
             raise Refusal("CHAIN_ENDED", outcome=chain.outcome)
 
-    async def _append(
-        self, chain: Chain, command: Command, body: Body, declined: dict[str, Any] | None
-    ) -> None:
-        draft = command_draft(
-            command,
-            chain.mode,
-            chain.place.key,
-            chain.place.id,
-            body,
-            controller=chain.controller,
-            content=declined or None,
-        )
+    async def _append(self, chain: Chain, command: Command, body: Body) -> None:
+        owner, incident = chain.place.key, chain.place.id
+        draft = command_draft(command, chain.mode, owner, incident, body, controller=chain.controller)
         self._pager.take(chain, await self._pager.ledger.append(draft, resend=command.data.resend))
 
 
@@ -206,8 +194,8 @@ def _step(recorded: Recorded, body: Body, *, full: bool) -> dict[str, Any]:
     return {"what": body.name, "function": told["function"]}
 
 
-def _answer(chain: Chain, person: str, function: DutyFunction, declined: dict[str, Any] | None) -> Body:
-    if declined is None:
+def _answer(chain: Chain, person: str, function: DutyFunction, is_decline: bool) -> Body:
+    if not is_decline:
         return Acknowledged(
             chain=chain.id, watch=chain.watch, cause=chain.cause, person=person, function=function
         )

@@ -1,5 +1,6 @@
 """The phone page: one person's link in one chain. Looking changes nothing; two buttons act."""
 
+import asyncio
 import contextlib
 import hashlib
 import re
@@ -94,7 +95,7 @@ class Phone:
         try:
             if self._handlers.is_shut(chain.mode):
                 raise AppendError(chain.mode)
-            await self._handlers.answer(chain.mode, command, chain.id, {} if is_decline else None)
+            await self._handlers.answer(chain.mode, command, chain.id, is_decline=is_decline)
         except Refusal as refusal:
             logs.get(chain=chain.id, code=refusal.refused.code).info("phone.refused")
         except (AppendError, StreamUnreachable):
@@ -179,19 +180,23 @@ class Site:
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
 
-    async def serve(self) -> None:
-        """Serve until told to leave."""
-        await self._server.serve(sockets=[self._socket])
+    def open(self) -> None:
+        """Serve from now on."""
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._socket]))
 
-    def leave(self) -> None:
-        """Finish what is being answered, and end."""
+    async def close(self) -> None:
+        """Finish what is being answered, and let the address go."""
         self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        self._socket.close()
 
     @property
     def is_serving(self) -> bool:
-        """True once requests are taken."""
-        return self._server.started and not self._server.should_exit
+        """True while requests are taken."""
+        return self._server.started and self._serving is not None and not self._serving.done()
 
 
 class _Server(uvicorn.Server):

@@ -26,7 +26,7 @@ def at(seconds: float) -> datetime:
 
 
 def people(leaders: str = "", **manned: str) -> OnDuty:
-    """Who is on duty all the time: ``primary="kari"``, ``coordinator`` in the other watch, leaders by role."""
+    """Who is on duty all the time: ``primary="kari"``, ``coordinator`` elsewhere; leaders by role."""
     duty, directory = Duty(), Directory()
     for watch in (WATCH, COORDINATOR):
         directory.apply(Established(watch=watch, code="X", title="Vakt", posts=["duty"]))

@@ -33,9 +33,17 @@ async def rows(engine: Engine) -> AsyncIterator[Store]:
     await opened.close()
 
 
-def a_chain(name: str = "c1", **more: str) -> ChainRow:
-    fields = {"mode": "exercise", "org": "4601", "owner": "vakt", "incident": "i1", "watch": "4628.vakt"}
-    return ChainRow(chain=name, item="f1", started_at=store.milliseconds(NOW), **(fields | more))
+def a_chain(name: str = "c1") -> ChainRow:
+    return ChainRow(
+        chain=name,
+        mode="exercise",
+        org="4601",
+        owner="vakt",
+        incident="i1",
+        watch="4628.vakt",
+        item="f1",
+        started_at=store.milliseconds(NOW),
+    )
 
 
 def a_delivery(name: str = "d1", chain: str = "c1") -> DeliveryRow:

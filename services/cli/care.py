@@ -1,11 +1,11 @@
-"""Verbs that look after what is stored: verify."""
+"""Verbs that look after what is stored: verify, repair."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.failures import told
+from services.cli.failures import failed, told
 from services.cli.frame import Call, Exit, Outcome, table, verb
 from services.cli.texts import language, say
 
@@ -39,6 +39,30 @@ async def verify(
         outcome = told(call, "failed", "COPIES_DIFFER", asdict(first), Exit.FAILED)
         return Outcome(data | outcome.data, outcome.lines, outcome.code)
     return Outcome(data, [*(_line(report, lang) for report in reports), *_not_compared(compared, lang)])
+
+
+def repair(call: Call) -> Outcome:
+    """Write a damaged ledger anew from the archive; a running hub stands still meanwhile, and goes on."""
+    from services.cli import upkeep
+    from services.runtime import logs
+
+    settings, lang = call.settings(), language(call.lang)
+    logs.configure("cli", "error")
+    try:
+        done = upkeep.have_done(settings, "repair")
+    except upkeep.Abandoned:
+        return failed(call, "ABANDONED")
+    if done["status"] != "ok":
+        return told(call, done["status"], done["code"], done["parameters"], Exit.FAILED)
+    lines = [
+        say(
+            "{mode}: {facts} facts written anew, {salvaged} saved from the old one, in {quarantine}.",
+            lang,
+            **one,
+        )
+        for one in done["modes"]
+    ]
+    return Outcome(done, lines or [say("The archive is empty: there is nothing to repair from.", lang)])
 
 
 async def _reports(settings: "Settings") -> "tuple[list[Report], bool]":
@@ -75,3 +99,4 @@ def _not_compared(compared: bool, lang: str) -> list[str]:
 def register(app: typer.Typer) -> None:
     """Put the verbs under the program."""
     verb(app, "verify", "samvirke verify", "samvirke verify --erased --json")(verify)
+    verb(app, "repair", "samvirke repair")(repair)

@@ -28,7 +28,7 @@ def explain(call: Call, error: Exception) -> Outcome:
     """The outcome of an error; an unforeseen one shows its kind and place, never the text it was about."""
     if isinstance(error, Usage):
         return _usage(str(error))
-    for find in (_of_input, _of_files, _of_hub):
+    for find in (_of_input, _of_files, _of_hub, _of_upkeep):
         outcome = find(call, error)
         if outcome is not None:
             return outcome
@@ -84,6 +84,20 @@ def _of_hub(call: Call, error: Exception) -> Outcome | None:
         return failed(call, "NOT_CONNECTED")
     if isinstance(error, BrokerRefused):
         return failed(call, "NO_CREDENTIAL", user=str(error))
+    return None
+
+
+def _of_upkeep(call: Call, error: Exception) -> Outcome | None:
+    from services.incidents.copies import ArchiveDamaged
+    from services.runtime.broker import BrokerFailed
+    from services.runtime.rewriting import RewriteFailed
+
+    if isinstance(error, ArchiveDamaged):
+        return failed(call, "ARCHIVE_DAMAGED", mode=error.args[0], sequence=error.args[1])
+    if isinstance(error, RewriteFailed):
+        return failed(call, "REWRITE_FAILED", reason=str(error))
+    if isinstance(error, BrokerFailed):
+        return failed(call, "BROKER_FAILED", reason=str(error))
     return None
 
 

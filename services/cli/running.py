@@ -30,7 +30,6 @@ def up(
     """
     from schemas.centre import load
     from services.cli.starting import Starting, watches_in
-    from services.runtime import supervisor
 
     given = settings_in(context.args) | _named_centre(example, centre)
     settings = call.settings(**given)
@@ -42,7 +41,7 @@ def up(
         remember_centre(settings, path)
     starting = Starting(call, settings, found, is_example=path == example_file())
     try:
-        supervisor.up(settings, starting.watches(), starting.say)
+        starting.run()
     except Exception as error:
         return _not_up(call, settings, error)
     return Outcome()

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from schemas.vocabulary import Tag
 from services.cli.failures import refused
 from services.cli.frame import Call, Exit, Outcome, Usage
 from services.cli.names import health_of, incident_named
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def edge_of(call: Call) -> "AsyncIterator[Edge]":
-    """The acting watch's way to the hub."""
+async def edge_of(call: Call, health: str = "reference") -> "AsyncIterator[Edge]":
+    """The acting watch's way to the hub; ``health`` is what the watch keeps of health text."""
     from services.runtime import logs
     from services.runtime.connect import seed_file
     from services.runtime.edge import Edge
@@ -26,7 +27,7 @@ async def edge_of(call: Call) -> "AsyncIterator[Edge]":
     settings = call.settings()
     if not seed_file(settings, call.key).exists():
         raise FileNotFoundError(2, "no credential", str(seed_file(settings, call.key)))
-    edge = await Edge.open(settings, call.key, "cli", health_of(settings, call.key))
+    edge = await Edge.open(settings, call.key, "cli", health)
     try:
         yield edge
     finally:
@@ -41,7 +42,9 @@ async def send(
     done: str = "Accepted.",
 ) -> Outcome:
     """Send one command; ``done`` is what an accepted one says, with the answer's fields in braces."""
-    async with edge_of(call) as edge:
+    tags = getattr(request, "tags", [])
+    health = health_of(call.settings(), call.key) if Tag.HEALTH in tags else "reference"
+    async with edge_of(call, health) as edge:
         answer = await edge.send(call.mode, request, call.actor(), content, occurred_at)
     return told(call, answer, done)
 

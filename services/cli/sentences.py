@@ -1,4 +1,4 @@
-"""What the command line says of each code: what happened, what it means, what to do. Bokmål is in locale/."""
+"""What is said of each code of the hub: what happened, what it means, what to do. Bokmål is in locale/."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,17 @@ class Sentences(NamedTuple):
     do: str
 
 
-_NOT_STORED = "Nothing was stored."
-_UNCHANGED = "Nothing was changed."
-_REPORT_FAULT = "Look for it in the hub's log, and report it if it happens again."
+NOT_STORED = "Nothing was stored."
+UNCHANGED = "Nothing was changed."
+REPORT_FAULT = "Look for it in the hub's log, and report it if it happens again."
 _ASK_LEADER = "Ask a leader of the watch to give you the role."
 
-SENTENCES: dict[str, Sentences] = {
+OF_THE_HUB: dict[str, Sentences] = {
     "MALFORMED": Sentences(
-        "The message has a wrong form in: {where}.", _NOT_STORED, "Correct these fields and send it again."
+        "The message has a wrong form in: {where}.", NOT_STORED, "Correct these fields and send it again."
     ),
     "DUPLICATE_KEY": Sentences(
-        "The message names the same field twice.", _NOT_STORED, "Keep one of the two and send it again."
+        "The message names the same field twice.", NOT_STORED, "Keep one of the two and send it again."
     ),
     "UNKNOWN_TYPE": Sentences(
         "The hub does not know this command.",
@@ -30,27 +30,27 @@ SENTENCES: dict[str, Sentences] = {
     ),
     "TOO_LARGE": Sentences(
         "The message is larger than {limit} bytes.",
-        _NOT_STORED,
+        NOT_STORED,
         "Shorten the text, or split it in several entries.",
     ),
     "WRONG_SENDER": Sentences(
         "The message names another watch than the one it was sent from.",
-        _NOT_STORED,
+        NOT_STORED,
         "Choose the watch with --watch, and use its own credential.",
     ),
     "UNKNOWN_WATCH": Sentences(
         "The watch {watch} is not set up in this mode.",
-        _UNCHANGED,
+        UNCHANGED,
         "Check the spelling and --mode; add it to the centre file and run: samvirke centre apply.",
     ),
     "NO_OFFSET": Sentences(
         "A time has no offset, in: {where}.",
-        _NOT_STORED,
+        NOT_STORED,
         "Write it with an offset, such as 2027-01-14T08:00+01:00.",
     ),
-    "NOT_ALLOWED": Sentences("You have no role that allows this: {act}.", _UNCHANGED, _ASK_LEADER),
+    "NOT_ALLOWED": Sentences("You have no role that allows this: {act}.", UNCHANGED, _ASK_LEADER),
     "PERSON_NEEDED": Sentences(
-        "Only a named person may do this.", _UNCHANGED, "Say who acts with --person or SAMVIRKE_PERSON."
+        "Only a named person may do this.", UNCHANGED, "Say who acts with --person or SAMVIRKE_PERSON."
     ),
     "GRADED_NEVER_STORED": Sentences(
         "Graded information is never kept in this system.",
@@ -59,7 +59,7 @@ SENTENCES: dict[str, Sentences] = {
     ),
     "LEVEL_ABOVE_CAP": Sentences(
         "What is tagged {tag} may at most be shared at level {cap}.",
-        _NOT_STORED,
+        NOT_STORED,
         "Choose a narrower level, or take the tagged part out of the text.",
     ),
     "HEALTH_BY_REFERENCE": Sentences(
@@ -73,19 +73,19 @@ SENTENCES: dict[str, Sentences] = {
         "Leave the number out, or tag the item with --tag person.",
     ),
     "CONTENT_NEEDED": Sentences(
-        "The message has no words.", _NOT_STORED, "Write a headline or a text, and send it again."
+        "The message has no words.", NOT_STORED, "Write a headline or a text, and send it again."
     ),
     "NAMED_NEEDS_LIST": Sentences(
-        "Level named needs at least one receiver.", _NOT_STORED, "Name them with --named, once for each."
+        "Level named needs at least one receiver.", NOT_STORED, "Name them with --named, once for each."
     ),
     "NO_AGREEMENT": Sentences(
         "There is no active agreement with {organisation}.",
-        _NOT_STORED,
+        NOT_STORED,
         "Take them off the list, or put the agreement into the centre file and run: samvirke centre apply.",
     ),
     "ADDRESSEE_CANNOT_SEE": Sentences(
         "The watch {watch} is to be told, but may not see the item at this level.",
-        _NOT_STORED,
+        NOT_STORED,
         "Choose a wider level, name the watch with --named, or do not tell it.",
     ),
     "NOT_WIDER": Sentences(
@@ -100,22 +100,22 @@ SENTENCES: dict[str, Sentences] = {
     ),
     "UNKNOWN_ENTRY": Sentences(
         "The incident has no such entry.",
-        _UNCHANGED,
+        UNCHANGED,
         "Find its id with: samvirke incident show.",
     ),
     "ALREADY_CLOSED": Sentences(
         "The incident is closed already.",
-        _UNCHANGED,
+        UNCHANGED,
         "Reopen it with: samvirke incident state REF in_progress.",
     ),
     "SAME_STATE": Sentences(
         "The incident is in that state already.",
-        _UNCHANGED,
+        UNCHANGED,
         "See where it stands with: samvirke incident show.",
     ),
     "ALREADY_CORRECTED": Sentences(
         "The entry was struck or replaced before.",
-        _UNCHANGED,
+        UNCHANGED,
         "Correct the newest one; see: samvirke incident show.",
     ),
     "ALREADY_ERASED": Sentences(
@@ -123,34 +123,34 @@ SENTENCES: dict[str, Sentences] = {
     ),
     "NOT_ASKED": Sentences(
         "Nobody has asked for this erasure.",
-        _UNCHANGED,
+        UNCHANGED,
         "The archive owner asks first, with: samvirke erase ask.",
     ),
     "SECOND_PERSON_NEEDED": Sentences(
         "Who asked for the erasure cannot approve it.",
-        _UNCHANGED,
+        UNCHANGED,
         "Let another person run: samvirke erase approve.",
     ),
     "ID_TAKEN": Sentences(
-        "That id stands for something else already.", _NOT_STORED, "Send it again without an id of your own."
+        "That id stands for something else already.", NOT_STORED, "Send it again without an id of your own."
     ),
     "UNKNOWN_CHAIN": Sentences(
-        "No such notification concerns this watch.", _UNCHANGED, "List what waits with: samvirke ack."
+        "No such notification concerns this watch.", UNCHANGED, "List what waits with: samvirke ack."
     ),
     "CHAIN_ENDED": Sentences(
-        "The notification has ended: {outcome}.", _UNCHANGED, "Nothing needs to be done."
+        "The notification has ended: {outcome}.", UNCHANGED, "Nothing needs to be done."
     ),
     "UNKNOWN_PERSON": Sentences(
-        "No such person is known here.", _UNCHANGED, "Find the id with: samvirke person list."
+        "No such person is known here.", UNCHANGED, "Find the id with: samvirke person list."
     ),
     "UNKNOWN_POST": Sentences(
-        "The watch has no such post.", _UNCHANGED, "See the watch's posts in the centre file."
+        "The watch has no such post.", UNCHANGED, "See the watch's posts in the centre file."
     ),
     "NOT_HOLDING": Sentences(
-        "You do not hold that function.", _UNCHANGED, "See who does with: samvirke duty."
+        "You do not hold that function.", UNCHANGED, "See who does with: samvirke duty."
     ),
     "BAD_PERIOD": Sentences(
-        "The end is not after the start.", _UNCHANGED, "Correct the times and send it again."
+        "The end is not after the start.", UNCHANGED, "Correct the times and send it again."
     ),
     "LINK_SPENT": Sentences(
         "The sign-in link is spent, too old or unknown.",
@@ -167,7 +167,7 @@ SENTENCES: dict[str, Sentences] = {
     ),
     "UNREADABLE_WARNING": Sentences(
         "The message is no warning that can be read: {reason}.",
-        _NOT_STORED,
+        NOT_STORED,
         "Check that it is CAP 1.2 or an answer from NVE, and was not changed on its way.",
     ),
     "LEDGER_BEHIND": Sentences(
@@ -186,63 +186,6 @@ SENTENCES: dict[str, Sentences] = {
         "Make room on the disk; see: samvirke doctor.",
     ),
     "INTERNAL": Sentences(
-        "A fault arose in the hub ({fault}).", "It may or may not have been stored.", _REPORT_FAULT
+        "A fault arose in the hub ({fault}).", "It may or may not have been stored.", REPORT_FAULT
     ),
-    # Codes of the command line itself.
-    "NO_ANSWER": Sentences(
-        "The hub did not answer in time.",
-        "It may be starting, or busy.",
-        "Try again; if it lasts, run: samvirke doctor.",
-    ),
-    "NOT_CONNECTED": Sentences(
-        "The hub cannot be reached.", "It does not run, or at another address.", "Start it with: samvirke up."
-    ),
-    "NO_CREDENTIAL": Sentences(
-        "There is no credential for {user} in this home.",
-        "Nothing can be sent in its name.",
-        "Check --watch and --home; a new watch gets its credential from: samvirke centre apply.",
-    ),
-    "CENTRE_REFUSED": Sentences(
-        "The centre file cannot be used.", _UNCHANGED, "Correct it and run: samvirke centre check."
-    ),
-    "ENTRIES_REFUSED": Sentences(
-        "{count} entries of the centre file were refused.",
-        "All others are in force.",
-        "Correct these and run: samvirke centre apply.",
-    ),
-    "NO_CENTRE": Sentences(
-        "No centre file is named.", _UNCHANGED, "Name it with --centre or SAMVIRKE_CENTRE, or try --example."
-    ),
-    "ALREADY_RUNNING": Sentences(
-        "A hub runs in {home} already.",
-        "Two hubs cannot share a home.",
-        "Use that one, or choose another --home.",
-    ),
-    "NOT_RUNNING": Sentences("No hub runs in {home}.", _UNCHANGED, "Start it with: samvirke up."),
-    "NOT_READY": Sentences(
-        "The hub did not become ready in time.",
-        "It was stopped again.",
-        "Its log stands above; run: samvirke doctor.",
-    ),
-    "BROKER_FAILED": Sentences(
-        "The broker did not start: {reason}.",
-        "The hub was stopped again.",
-        "Correct that and run: samvirke up.",
-    ),
-    "UNSAFE_BROKER": Sentences(
-        "The broker is not safe enough: {reason}.",
-        "In production nothing may be called saved that a power cut can take.",
-        "Correct the broker, or leave SAMVIRKE_PRODUCTION off on a trial.",
-    ),
-    "TOKEN_NEEDED": Sentences(
-        "The hub does not accept the token.",
-        "The feed cannot be read.",
-        "Make one with: samvirke token issue --scope feed, and set SAMVIRKE_TOKEN.",
-    ),
-    "COPIES_DIFFER": Sentences(
-        "The copies differ in {mode} at {sequence}: {what}.",
-        "One of the copies was changed or is damaged; the other one can restore it.",
-        "Keep both as they are, make a backup, and then run: samvirke repair.",
-    ),
-    "FAULT": Sentences("Something failed: {reason}.", "It is not known what was done.", _REPORT_FAULT),
 }

@@ -7,20 +7,23 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemas.vocabulary import Mode
+from services.cli import upkeep
 from services.cli.failures import explain, failed
 from services.cli.frame import Call, Outcome
 from services.cli.links import desk_address, link_to, write_links
 from services.cli.texts import language, say
-from services.runtime import names
+from services.runtime import logs, names
 from services.runtime.connect import connect
 from services.runtime.settings import Settings
 from services.runtime.spool import resend_all
+from services.runtime.supervisor import Supervisor
 from services.runtime.watches import load_watches
 
 if TYPE_CHECKING:
     from schemas.centre import Centre
 
 RESEND_S = 5.0
+LISTEN_S = 0.5
 _MARK = "applying"
 """File in HOME while a centre file is being applied for the first time: after a crash it is applied again."""
 
@@ -39,6 +42,23 @@ class Starting:
         self._centre = centre
         self._is_example = is_example
         self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor: Supervisor | None = None
+
+    def run(self) -> None:
+        """Run the hub until it is interrupted; between two runs, do what needs a hub that stands still.
+
+        Raises AlreadyRunning and whatever else keeps it from starting.
+        """
+        logs.configure("supervisor", self._settings.log_level)
+        upkeep.forget_questions(self._settings)
+        while True:
+            self._supervisor = Supervisor(self._settings, self.watches(), self.say)
+            asyncio.run(self._supervisor.run())
+            work = upkeep.asked(self._settings)
+            if work is None:
+                return
+            self._tell("upkeep", {"work": work})
+            upkeep.answer(self._settings, lambda error: dict(explain(self._call, error).data))
 
     def watches(self) -> list[tuple[str, str]]:
         """All watches that need a credential: the file's, and those known before."""
@@ -52,6 +72,7 @@ class Starting:
         if step == "ready":
             self._begin(self._settle())
             self._begin(self._resend())
+            self._begin(self._listen())
             return
         if step == "stopping":
             for task in self._tasks:
@@ -134,6 +155,13 @@ class Starting:
             print(json.dumps(outcome.data, ensure_ascii=False), flush=True)
         else:
             print(*outcome.lines, sep="\n", file=sys.stderr, flush=True)
+
+    async def _listen(self) -> None:
+        """Stand still when somebody asks for work that needs it."""
+        while True:
+            if await asyncio.to_thread(upkeep.asked, self._settings) and self._supervisor is not None:
+                self._supervisor.ask_to_stop()
+            await asyncio.sleep(LISTEN_S)
 
     async def _resend(self) -> None:
         """Send what waits in the spools, again and again."""

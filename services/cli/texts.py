@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from services.cli.sentences import SENTENCES
+from services.cli.sentences_own import SENTENCES
 
 LANGUAGES = ("nb", "en")
 CATALOGUES = Path(__file__).parent / "locale"

@@ -7,7 +7,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from schemas.refusals import REFUSALS
-from services.cli.sentences import SENTENCES
+from services.cli.sentences_own import SENTENCES
 from services.cli.texts import CATALOGUES, explain, language, say
 from tests.cli.texts_used import texts_used
 

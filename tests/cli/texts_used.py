@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.cli.sentences import SENTENCES
+from services.cli.sentences_own import SENTENCES
 
 CODE = Path(__file__).parents[2] / "services" / "cli"
 

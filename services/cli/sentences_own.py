@@ -1,0 +1,79 @@
+"""What is said of the codes of the command line itself; and all codes together."""
+
+from services.cli.sentences import OF_THE_HUB, REPORT_FAULT, UNCHANGED, Sentences
+
+OF_THE_COMMAND_LINE: dict[str, Sentences] = {
+    "NO_ANSWER": Sentences(
+        "The hub did not answer in time.",
+        "It may be starting, or busy.",
+        "Try again; if it lasts, run: samvirke doctor.",
+    ),
+    "NOT_CONNECTED": Sentences(
+        "The hub cannot be reached.", "It does not run, or at another address.", "Start it with: samvirke up."
+    ),
+    "NO_CREDENTIAL": Sentences(
+        "There is no credential for {user} in this home.",
+        "Nothing can be sent in its name.",
+        "Check --watch and --home; a new watch gets its credential from: samvirke centre apply.",
+    ),
+    "CENTRE_REFUSED": Sentences(
+        "The centre file cannot be used.", UNCHANGED, "Correct it and run: samvirke centre check."
+    ),
+    "ENTRIES_REFUSED": Sentences(
+        "{count} entries of the centre file were refused.",
+        "All others are in force.",
+        "Correct these and run: samvirke centre apply.",
+    ),
+    "NO_CENTRE": Sentences(
+        "No centre file is named.", UNCHANGED, "Name it with --centre or SAMVIRKE_CENTRE, or try --example."
+    ),
+    "ALREADY_RUNNING": Sentences(
+        "A hub runs in {home} already.",
+        "Two hubs cannot share a home.",
+        "Use that one, or choose another --home.",
+    ),
+    "NOT_RUNNING": Sentences("No hub runs in {home}.", UNCHANGED, "Start it with: samvirke up."),
+    "NOT_READY": Sentences(
+        "The hub did not become ready in time.",
+        "It was stopped again.",
+        "Its log stands above; run: samvirke doctor.",
+    ),
+    "BROKER_FAILED": Sentences(
+        "The broker did not start: {reason}.",
+        "The hub was stopped again.",
+        "Correct that and run: samvirke up.",
+    ),
+    "UNSAFE_BROKER": Sentences(
+        "The broker is not safe enough: {reason}.",
+        "In production nothing may be called saved that a power cut can take.",
+        "Correct the broker, or leave SAMVIRKE_PRODUCTION off on a trial.",
+    ),
+    "TOKEN_NEEDED": Sentences(
+        "The hub does not accept the token.",
+        "The feed cannot be read.",
+        "Make one with: samvirke token issue --scope feed, and set SAMVIRKE_TOKEN.",
+    ),
+    "COPIES_DIFFER": Sentences(
+        "The copies differ in {mode} at {sequence}: {what}.",
+        "One of the copies was changed or is damaged; the other one can restore it.",
+        "Keep both as they are, make a backup, and then run: samvirke repair.",
+    ),
+    "ABANDONED": Sentences(
+        "The running hub ended before it had done this.",
+        "What was begun is finished by the next try.",
+        "Run the same command again.",
+    ),
+    "ARCHIVE_DAMAGED": Sentences(
+        "The archive is damaged in {mode} at {sequence}: it cannot become the ledger.",
+        UNCHANGED,
+        "Restore the archive from a backup first, with: samvirke restore --verify.",
+    ),
+    "REWRITE_FAILED": Sentences(
+        "The ledger could not be written anew: {reason}.",
+        "The old one lies in the folder quarantine; nothing is lost.",
+        "Remove the cause, and run: samvirke repair.",
+    ),
+    "FAULT": Sentences("Something failed: {reason}.", "It is not known what was done.", REPORT_FAULT),
+}
+
+SENTENCES: dict[str, Sentences] = OF_THE_HUB | OF_THE_COMMAND_LINE

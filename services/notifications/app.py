@@ -62,7 +62,7 @@ class NotificationsRoom:
         )
         self._closing = contextlib.AsyncExitStack()
         self._reaction: Reaction | None = None
-        self._pager: Pager | None = None
+        self.pager: Pager | None = None
         self._contacts: Contacts | None = None
         self._site: Site | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,7 +81,7 @@ class NotificationsRoom:
         timers = Timers(await self._connect(names.NOTIFICATIONS_LEDGER))
         await timers.open()
         sender = Sender(channels, self._contacts, rows, settings.public_phone_url.rstrip("/"))
-        pager = self._pager = Pager(ledger, timers, rows, sender, self._pictures)
+        pager = self.pager = Pager(ledger, timers, rows, sender, self._pictures)
         later.push_async_callback(pager.close)
         handlers = Handlers(pager, self._pictures)
         await self._open_page(handlers, rows, sender)
@@ -99,7 +99,7 @@ class NotificationsRoom:
         running = self._site is not None and self._site.is_serving
         running = running and bool(self._tasks) and not any(task.done() for task in self._tasks)
         follows = self._contacts is not None and self._contacts.follows
-        counts: dict[str, Any] = self._pager.counts() if self._pager else {}
+        counts: dict[str, Any] = self.pager.counts() if self.pager else {}
         pending = self._reaction.pending if self._reaction else 0
         ok = bool(state["ok"]) and reason is None and running and follows
         return state | counts | {"ok": ok, "reaction": reason, "pending": pending}

@@ -1,4 +1,4 @@
-"""A municipality in miniature for the room notifications: people, watches, policies of seconds, and incidents."""
+"""A municipality in miniature for the room notifications: people, watches, incidents, policies of seconds."""
 
 import asyncio
 import contextlib
@@ -146,13 +146,13 @@ async def desk(hub: Hub) -> AsyncIterator[Desk]:
     async with gateway() as sms, mail() as post:
         hub = Hub(settings_for(hub, sms, post), hub.broker, hub.watches)
         async with office(hub, build) as found:
-            here = Desk(found, sms, post)
-            await _people(here)
+            here = await prepared(Desk(found, sms, post))
             await found.start()
             yield here
 
 
-async def _people(here: Desk) -> None:
+async def prepared(here: Desk) -> Desk:
+    """The same, with watches set up and people who can be reached."""
     for key in (OWNER, WATCH, COORDINATOR):
         body = Established(watch=key, code="V", title="A watch", posts=["duty"])
         await here.put(names.WATCH_LEDGER, key, key.partition(".")[2], body)
@@ -163,3 +163,4 @@ async def _people(here: Desk) -> None:
         granted = Granted(person=person, role=Role.OPERATOR, where=WATCH)
         if person != "eva":
             await here.put(names.PEOPLE_LEDGER, WATCH, person, granted)
+    return here

@@ -1,4 +1,4 @@
-"""Stand-ins for the outside world: an SMS gateway and a mail server on loopback, which can fail in many ways."""
+"""Stand-ins for the outside world: an SMS gateway and a mail server on loopback, which can fail."""
 
 import asyncio
 import contextlib

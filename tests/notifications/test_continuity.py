@@ -1,0 +1,142 @@
+"""What a crash, a restart, a lost timer, a lost database or a change of shift may not do: silence a chain."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from schemas.notifications import Acknowledge
+from services.notifications import keeper
+from services.runtime.settings import Settings
+from services.runtime.timers import Key
+from tests.caller import office
+from tests.hub import Hub
+from tests.notifications.desk import MODE, PHONES, WATCH, Desk, desk, prepared, settings_for, until
+from tests.notifications.outside import gateway, mail
+
+
+@pytest.fixture
+async def here(fresh_broker: Hub) -> AsyncIterator[Desk]:
+    async with desk(fresh_broker) as found:
+        yield found
+
+
+def worker(settings: Settings) -> "subprocess.Popen[bytes]":
+    """The room in a process of its own."""
+    command = [sys.executable, "-m", "services.runtime.worker", "notifications"]
+    env = {"PATH": os.environ["PATH"], **settings.as_environment()}
+    return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End it as a power cut would."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+async def test_a_kill_between_send_and_record_leads_to_one_more_message_marked_and_with_the_same_reference(
+    fresh_broker: Hub,
+) -> None:
+    async with gateway() as sms, mail() as post:
+        hub = Hub(settings_for(fresh_broker, sms, post), fresh_broker.broker, fresh_broker.watches)
+        async with office(hub) as found:
+            here = await prepared(Desk(found, sms, post))
+            await here.man(primary="kari", backup="ola")
+            await here.policy(0, 60, end_s=90)
+            sms.manner = "silent"
+            first = worker(hub.settings)
+            try:
+                incident = await here.open()
+                await until(lambda: bool(sms.taken), 30)
+            finally:
+                kill(first)
+            assert await here.story(incident) == ["started"]
+            sms.manner = "ok"
+            second = worker(hub.settings)
+            try:
+                story = await here.wait_for(incident, "sent", 30)
+            finally:
+                kill(second)
+            assert story == ["started", "sent kari repeated"]
+            one, again = sms.to(PHONES["kari"])
+            assert (one.reference, "gjentatt" in one.text) == (again.reference, False)
+            assert "gjentatt" in again.text
+
+
+async def test_a_chain_goes_on_after_a_restart_and_what_was_sent_is_not_sent_again(here: Desk) -> None:
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 3, end_s=60)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    await here.office.stop()
+    await here.office.start()
+    story = await here.wait_for(incident, "sent ola")
+    assert story == ["started", "sent kari", "escalated no_answer", "sent ola"]
+
+
+async def test_a_moment_that_passed_while_the_room_was_away_is_acted_on_at_once(here: Desk) -> None:
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 1, end_s=60)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    await here.office.stop()
+    await asyncio.sleep(1.5)
+    await here.office.start()
+    assert (await here.wait_for(incident, "sent ola", 3))[-1] == "sent ola"
+
+
+async def test_a_lost_timer_is_armed_again_by_the_sweep(here: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "SWEEP_S", 0.3)
+    await here.office.stop()
+    await here.office.start()
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 2, end_s=60)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    pager = here.room.pager
+    assert pager is not None
+    (chain,) = pager.open
+    await until(lambda: chain in pager.due)
+    assert await pager.timers.cancel(Key(MODE, chain))
+    assert (await here.wait_for(incident, "sent ola", 8))[-1] == "sent ola"
+
+
+async def test_a_lost_database_forgets_no_chain(here: Desk) -> None:
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 3, end_s=60)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    await here.office.stop()
+    shutil.rmtree(here.office.hub.settings.home / "db")
+    await here.office.start()
+    story = await here.wait_for(incident, "sent ola")
+    assert story == ["started", "sent kari", "escalated no_answer", "sent ola"]
+
+
+async def test_a_new_holder_is_told_of_what_is_open_at_the_change_of_shift(here: Desk) -> None:
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 60, end_s=90)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    await here.man(primary="liv")
+    assert await here.wait_for(incident, "sent liv", 3) == ["started", "sent kari", "sent liv"]
+
+
+async def test_the_broker_may_restart_while_a_chain_is_open(here: Desk) -> None:
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 4, end_s=60)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    await here.office.hub.broker.stop()
+    await here.office.hub.broker.start()
+    story = await here.wait_for(incident, "sent ola")
+    assert story == ["started", "sent kari", "escalated no_answer", "sent ola"]
+    chain = await here.chain_of(incident)
+    caller = await here.office.caller(WATCH, "ola")
+    await until(lambda: bool(here.room.health()["ok"]))
+    await caller.accepted(Acknowledge(chain=chain), mode=MODE)

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from schemas.refusals import REFUSALS
-from services.runtime import logs
 from services.runtime.edge import AskRefused, Unanswered
 from services.runtime.reading import Refusal
 
@@ -87,10 +86,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _on_fault(_request: Request, fault: Exception) -> Response:
-    code, parameters = as_refusal(fault)
-    if code == "INTERNAL" and not isinstance(fault, AskRefused):
-        logs.get().error("desk.fault", exc_info=fault)
-    return problem(code, parameters)
+    return problem(*as_refusal(fault))
 
 
 async def _on_validation(_request: Request, fault: Exception) -> Response:

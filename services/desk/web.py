@@ -43,7 +43,10 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes) -> ASGIApp:
 
 
 class Outer:
-    """Adds the headers, and logs each answer by its route: never its path, query or cookies."""
+    """Adds the headers, and logs each answer by its route: never its path, query or cookies.
+
+    A fault ends here: the server below would log it with all the values on its way.
+    """
 
     def __init__(self, app: ASGIApp, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self._app = app
@@ -65,6 +68,10 @@ class Outer:
 
         try:
             await self._app(scope, receive, send_more)
+        except Exception as fault:
+            logs.get().error("desk.fault", exc_info=fault)
+            if not status:
+                await problems.problem("INTERNAL")(scope, receive, send_more)
         finally:
             spent = int((time.perf_counter() - began) * 1000)
             logs.get().info("http.answered", where=_route(scope), status=status, duration_ms=spent)

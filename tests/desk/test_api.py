@@ -1,0 +1,176 @@
+"""The HTTP interface: what machines report comes back whole, and no answer repeats what was wrong."""
+
+import pytest
+
+from schemas.identifiers import new_id
+from tests.desk.house import VAKT, House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SECRET_WORD = "Hemmelig-Ærfuglveien"
+
+
+async def test_a_report_with_norwegian_letters_comes_back_whole(house: House) -> None:
+    words = {"headline": "Røyk på Ærfuglveien, Åsane", "text": "æøåÆØÅ «–» 🚒\nlinje to", "place": "Åsane"}
+    report = await house.report(**words)
+    async with house.machine("report") as program:
+        answer = await program.get(f"/v1/incidents/{report['ref']}", params={"after": report["receipt"]})
+        listed = (await program.get("/v1/incidents")).json()["incidents"]
+    assert answer.json()["incident"]["content"] == words
+    assert words in [one["content"] for one in listed]
+
+
+async def test_the_same_id_again_gives_the_same_answer(house: House) -> None:
+    id = new_id()
+    first = await house.report(id=id)
+    assert await house.report(id=id) == first
+
+
+async def test_an_entry_is_written_with_its_own_time(house: House) -> None:
+    report = await house.report()
+    at = "2026-11-20T10:00:00+01:00"
+    async with house.machine("report") as program:
+        path = f"/v1/incidents/{report['ref'].lower()}/entries"
+        answer = await program.post(path, json={"text": "Graver på Åsane", "occurred_at": at})
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["location"] == f"/v1/incidents/{report['ref']}"
+        after = {"after": answer.json()["receipt"]}
+        found = (await program.get(f"/v1/incidents/{report['ref']}", params=after)).json()
+    (entry,) = found["entries"]
+    assert entry["content"] == {"text": "Graver på Åsane"}
+    assert entry["occurred_at"] == at
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b'{"text": "' + SECRET_WORD.encode(), "MALFORMED"),
+        (b'["' + SECRET_WORD.encode() + b'"]', "MALFORMED"),
+        (f'{{"type": {{"a": "{SECRET_WORD}"}}}}'.encode(), "MALFORMED"),
+        (f'{{"type": "fire", "{SECRET_WORD}": 1}}'.encode(), "MALFORMED"),
+        (f'{{"type": "fire", "text": ["{SECRET_WORD}"]}}'.encode(), "MALFORMED"),
+        (f'{{"type": "fire", "type": "{SECRET_WORD}"}}'.encode(), "DUPLICATE_KEY"),
+        (f'{{"type": "fire", "occurred_at": "{SECRET_WORD}"}}'.encode(), "MALFORMED"),
+        (b'{"type": "fire", "occurred_at": "2026-11-20T10:00:00"}', "NO_OFFSET"),
+        (b"\xff\xfe" + SECRET_WORD.encode(), "MALFORMED"),
+        (b"[" * 30_000, "MALFORMED"),
+        (b'{"text": "' + b"a" * 70_000 + b'"}', "TOO_LARGE"),
+    ],
+)
+async def test_what_is_malformed_is_refused_and_not_repeated(house: House, raw: bytes, code: str) -> None:
+    async with house.machine("report") as program:
+        headers = {"Content-Type": "application/json"}
+        answer = await program.post("/v1/incidents", content=raw, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == code
+    assert answer.status_code in (400, 413)
+    assert SECRET_WORD not in answer.text
+
+
+async def test_only_json_is_read_as_json(house: House) -> None:
+    async with house.machine("report") as program:
+        answer = await program.post("/v1/incidents", data={"type": "fire"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"tags": ["graded"]}, 422, "GRADED_NEVER_STORED"),
+        ({"level": "named"}, 422, "NAMED_NEEDS_LIST"),
+        ({"level": "region", "tags": ["child"]}, 422, "LEVEL_ABOVE_CAP"),
+    ],
+)
+async def test_a_refusal_keeps_its_code(
+    house: House, said: dict[str, object], status: int, code: str
+) -> None:
+    async with house.marked() as program:
+        answer = await program.post("/v1/incidents", json={"type": "fire", "headline": "x", **said})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_without_a_token_nothing_is_answered(house: House) -> None:
+    async with house.client() as stranger:
+        for path in ("/v1/incidents", "/v1/duty", "/v1/warnings", "/v1/feeds/4624", "/v1/session"):
+            answer = await stranger.get(path)
+            assert answer.status_code == 401, path
+            assert answer.json()["code"] in ("SESSION_ENDED", "TOKEN_ENDED")
+        false = await stranger.get("/v1/incidents", headers={"Authorization": "Bearer " + "x" * 40})
+        assert false.json()["code"] == "TOKEN_ENDED"
+
+
+async def test_a_token_does_no_more_than_its_scope(house: House) -> None:
+    async with house.machine("feed-4624") as program:
+        answer = await program.post("/v1/incidents", json={"type": "fire", "headline": "x"})
+        read = await program.get("/v1/incidents")
+    assert {answer.json()["code"], read.json()["code"]} == {"NOT_ALLOWED"}
+    async with house.machine("report") as program:
+        assert (await program.get("/v1/feeds/4601")).json()["code"] == "NOT_ALLOWED"
+        acked = await program.post("/v1/notifications/some-chain/ack")
+        assert acked.json()["code"] in ("PERSON_NEEDED", "UNKNOWN_CHAIN")
+
+
+async def test_an_unknown_incident_is_not_there(house: House) -> None:
+    async with house.machine("report") as program:
+        for ref in ("ABC1234", "x", "..%2f..", "0000000"):
+            answer = await program.get(f"/v1/incidents/{ref}")
+            assert answer.status_code == 404, ref
+        assert (await program.get("/v1/nothing")).headers["content-type"] == "application/problem+json"
+        assert (await program.put("/v1/incidents")).status_code == 405
+        assert (await program.get("/v1/incidents", params={"limit": "a"})).json()["code"] == "MALFORMED"
+
+
+async def test_duty_is_told_to_a_person(house: House) -> None:
+    async with house.signed_in() as browser:
+        found = (await browser.get("/v1/duty", params={"watch": VAKT})).json()
+    assert found["status"] == "ok"
+    assert found["duty"] or found["gaps"] is not None
+
+
+async def test_a_person_writes_over_the_interface_with_the_session_s_own_mark(house: House) -> None:
+    async with house.signed_in() as browser:
+        session = (await browser.get("/v1/session")).json()
+        said = {"type": "fire", "headline": "x"}
+        refused = await browser.post("/v1/incidents", json=said)
+        mark = {"X-CSRF-Token": session["csrf"]}
+        foreign = await browser.post(
+            "/v1/incidents", json=said, headers=mark | {"Origin": "https://evil.example"}
+        )
+        done = await browser.post("/v1/incidents", json=said, headers=mark)
+    assert session["person"] == "kari"
+    assert [answer.status_code for answer in (refused, foreign, done)] == [403, 403, 201]
+
+
+async def test_no_path_secret_or_query_is_logged(house: House, capfd: pytest.CaptureFixture[str]) -> None:
+    path = await house.link()
+    async with house.client(params={"q": SECRET_WORD}) as browser:
+        await browser.get(path)
+        await browser.get("/incidents")
+    out, err = capfd.readouterr()
+    assert path.rpartition("/")[2] not in out + err
+    assert SECRET_WORD not in out + err
+
+
+async def test_every_answer_tells_browsers_to_run_nothing(house: House) -> None:
+    async with house.client() as browser:
+        for path in ("/sign-in", "/incidents", "/v1/incidents", "/static/desk.css", "/nothing"):
+            answer = await browser.get(path)
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src" not in policy
+            assert "frame-ancestors 'none'" in policy
+            assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_what_cannot_be_sent_is_kept_and_sent_later(house: House) -> None:
+    door = next(room for room in house.rooms if room.name == "incidents-door")
+    await door.stop()
+    async with house.machine("report") as program:
+        said = {"type": "fire", "headline": "Røyk", "id": new_id()}
+        kept = await program.post("/v1/incidents", json=said)
+        assert (kept.status_code, kept.json()["kept"]) == (202, True)
+        from services.incidents.app import build_door
+
+        house.rooms[house.rooms.index(door)] = again = build_door(house.hub.settings)
+        await again.start()
+        answer = await program.post("/v1/incidents", json=said)
+    assert answer.status_code == 201, answer.text

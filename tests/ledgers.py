@@ -1,18 +1,26 @@
 """For tests that write facts: open ledgers, and somebody who answers for an empty archive."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import io
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import structlog
+from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 from nats.js.api import StreamConfig
 
 from schemas import incidents, subjects
 from schemas.envelope import Actor
 from schemas.identifiers import new_id
 from schemas.vocabulary import Authentication, Level, Mode, Priority
-from services.runtime import names
+from services.runtime import logs, names
 from services.runtime.epochs import Gate
 from services.runtime.ledger import Draft, Ledger
 from tests.hub import Hub
@@ -87,3 +95,28 @@ async def shorten_memory(hub: Hub, seconds: float = 0.2) -> None:
         config: StreamConfig = (await js.stream_info(stream)).config
         await js.update_stream(config.evolve(duplicate_window=seconds))
     await nc.close()
+
+
+async def ask(nc: Client, subject: str, raw: bytes) -> bytes:
+    """The answer to a request; asked again while a door that has just been opened is not yet known."""
+    for _ in range(20):
+        with contextlib.suppress(NoRespondersError):
+            return (await nc.request(subject, raw, timeout=15)).data
+        await asyncio.sleep(0.05)
+    raise NoRespondersError
+
+
+@contextlib.contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Send this process's log lines to a file; afterwards to where they went before."""
+    handlers, stderr = logging.root.handlers[:], sys.stderr
+    with path.open("wb", buffering=0) as file:
+        wrapper = sys.stderr = io.TextIOWrapper(file, write_through=True)
+        try:
+            logs.configure("test", "debug")
+            yield
+        finally:
+            structlog.reset_defaults()
+            logging.root.handlers[:] = handlers
+            sys.stderr = stderr
+            wrapper.detach()

@@ -101,9 +101,9 @@ class Door:
             answer = await self._handle(address, body)
         finally:
             self._room.release()
-        _log(address, answer, began)
         raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
         await self._connection().publish(reply, raw)
+        _log(address, answer, began)
 
     async def _handle(self, address: Address, body: bytes) -> Answer | dict[str, Any]:
         try:

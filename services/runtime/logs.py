@@ -1,12 +1,13 @@
 """Logs: one JSON line per outcome on stderr, with codes, ids, counts and durations, never with text."""
 
+import contextlib
 import logging
 import re
 import sys
 import traceback
 from collections.abc import Collection, MutableMapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -47,7 +48,7 @@ def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _Steady(sys.stderr.buffer))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Bridge()], force=True)
@@ -109,6 +110,21 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, str):
         return _TOKEN.fullmatch(value) is not None
     return value is None or isinstance(value, bool | int | float)
+
+
+class _Steady:
+    """A file whose faults, such as a full disk, never become the faults of those who log."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._file.write(data)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._file.flush()
 
 
 class _Bridge(logging.Handler):

@@ -17,7 +17,7 @@ from services.incidents.door import IncidentsDoor, build
 from services.runtime import names
 from services.runtime.ledger import Draft, Ledger
 from tests.hub import Hub
-from tests.ledgers import empty_archive, open_ledger
+from tests.ledgers import ask, empty_archive, open_ledger
 
 VAKT, BARN, NEIGHBOUR, FIRE = "4601.vaktsentral", "4601.barnevern", "4624.main", "110-vest.main"
 SINCE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -94,8 +94,7 @@ class Sender:
 
     async def send_to(self, subject: str, raw: bytes) -> Answer:
         """Send any bytes to a subject and read the answer."""
-        reply = await self.nc.request(subject, raw, timeout=15)
-        return read_answer(reply.data)
+        return read_answer(await ask(self.nc, subject, raw))
 
 
 @dataclass

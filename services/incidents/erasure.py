@@ -15,10 +15,13 @@ from sqlalchemy.engine import Engine
 
 from schemas.vocabulary import ContentClass
 from services.incidents.content import subject_of
+from services.incidents.store import SERVICE
 from services.incidents.tables import CONTENT, ERASURES
 from services.runtime import logs, names
 from services.runtime.credentials import write_durably
+from services.runtime.database import open_database
 from services.runtime.direct import Direct
+from services.runtime.settings import Settings
 
 FOLDER = "erasures"
 _GONE = 10043
@@ -45,6 +48,11 @@ class Register:
     def ids(self) -> frozenset[str]:
         """The ids of all content that must never come back."""
         return frozenset(path.stem for path in self._folder.glob("*.json"))
+
+    def times(self) -> dict[str, str]:
+        """When each content was erased, by id."""
+        noted = (orjson.loads(path.read_bytes()) for path in self._folder.glob("*.json"))
+        return {one["fact"]: one["erased_at"] for one in noted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,33 @@ class Eraser:
                 answer = orjson.loads(reply.data)
                 if not answer.get("success") and answer.get("error", {}).get("err_code") != _GONE:
                     raise EraseFailed(one.fact)
+
+
+def forget(settings: Settings, erased: frozenset[str]) -> int:
+    """Take the content of these facts out of a restored archive; the count of what was still in it.
+
+    They become pending again, so that the next start deletes what the broker may have of them.
+    """
+    engine = open_database(settings, SERVICE)
+    now, count = datetime.now(UTC).astimezone().isoformat(), 0
+    try:
+        with engine.begin() as connection:
+            for fact in sorted(erased):
+                where = sa.and_(
+                    CONTENT.c.fact == fact, sa.or_(sa.not_(CONTENT.c.erased), CONTENT.c.sealed.is_not(None))
+                )
+                for row in connection.execute(sa.select(CONTENT).where(where)).mappings().all():
+                    known = sa.and_(ERASURES.c.mode == row["mode"], ERASURES.c.fact == fact)
+                    connection.execute(sa.delete(ERASURES).where(known))
+                    values = {name: row[name] for name in ("mode", "fact", "watch", "sequence")}
+                    connection.execute(sa.insert(ERASURES), {**values, "erased_at": now, "done_at": None})
+                    count += 1
+                cleared = {"sealed": None, "erased": True, "missing": False}
+                connection.execute(sa.update(CONTENT).where(where).values(**cleared))
+        wipe_traces(engine)
+    finally:
+        engine.dispose()
+    return count
 
 
 def wipe_traces(engine: Engine) -> None:

@@ -38,10 +38,12 @@ class Filing:
         self._register = register
         self._on_tasks = on_tasks
         self._loop = asyncio.get_running_loop()
+        self._erased: dict[str, str] = {}
         self.directories = {mode: Directory() for mode in modes}
 
     def open(self) -> None:
-        """Fold what the archive already has."""
+        """Fold what the archive already has; read what is erased."""
+        self._erased |= self._register.times()
         for mode, directory in self.directories.items():
             for raw in self._store.standing(mode):
                 _apply(directory, raw)
@@ -56,8 +58,10 @@ class Filing:
         contents = self._fetch(mode, wanted_by(taken))
         erased = [one for one in taken if _is_erasure(one)]
         for one in erased:
-            self._register.write(mode, one.fact["data"]["body"]["fact"], one.fact["time"])
-        self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents))
+            fact = one.fact["data"]["body"]["fact"]
+            self._register.write(mode, fact, one.fact["time"])
+            self._erased.setdefault(fact, one.fact["time"])
+        self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
         for one in taken:
             if one.id is not None and one.place is not None and one.place.trade in STANDING_TRADES:
                 _apply(self.directories[mode], one.raw)

@@ -4,7 +4,7 @@ A fact is read as JSON, not as a model: a rebuild reads millions, and the door h
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -91,8 +91,18 @@ def read(sequence: int, subject: str, raw: bytes) -> Taken:
     return taken
 
 
-def compose(mode: str, epoch: int, batch: Iterable[Taken], contents: dict[str, bytes], ends: Ends) -> Rows:
-    """The rows of a batch; ``ends`` is moved on. ``contents`` are sealed bytes by fact id."""
+def compose(
+    mode: str,
+    epoch: int,
+    batch: Iterable[Taken],
+    contents: Mapping[str, bytes],
+    ends: Ends,
+    erased: Mapping[str, str],
+) -> Rows:
+    """The rows of a batch; ``ends`` is moved on. ``contents`` are sealed bytes by fact id.
+
+    ``erased`` says by fact id when content was erased of which the ledger may not tell, after a restore.
+    """
     rows = Rows()
     for taken in batch:
         rows.facts.append(_fact_row(mode, epoch, taken, ends, rows))
@@ -102,12 +112,9 @@ def compose(mode: str, epoch: int, batch: Iterable[Taken], contents: dict[str, b
             continue
         if taken.fact["data"].get("commitment") is not None:
             rows.contents.append(_content_row(mode, taken, contents.get(taken.id)))
-        if taken.place.trade in STANDING_TRADES:
-            rows.standing.append((mode, taken.sequence))
-        elif taken.place.trade == incidents.TRADE:
-            _take_effect(mode, taken, taken.place, ends, rows)
-        elif (taken.place.trade, taken.place.fact) == _ACKNOWLEDGED:
-            rows.acknowledged.append((taken.place.key, taken.place.id))
+            if taken.id in erased:
+                rows.erased.append((taken.id, taken.watch, taken.sequence, erased[taken.id]))
+        _take_effect(mode, taken, taken.place, ends, rows)
     return rows
 
 
@@ -129,6 +136,15 @@ def _content_row(mode: str, taken: Taken, sealed: bytes | None) -> Row:
 
 
 def _take_effect(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> None:
+    if place.trade == incidents.TRADE:
+        _take_incident(mode, taken, place, ends, rows)
+    elif place.trade in STANDING_TRADES:
+        rows.standing.append((mode, taken.sequence))
+    elif (place.trade, place.fact) == _ACKNOWLEDGED:
+        rows.acknowledged.append((place.key, place.id))
+
+
+def _take_incident(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> None:
     body = taken.fact["data"]["body"]
     if place.fact == incidents.Opened.name:
         rows.heads.append(_head_row(mode, taken, place, ends, rows))

@@ -1,7 +1,7 @@
 """The archive's rows: one transaction per batch of facts, and what the queries look up."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,13 +31,14 @@ SERVICE = "incidents"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Facts of one mode that follow the cursor, and their sealed content by fact id."""
+    """Facts of one mode that follow the cursor, their content by fact id, and what is erased since when."""
 
     mode: str
     epoch: int
     stream: str
     taken: list[Taken]
     contents: dict[str, bytes]
+    erased: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store:
@@ -72,7 +73,7 @@ class Store:
             last = taken[-1]
             move_cursor(connection, CURSOR, mode, former, batch.epoch, last.sequence, last.digest.hex())
             ends = _ends(connection, mode)
-            rows = compose(mode, batch.epoch, taken, batch.contents, ends)
+            rows = compose(mode, batch.epoch, taken, batch.contents, ends, batch.erased)
             for table, found in ((FACTS, rows.facts), (CONTENT, rows.contents), (INCIDENTS, rows.heads)):
                 bulk.insert(connection, table, found)
             bulk.insert(connection, STANDING, rows.standing)

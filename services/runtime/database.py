@@ -20,14 +20,19 @@ class CursorMoved(Exception):
 
 def open_database(settings: Settings, service: str) -> Engine:
     """The service's database, migrated to the newest tables."""
-    url = settings.database_for(service)
-    engine = _postgres(url, service) if url.startswith("postgresql") else _sqlite(url)
+    engine = engine_for(settings, service)
     migrate(engine, service)
     return engine
 
 
-def migrate(engine: Engine, service: str) -> None:
-    """Bring the service's tables to their newest form; a second run changes nothing."""
+def engine_for(settings: Settings, service: str) -> Engine:
+    """The service's database as it is, with or without tables."""
+    url = settings.database_for(service)
+    return _postgres(url, service) if url.startswith("postgresql") else _sqlite(url)
+
+
+def migrate(engine: Engine, service: str, revision: str = "head") -> None:
+    """Bring the service's tables to a form, the newest by default; a second run changes nothing."""
     from alembic import command
     from alembic.config import Config
 
@@ -35,7 +40,7 @@ def migrate(engine: Engine, service: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS / service / "migrations"))
     with _ONE_AT_A_TIME, engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def run_migrations() -> None:

@@ -1,6 +1,7 @@
 """Reading a whole ledger into tables, exactly once, in order, under kill -9 (D5)."""
 
 import asyncio
+import time
 from typing import Protocol
 
 from nats.aio.client import Client
@@ -29,14 +30,19 @@ class ProjectionStore(Protocol):
 
 
 class Projector:
-    """One mode's ledger into one store. ``reason`` says why it does not read; None when it does."""
+    """One mode's ledger into one store. ``reason`` says why it does not read; None when it does.
 
-    def __init__(self, nc: Client, mode: str, name: str, store: ProjectionStore) -> None:
+    What comes after a pause is taken in at once; under load a batch begins at most every ``pace_s`` seconds,
+    so that many facts share a transaction.
+    """
+
+    def __init__(self, nc: Client, mode: str, name: str, store: ProjectionStore, pace_s: float = 0.0) -> None:
         self._nc = nc
         self._direct = Direct(nc)
         self._mode = mode
         self._name = name
         self._store = store
+        self._pace_s = pace_s
         self.sequence = 0
         self.epoch = 0
         self.reason: str | None = "STARTING"
@@ -60,7 +66,7 @@ class Projector:
         mark = await asyncio.to_thread(self._store.cursor, self._mode)
         if not await self._ledger_holds(mark):
             return
-        self.sequence, self.reason = mark.sequence, None
+        self.sequence = mark.sequence
         stream, filters = names.ledger(self._mode), [subjects.ledger(self._mode)]
         reader = Reader(self._nc, stream, self._name, filters, mark.sequence + 1)
         reconnects = self._nc.stats["reconnects"]
@@ -68,14 +74,17 @@ class Projector:
             async for batch in reader.batches(1000):
                 if self._nc.stats["reconnects"] != reconnects:
                     return
-                if batch and batch[0].sequence != self.sequence + 1:
+                if batch and not _follows(self.sequence, batch):
                     self._stop_reading(DAMAGED)
                     return
+                self.reason = None
+                began = time.monotonic()
                 if batch:
                     await asyncio.to_thread(self._store.apply, self._mode, self.epoch, batch)
                     await self._advance(batch[-1].sequence)
                 if not batch or batch[-1].pending == 0:
                     self.caught_up.set()
+                await asyncio.sleep(began + self._pace_s - time.monotonic())
         finally:
             await reader.close()
 
@@ -100,3 +109,8 @@ class Projector:
         if self.reason != reason:
             logs.get(mode=self._mode, service=self._name, code=reason).error("projector.stopped")
         self.reason = reason
+
+
+def _follows(sequence: int, batch: list[Message]) -> bool:
+    """True if nothing is missing between the cursor and the batch, nor within the batch."""
+    return batch[0].sequence == sequence + 1 and batch[-1].sequence == sequence + len(batch)

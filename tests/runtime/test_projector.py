@@ -1,0 +1,90 @@
+"""A projector and a ledger that has a hole: it stops before the hole, and says so until it is mended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.js.api import StreamConfig
+
+from schemas import subjects
+from schemas.canonical import digest
+from services.runtime import accounts, credentials, names
+from services.runtime.broker import Broker
+from services.runtime.connect import connect
+from services.runtime.epochs import EPOCH_KEY, Mark
+from services.runtime.projector import DAMAGED, Projector
+from services.runtime.reader import Message
+from services.runtime.settings import Settings
+
+
+@dataclass
+class _List:
+    """Rows in memory: enough of a store for a projector."""
+
+    rows: list[Message] = field(default_factory=list)
+
+    def cursor(self, mode: str) -> Mark:
+        last = self.rows[-1] if self.rows else None
+        return Mark(1, last.sequence, digest(last.data)) if last else Mark(1, 0, "")
+
+    def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
+        self.rows += batch
+
+
+@pytest.fixture
+async def nc(tmp_path: Path) -> AsyncIterator[Client]:
+    """A broker with a ledger from which messages can be deleted, as damage would."""
+    settings = Settings(home=tmp_path)
+    keys = credentials.public_keys(settings.credentials, ["tester"])
+    broker = Broker(settings.nats_home, accounts.render_for_one("tester", keys["tester"]))
+    try:
+        await broker.start()
+        client = await connect(settings, "tester")
+        await client.jetstream().add_stream(_ledger())
+        yield client
+        await client.close()
+    finally:
+        await broker.stop()
+
+
+def _ledger() -> StreamConfig:
+    name, filters = names.ledger("actual"), [subjects.ledger("actual")]
+    return StreamConfig(name=name, subjects=filters, metadata={EPOCH_KEY: "1"}, allow_direct=True)
+
+
+@pytest.mark.parametrize("hole", [1, 3])
+async def test_a_hole_in_the_ledger_stops_the_reader_before_it(nc: Client, hole: int) -> None:
+    js, store = nc.jetstream(), _List()
+    subject = subjects.fact("actual", "4601", "vakt", "incidents", "i", "opened")
+    for number in range(5):
+        await js.publish(subject, b"%d" % number)
+    await js.delete_msg(names.ledger("actual"), hole)
+    projector = Projector(nc, "actual", "tester", store)
+    running = asyncio.create_task(projector.run())
+    await asyncio.sleep(1.2)
+    assert projector.reason == DAMAGED
+    assert [row.sequence for row in store.rows] == []
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_reading_begins_after_the_cursor_and_goes_on(nc: Client) -> None:
+    js, store = nc.jetstream(), _List()
+    subject = subjects.fact("actual", "4601", "vakt", "incidents", "i", "opened")
+    for number in range(5):
+        await js.publish(subject, b"%d" % number)
+    store.rows = [Message(2, subject, b"1", 0)]
+    projector = Projector(nc, "actual", "tester", store)
+    running = asyncio.create_task(projector.run())
+    async with asyncio.timeout(5):
+        await projector.caught_up.wait()
+        await js.publish(subject, b"5")
+        async with projector.moved:
+            await projector.moved.wait_for(lambda: projector.sequence == 6)
+    assert [row.sequence for row in store.rows] == [2, 3, 4, 5, 6]
+    assert projector.reason is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

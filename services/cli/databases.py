@@ -41,7 +41,7 @@ def _of_file(path: Path) -> Finding | None:
     return trouble(
         _CHECK,
         "{path} is damaged.",
-        "Stop the hub, move {path} away, run: samvirke restore --verify, and start it again",
+        "Stop the hub, move {path} away, run: samvirke restore, and start it again",
         path=path,
     )
 

@@ -89,6 +89,7 @@ def _of_hub(call: Call, error: Exception) -> Outcome | None:
 
 def _of_upkeep(call: Call, error: Exception) -> Outcome | None:
     from services.incidents.copies import ArchiveDamaged
+    from services.runtime import backup
     from services.runtime.broker import BrokerFailed
     from services.runtime.rewriting import RewriteFailed
 
@@ -98,7 +99,13 @@ def _of_upkeep(call: Call, error: Exception) -> Outcome | None:
         return failed(call, "REWRITE_FAILED", reason=str(error))
     if isinstance(error, BrokerFailed):
         return failed(call, "BROKER_FAILED", reason=str(error))
-    return None
+    if isinstance(error, backup.BackupDamaged):
+        return failed(call, "BACKUP_DAMAGED", file=str(error))
+    if isinstance(error, backup.RegisterMissing):
+        return failed(call, "REGISTER_MISSING", folder=str(error))
+    if isinstance(error, backup.FolderTaken):
+        return failed(call, "FOLDER_TAKEN", folder=str(error))
+    return failed(call, "ARCHIVE_BEHIND") if isinstance(error, backup.ArchiveBehind) else None
 
 
 def _place(error: Exception) -> str:

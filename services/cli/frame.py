@@ -193,7 +193,7 @@ def _finished(result: Any) -> Outcome:
 def answer(call: Call, outcome: Outcome) -> int:
     """Write the outcome: JSON and what was done to standard output, what went wrong to standard error."""
     if call.as_json and outcome.data:
-        sys.stdout.write(json.dumps(outcome.data, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(outcome.data, ensure_ascii=False, default=str) + "\n")
     elif not call.as_json:
         stream = sys.stdout if outcome.code in (Exit.DONE, Exit.KEPT) else sys.stderr
         stream.writelines(f"{line}\n" for line in outcome.lines)

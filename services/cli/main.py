@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli import (
+    backups,
     care,
     centre,
     config,
@@ -56,7 +57,7 @@ def _program(
 running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
-for _verbs in (duty, people, feed, intake, care, erasing, waiting, centre, doctor, config):
+for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, config):
     _verbs.register(app)
 
 

@@ -66,12 +66,30 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
     "ARCHIVE_DAMAGED": Sentences(
         "The archive is damaged in {mode} at {sequence}: it cannot become the ledger.",
         UNCHANGED,
-        "Restore the archive from a backup first, with: samvirke restore --verify.",
+        "Restore the archive from a backup first, with: samvirke restore.",
     ),
     "REWRITE_FAILED": Sentences(
         "The ledger could not be written anew: {reason}.",
         "The old one lies in the folder quarantine; nothing is lost.",
         "Remove the cause, and run: samvirke repair.",
+    ),
+    "BACKUP_DAMAGED": Sentences(
+        "The backup is not whole: {file}.",
+        "It was changed, or its making did not come to an end.",
+        "Use another one, and make a new one with: samvirke backup.",
+    ),
+    "REGISTER_MISSING": Sentences(
+        "There is no register of erasures in {folder}.",
+        "What was erased after the backup would come back, so nothing is restored.",
+        "Name your copy of the folder erasures with --register.",
+    ),
+    "FOLDER_TAKEN": Sentences(
+        "The folder {folder} is not empty.", UNCHANGED, "Name a new folder for each backup."
+    ),
+    "ARCHIVE_BEHIND": Sentences(
+        "The archive did not catch up in time.",
+        "The backup was not finished.",
+        "Make it again, in a new folder, later.",
     ),
     "FAULT": Sentences("Something failed: {reason}.", "It is not known what was done.", REPORT_FAULT),
 }

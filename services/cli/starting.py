@@ -152,7 +152,7 @@ class Starting:
 
     def _complain(self, outcome: Outcome) -> None:
         if self._call.as_json:
-            print(json.dumps(outcome.data, ensure_ascii=False), flush=True)
+            print(json.dumps(outcome.data, ensure_ascii=False, default=str), flush=True)
         else:
             print(*outcome.lines, sep="\n", file=sys.stderr, flush=True)
 

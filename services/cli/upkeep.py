@@ -65,7 +65,7 @@ def answer(settings: Settings, explain: Callable[[Exception], dict[str, Any]]) -
             done = asyncio.run(WORKS[question["work"]](settings))
     except Exception as error:
         done = explain(error)
-    write_durably(_answer(settings), orjson.dumps({"id": question["id"], "done": done}))
+    write_durably(_answer(settings), orjson.dumps({"id": question["id"], "done": done}, default=str))
     _question(settings).unlink(missing_ok=True)
 
 

@@ -215,3 +215,47 @@ def test_what_was_reported_while_the_hub_was_away_is_sent_by_the_next_up(tmp_pat
         code, found = call(hub, "incidents", "--after", kept["id"])
         assert [one["content"]["headline"] for one in found["incidents"]] == ["Skrevet uten samband"]
         assert facts(hub.settings) == [before[0] + 1, before[1]]
+
+
+def test_a_running_hub_stands_still_for_a_repair_and_goes_on(tmp_path: Path) -> None:
+    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
+        ref = opened(hub, "Før reparasjonen")
+        before = facts(hub.settings)
+        code, done = call(hub, "repair")
+        assert code == 0, done
+        assert [(one["mode"], one["epoch"]) for one in done["modes"]] == [("actual", 2), ("exercise", 2)]
+        deadline = time.monotonic() + 40
+        while call(hub, "doctor")[0] != 0:
+            assert time.monotonic() < deadline, hub.said()
+        assert facts(hub.settings) == [count + 1 for count in before]
+        code, shown = call(hub, "incident", "show", ref)
+        assert (code, shown["incident"]["content"]) == (0, {"headline": "Før reparasjonen"})
+        while call(hub, "report", "Etter reparasjonen")[0] != 0:
+            assert time.monotonic() < deadline, hub.said()
+        assert call(hub, "verify")[0] == 0
+
+
+def test_a_backup_is_made_under_way_proved_and_put_back_in_a_new_home(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "backup", tmp_path / "elsewhere"
+    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
+        ref = opened(hub, "Står i sikkerhetskopien")
+        assert call(hub, "incident", "show", ref, "--after", ref)[0] == 0
+        code, made = call(hub, "backup", str(folder))
+        assert code == 0, made
+        assert call(hub, "backup", str(folder))[1]["code"] == "FOLDER_TAKEN"
+        code, proved = call(hub, "restore", "--verify")
+        assert code == 0, proved
+        assert proved["modes"][0]["facts"] > 400
+        assert call(hub, "restore")[1]["code"] == "ALREADY_RUNNING"
+        hub.stop()
+        register = hub.home / "erasures"
+        code, refused = call(hub, "restore", str(folder), "--home", str(elsewhere))
+        assert refused["code"] == "REGISTER_MISSING"
+        code, back = call(hub, "restore", str(folder), "--home", str(elsewhere), "--register", str(register))
+        assert code == 0, back
+        assert back["ledgers"] == ["actual", "exercise"]
+    with running(elsewhere, stream_bytes=str(512 * 1024 * 1024)) as hub:
+        shown = call(hub, "incident", "show", ref)[1]
+        assert shown["incident"]["content"] == {"headline": "Står i sikkerhetskopien"}
+    (folder / next(name for name in made["files"] if "incidents" in name)).write_bytes(b"cut")
+    assert call(hub, "restore", str(folder), "--verify")[1]["code"] == "BACKUP_DAMAGED"

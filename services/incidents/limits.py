@@ -74,8 +74,8 @@ def writable(case: Case[incidents.OpenIncident] | Case[incidents.AddEntry], part
     author = None if sender.key == part.owner else sender.key
     reach = Reach(part.owner, request.level, tuple(request.named), author)
     return (
-        _check_level(case, part)
-        or check_item(request.tags, level, case.content, _health(case, part))
+        check_item(request.tags, level, case.content, _health(case, part))
+        or _check_level(case, part)
         or check_reach(reach, request.notify, case.directory, case.now)
     )
 
@@ -169,8 +169,8 @@ def raisable(case: Case[incidents.ShareWider], part: Incident, item: Item) -> Re
     agreed = [name for name in former.named if _is_agreed(name, part, case)]
     reach = Reach(part.owner, request.level, (*agreed, *request.named), former.author)
     return (
-        _check_level(case, part)
-        or check_item(list(item.tags), request.level, None, _health(case, part))
+        check_item(list(item.tags), request.level, None, _health(case, part))
+        or _check_level(case, part)
         or check_reach(reach, request.notify, case.directory, case.now)
     )
 

@@ -213,7 +213,8 @@ def mentioned(batch: Iterable[Taken]) -> tuple[set[str], set[str]]:
                 facts.add(taken.body.fact)
             case notifications.NobodyReached() | notifications.Acknowledged():
                 facts.add(taken.body.cause)
-        if taken.place.trade in (incidents.TRADE, notifications.TRADE):
+        new = isinstance(taken.body, incidents.Opened)
+        if taken.place.trade in (incidents.TRADE, notifications.TRADE) and not new:
             heads.add(taken.incident)
     return heads, facts
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -38,21 +39,21 @@ def holders(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str
     return had
 
 
-def put_items(connection: Connection, mode: str, changed: Sequence[Item]) -> None:
-    """Write items anew."""
+def put_items(connection: Connection, mode: str, changed: Sequence[Item], known: AbstractSet[str]) -> None:
+    """Write items; those in ``known`` have a row already."""
     rows = [{"mode": mode, "fact": item.fact, "record": asdict(item)} for item in changed]
-    _replace(connection, ITEMS, "fact", rows)
+    _put(connection, ITEMS, "fact", rows, known)
 
 
-def put_heads(connection: Connection, mode: str, changed: Sequence[Head]) -> None:
-    """Write incidents anew."""
-    _replace(connection, HEADS, "incident", [{"mode": mode, **asdict(head)} for head in changed])
+def put_heads(connection: Connection, mode: str, changed: Sequence[Head], known: AbstractSet[str]) -> None:
+    """Write incidents; those in ``known`` have a row already."""
+    _put(connection, HEADS, "incident", [{"mode": mode, **asdict(head)} for head in changed], known)
 
 
-def put_newest(connection: Connection, mode: str, changed: dict[str, int]) -> None:
-    """Write the last numbers given out."""
+def put_newest(connection: Connection, mode: str, changed: dict[str, int], known: AbstractSet[str]) -> None:
+    """Write the last numbers given out; subscribers in ``known`` have a row already."""
     rows = [{"mode": mode, "subscriber": subscriber, "n": n} for subscriber, n in changed.items()]
-    _replace(connection, NEWEST, "subscriber", rows)
+    _put(connection, NEWEST, "subscriber", rows, known)
 
 
 def newest(connection: Connection, mode: str) -> dict[str, int]:
@@ -67,15 +68,17 @@ def epoch(connection: Connection, mode: str) -> str:
     return str(found or "")
 
 
-def settle_epoch(connection: Connection, mode: str, ledger_epoch: int) -> str:
-    """The epoch of a mode's feeds; a new one when the ledger began a new epoch, or the tables are new."""
-    row = connection.execute(sa.select(EPOCHS).where(EPOCHS.c.mode == mode)).mappings().first()
-    if row is not None and row["ledger_epoch"] == ledger_epoch:
-        return str(row["epoch"])
+def ledger_epoch(connection: Connection, mode: str) -> int | None:
+    """The ledger's epoch in which the feeds' epoch began."""
+    found: int | None = connection.scalar(sa.select(EPOCHS.c.ledger_epoch).where(EPOCHS.c.mode == mode))
+    return found
+
+
+def begin_epoch(connection: Connection, mode: str, of_ledger: int) -> str:
+    """A new epoch of a mode's feeds."""
     fresh = secrets.token_hex(4)
-    values = {"mode": mode, "epoch": fresh, "ledger_epoch": ledger_epoch}
     connection.execute(sa.delete(EPOCHS).where(EPOCHS.c.mode == mode))
-    connection.execute(sa.insert(EPOCHS), values)
+    connection.execute(sa.insert(EPOCHS), {"mode": mode, "epoch": fresh, "ledger_epoch": of_ledger})
     return fresh
 
 
@@ -104,13 +107,16 @@ def _select(
     return found
 
 
-def _replace(connection: Connection, table: sa.Table, key: str, rows: list[dict[str, Any]]) -> None:
-    """Rows of one mode in the place of those with the same key."""
-    for start in range(0, len(rows), _PAGE):
-        part = rows[start : start + _PAGE]
-        same = sa.and_(table.c.mode == part[0]["mode"], table.c[key].in_([row[key] for row in part]))
+def _put(
+    connection: Connection, table: sa.Table, key: str, rows: list[dict[str, Any]], known: AbstractSet[str]
+) -> None:
+    """Rows of one mode, in the place of those that have the same key."""
+    old = sorted(row[key] for row in rows if row[key] in known)
+    for start in range(0, len(old), _PAGE):
+        same = sa.and_(table.c.mode == rows[0]["mode"], table.c[key].in_(old[start : start + _PAGE]))
         connection.execute(sa.delete(table).where(same))
-        connection.execute(sa.insert(table), part)
+    if rows:
+        connection.execute(sa.insert(table), rows)
 
 
 def _item(record: dict[str, Any]) -> Item:

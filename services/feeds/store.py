@@ -48,13 +48,23 @@ class Page:
     entries: list[Entry]
 
 
+@dataclass(slots=True)
+class _Standing:
+    """What the only writer knows of a mode without asking its tables; read anew after a failed batch."""
+
+    directory: Directory
+    epoch: str
+    ledger_epoch: int | None
+    newest: dict[str, int]
+
+
 class Store:
     """The feeds' tables. ``on_commit`` is called in the writing thread, after each commit."""
 
     def __init__(self, engine: Engine, on_commit: Callable[[Fresh], None] = lambda fresh: None) -> None:
         self._engine = engine
         self._on_commit = on_commit
-        self._directories: dict[str, Directory] = {}
+        self._standing: dict[str, _Standing] = {}
         self._loading = threading.Lock()
 
     def close(self) -> None:
@@ -63,11 +73,7 @@ class Store:
 
     def directory(self, mode: str) -> Directory:
         """Who may share with whom, as of the last fact taken in. A later one takes its place, unchanged."""
-        with self._loading:
-            if mode not in self._directories:
-                with self._engine.begin() as connection:
-                    self._directories[mode] = records.directory(connection, mode)
-            return self._directories[mode]
+        return self._known(mode).directory
 
     def cursor(self, mode: str) -> Mark:
         """The last fact taken in; sequence 0 before the first."""
@@ -76,21 +82,33 @@ class Store:
 
     def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
         """Take in a batch and move the cursor, in one transaction. Raises CursorMoved."""
+        try:
+            self._on_commit(self._take_in(mode, epoch, batch))
+        except Exception:
+            self._standing.pop(mode, None)
+            raise
+
+    def _take_in(self, mode: str, epoch: int, batch: list[Message]) -> Fresh:
         taken = [one for message in batch if (one := _take(message)) is not None]
-        picture = Picture(mode, _copied(self.directory(mode)))
+        standing = self._known(mode)
+        picture = Picture(mode, _copied(standing.directory, taken))
         with self._engine.begin() as connection:
-            feed_epoch = records.settle_epoch(connection, mode, epoch)
-            _load(connection, picture, taken)
+            feed_epoch = standing.epoch
+            if standing.ledger_epoch != epoch:
+                feed_epoch = records.begin_epoch(connection, mode, epoch)
+            known = _load(connection, picture, taken)
             for one in taken:
                 picture.take(one)
-            entries, newest = _number(connection, picture)
-            _write(connection, picture, entries, newest)
+            entries, grown = _number(picture, standing.newest)
+            _write(connection, picture, entries, known)
+            records.put_newest(connection, mode, grown, standing.newest.keys())
             _keep_directory(connection, mode, batch, taken)
             former, last = batch[0].sequence - 1, batch[-1]
             move_cursor(connection, CURSOR, mode, former, epoch, last.sequence, digest(last.data))
-        self._directories[mode] = picture.directory
+        newest = standing.newest | grown
+        self._standing[mode] = _Standing(picture.directory, feed_epoch, epoch, newest)
         since = min((row.at for row in picture.rows), default=None)
-        self._on_commit(Fresh(mode, feed_epoch, entries, newest, picture.erased, since))
+        return Fresh(mode, feed_epoch, entries, grown, picture.erased, since)
 
     def page(self, mode: str, subscriber: str, after: int, limit: int) -> Page:
         """Rows after number ``after``, at most ``limit``."""
@@ -108,13 +126,25 @@ class Store:
         with self._engine.begin() as connection:
             return records.epoch(connection, mode), records.newest(connection, mode)
 
+    def _known(self, mode: str) -> _Standing:
+        with self._loading:
+            if mode not in self._standing:
+                with self._engine.begin() as connection:
+                    self._standing[mode] = _Standing(
+                        records.directory(connection, mode),
+                        records.epoch(connection, mode),
+                        records.ledger_epoch(connection, mode),
+                        records.newest(connection, mode),
+                    )
+            return self._standing[mode]
+
     def _page(self, mode: str, subscriber: str, where: sa.ColumnElement[bool], limit: int) -> Page:
         mine = sa.and_(ROWS.c.mode == mode, ROWS.c.subscriber == subscriber)
         wanted = sa.select(ROWS).where(mine, where).order_by(ROWS.c.n).limit(limit)
         with self._engine.begin() as connection:
             epoch, newest = records.epoch(connection, mode), records.newest(connection, mode)
             rows = connection.execute(wanted).mappings().all()
-            items, heads = _known(connection, mode, {row["fact"] for row in rows})
+            items, heads = _stood(connection, mode, {row["fact"] for row in rows})
         entries = [_entry(items, heads, subscriber, row["n"], row["kind"], row["fact"]) for row in rows]
         return Page(epoch, newest.get(subscriber, 0), entries)
 
@@ -129,19 +159,27 @@ def _take(message: Message) -> Taken | None:
     return None if place is None or body is None else Taken(message.sequence, place, fact, body)
 
 
-def _load(connection: Connection, picture: Picture, taken: list[Taken]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What had a row before the batch."""
+
+    items: frozenset[str]
+    heads: frozenset[str]
+
+
+def _load(connection: Connection, picture: Picture, taken: list[Taken]) -> _Known:
     """What stood before, as far as the batch hangs on it."""
     incidents, facts = mentioned(taken)
     picture.items = records.items(connection, picture.mode, facts)
     incidents |= {item.incident for item in picture.items.values() if item.incident}
     picture.heads = records.heads(connection, picture.mode, incidents)
-    facts |= {head.fact for head in picture.heads.values()}
-    facts |= {item.about for item in picture.items.values()}
-    picture.items |= records.items(connection, picture.mode, facts - picture.items.keys())
-    picture.had = records.holders(connection, picture.mode, facts)
+    more = {head.fact for head in picture.heads.values()} | {item.about for item in picture.items.values()}
+    picture.items |= records.items(connection, picture.mode, more - picture.items.keys())
+    picture.had = records.holders(connection, picture.mode, facts | more)
+    return _Known(frozenset(picture.items), frozenset(picture.heads))
 
 
-def _known(connection: Connection, mode: str, facts: set[str]) -> tuple[dict[str, Item], dict[str, Head]]:
+def _stood(connection: Connection, mode: str, facts: set[str]) -> tuple[dict[str, Item], dict[str, Head]]:
     """The items of these facts, and the items and incidents that decide who sees them."""
     items = records.items(connection, mode, facts)
     heads = records.heads(connection, mode, {item.incident for item in items.values() if item.incident})
@@ -149,17 +187,17 @@ def _known(connection: Connection, mode: str, facts: set[str]) -> tuple[dict[str
     return items | records.items(connection, mode, more - items.keys()), heads
 
 
-def _number(connection: Connection, picture: Picture) -> tuple[list[Entry], dict[str, int]]:
+def _number(picture: Picture, newest: dict[str, int]) -> tuple[list[Entry], dict[str, int]]:
     """The new rows with their places, and the newest number of each feed that grew."""
-    newest, grown, entries = records.newest(connection, picture.mode), {}, []
+    grown: dict[str, int] = {}
+    entries = []
     for row in picture.rows:
-        n = newest[row.subscriber] = newest.get(row.subscriber, 0) + 1
-        grown[row.subscriber] = n
+        n = grown[row.subscriber] = grown.get(row.subscriber, newest.get(row.subscriber, 0)) + 1
         entries.append(_entry(picture.items, picture.heads, row.subscriber, n, row.kind, row.fact))
     return entries, grown
 
 
-def _write(connection: Connection, picture: Picture, entries: list[Entry], newest: dict[str, int]) -> None:
+def _write(connection: Connection, picture: Picture, entries: list[Entry], known: _Known) -> None:
     rows = [
         {
             "mode": picture.mode,
@@ -173,11 +211,10 @@ def _write(connection: Connection, picture: Picture, entries: list[Entry], newes
     ]
     if rows:
         connection.execute(sa.insert(ROWS), rows)
-    records.put_newest(connection, picture.mode, newest)
     items = [picture.items[fact] for fact in sorted(picture.changed_items)]
-    records.put_items(connection, picture.mode, items)
+    records.put_items(connection, picture.mode, items, known.items)
     heads = [picture.heads[key] for key in sorted(picture.changed_heads)]
-    records.put_heads(connection, picture.mode, heads)
+    records.put_heads(connection, picture.mode, heads, known.heads)
 
 
 def _keep_directory(connection: Connection, mode: str, batch: list[Message], taken: list[Taken]) -> None:
@@ -200,8 +237,10 @@ def _entry(
     return Entry(subscriber, n, kind, item, items[item.about], head, head_item)  # type: ignore[arg-type]
 
 
-def _copied(directory: Directory) -> Directory:
-    """A directory that can be changed while others read the former one."""
+def _copied(directory: Directory, taken: list[Taken]) -> Directory:
+    """A directory that the batch may change while others read the former one."""
+    if not any(one.place.trade in TRADES for one in taken):
+        return directory
     fresh = copy(directory)
     for name in Directory.__slots__:
         setattr(fresh, name, dict(getattr(directory, name)))

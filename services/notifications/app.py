@@ -8,6 +8,7 @@ from nats.aio.client import Client
 
 from schemas import notifications, subjects
 from services.notifications.channels import Channels
+from services.notifications.commits import Store
 from services.notifications.contacts import Contacts
 from services.notifications.handlers import Handlers
 from services.notifications.keeper import Keeper
@@ -17,7 +18,6 @@ from services.notifications.picture import TRADES, Picture
 from services.notifications.reactions import Reactions
 from services.notifications.sender import Sender
 from services.notifications.session import Sessions
-from services.notifications.store import Store
 from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.database import open_database

@@ -12,6 +12,7 @@ import httpx
 
 from schemas.people import Contact
 from schemas.vocabulary import Channel
+from services.runtime import logs
 from services.runtime.settings import Settings
 
 GATEWAY_S, MAIL_S = 5.0, 8.0
@@ -19,7 +20,7 @@ GATEWAY_S, MAIL_S = 5.0, 8.0
 
 DEFAULT_BODY = '{"to": "{to}", "text": "{text}", "reference": "{reference}"}'
 NOT_CONFIGURED, NO_ADDRESS, TIMEOUT, UNREACHABLE = "NOT_CONFIGURED", "NO_ADDRESS", "TIMEOUT", "UNREACHABLE"
-NO_RECEIPT, SAID_ERROR = "NO_RECEIPT", "SAID_ERROR"
+NO_RECEIPT, SAID_ERROR, FAULT = "NO_RECEIPT", "SAID_ERROR", "FAULT"
 _CONNECTIONS = 100
 _RECEIPT_CHARACTERS = 100
 
@@ -75,7 +76,7 @@ class Channels:
                 return await self._by_mail(to, message)
         except (TimeoutError, httpx.TimeoutException):
             return NotTaken(TIMEOUT)
-        except (httpx.HTTPError, aiosmtplib.SMTPException, OSError, ValueError) as fault:
+        except Exception as fault:
             return NotTaken(_fault_code(fault))
 
     async def _by_gateway(self, to: str, message: Message) -> Outcome:
@@ -194,4 +195,5 @@ def _fault_code(fault: Exception) -> str:
         return f"SMTP_{fault.code}"
     if isinstance(fault, httpx.ConnectError | aiosmtplib.SMTPConnectError | OSError):
         return UNREACHABLE
-    return "FAULT"
+    logs.get().error("channel.fault", exc_info=fault)
+    return FAULT

@@ -7,13 +7,13 @@ from pydantic import ValidationError
 
 from schemas.people import Contact
 from services.notifications import store
-from services.notifications.store import Store
+from services.notifications.commits import Store
 from services.runtime import logs, names
 from services.runtime.connect import connect
 from services.runtime.reader import Message, Reader
 from services.runtime.settings import Settings
 
-READY_S = 5.0
+READY_S, RETRY_S = 5.0, 1.0
 
 
 class Contacts:
@@ -52,6 +52,15 @@ class Contacts:
         return self._task is not None and not self._task.done()
 
     async def _follow(self) -> None:
+        """Follow for ever; the copy serves meanwhile."""
+        while True:
+            try:
+                await self._read()
+            except Exception as fault:
+                logs.get(user=names.NOTIFICATIONS_PEOPLE).error("contacts.not_followed", exc_info=fault)
+            await asyncio.sleep(RETRY_S)
+
+    async def _read(self) -> None:
         nc = await connect(self._settings, names.NOTIFICATIONS_PEOPLE)
         subject = f"$KV.{names.PEOPLE}.>"
         reader = Reader(nc, names.PEOPLE_STREAM, names.NOTIFICATIONS_PEOPLE, [subject], start=1)

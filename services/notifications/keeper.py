@@ -88,7 +88,7 @@ class Keeper:
             return
         for one in pending:
             await self._repeat(chain, one)
-        await self._pager.adopt(chain)
+        self._pager.adopt(chain)
 
     async def _repeat(self, chain: Chain, row: DeliveryRow) -> None:
         """Send a message again that the ledger does not know to have gone out."""

@@ -17,12 +17,12 @@ from schemas.identifiers import derived_id
 from schemas.notifications import Escalated, Failed, NobodyReached, Sent, Started
 from schemas.subjects import Place
 from services.notifications import rules, store
-from services.notifications.escalation import End, Escalate, Tell, ToTell, Wait, next_action
+from services.notifications.commits import Store
+from services.notifications.escalation import NOBODY, End, Escalate, Tell, ToTell, Wait, next_action
 from services.notifications.picture import Picture
 from services.notifications.records import delivery_of, draft_of, row_of
 from services.notifications.rules import Chain
 from services.notifications.sender import Report, Sender
-from services.notifications.store import Store
 from services.runtime import logs
 from services.runtime.appender import StreamFull, Unreachable
 from services.runtime.direct import StreamUnreachable
@@ -31,7 +31,7 @@ from services.runtime.locks import KeyedLocks
 from services.runtime.timers import Key, TimerFailed, Timers
 
 R = TypeVar("R")
-RETRY_S = 0.5
+RETRY_S, LEAVE_S = 0.5, 1.0
 OVERDUE = timedelta(seconds=1)
 
 
@@ -49,7 +49,7 @@ class Pager:
         self.due: dict[str, datetime] = {}
         self.locks = KeyedLocks()
         self._sender = sender
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self, mode: str, place: Place, started: Started, controller: str) -> None:
         """Start a chain, once; returns when it is recorded. Raises what the ledger raises."""
@@ -64,12 +64,12 @@ class Pager:
             return
         chain = rules.begin_chain(recorded.fact, place, started)
         logs.get(mode=mode, watch=chain.watch, chain=chain.id).info("chain.started")
-        await self.adopt(chain)
+        self.adopt(chain)
 
-    async def adopt(self, chain: Chain) -> None:
-        """Take an open chain in hand."""
+    def adopt(self, chain: Chain) -> None:
+        """Take an open chain in hand; its row may follow, since the ledger knows of the chain."""
         self.open[chain.id] = chain
-        await self.keep(store.add([row_of(chain)]))
+        self.spawn(self.keep(store.add([row_of(chain)])))
         self.wake(chain.id)
 
     async def resume(self, chain_id: str, mode: str, place: Place) -> Chain | None:
@@ -78,7 +78,7 @@ class Pager:
         if chain is None or chain_id in self.open:
             return chain
         if chain.outcome is None:
-            await self.adopt(chain)
+            self.adopt(chain)
         else:
             await self.keep(store.add([row_of(chain)]))
             await self.keep(store.end_chain(chain.id, chain.outcome, chain.ended_at or chain.started_at))
@@ -108,11 +108,8 @@ class Pager:
                 match next_action(chain, self.pictures[chain.mode].people, now):
                     case Tell(people):
                         await self._tell(chain, people, now)
-                    case Escalate(step, function, reason):
-                        body = Escalated(
-                            chain=chain.id, watch=chain.watch, step=step, function=function, reason=reason
-                        )
-                        await self.record(chain, body, str(step), reason)
+                    case Escalate() as further:
+                        await self._escalate(chain, further)
                     case End():
                         await self._give_up(chain)
                     case Wait(until):
@@ -150,14 +147,16 @@ class Pager:
             logs.get().error("store.failed", exc_info=fault)
             return None
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run work beside; a fault is logged, and the sweep looks at the chain again."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     async def close(self) -> None:
-        """Stop what runs; what was sent and not recorded is sent again at the next start."""
+        """Let what is under way end soon; what is not recorded by then is sent again at the next start."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LEAVE_S)
         for task in list(self._tasks):
             task.cancel()
         while self._tasks:
@@ -168,7 +167,7 @@ class Pager:
         now = datetime.now(UTC)
         return {"open": len(self.open), "overdue": sum(due + OVERDUE < now for due in self.due.values())}
 
-    def _finished(self, task: "asyncio.Task[None]") -> None:
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             logs.get().error("pager.fault", exc_info=fault)
@@ -212,6 +211,18 @@ class Pager:
             code=report.failure,
             attempt=told.attempt,
         )
+
+    async def _escalate(self, chain: Chain, further: Escalate) -> None:
+        line = logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id, step=further.step)
+        (line.error if further.reason == NOBODY else line.info)("chain.escalated", reason=further.reason)
+        body = Escalated(
+            chain=chain.id,
+            watch=chain.watch,
+            step=further.step,
+            function=further.function,
+            reason=further.reason,
+        )
+        await self.record(chain, body, str(further.step), further.reason)
 
     async def _give_up(self, chain: Chain) -> None:
         logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id).error("chain.nobody_reached")

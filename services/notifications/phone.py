@@ -23,11 +23,12 @@ from schemas.envelope import Request as CommandRequest
 from schemas.identifiers import new_id
 from schemas.vocabulary import Authentication
 from services.notifications import store, texts
+from services.notifications.commits import Store
 from services.notifications.handlers import Handlers
 from services.notifications.rules import ACKNOWLEDGED, Chain
 from services.notifications.sender import hash_of, words_of
 from services.notifications.session import Sessions
-from services.notifications.store import LinkRow, Store
+from services.notifications.store import LinkRow
 from services.notifications.texts import _
 from services.runtime import logs
 from services.runtime.appender import AppendError
@@ -101,7 +102,7 @@ class Phone:
         except (AppendError, StreamUnreachable):
             state = _("Svaret er ikke lagret. Prøv igjen om litt, eller ring.")
             return await self._page_of(visit, request, status=503, notice=state)
-        return RedirectResponse(request.url.path, status_code=303, headers=_HEADERS)
+        return RedirectResponse(visit.secret, status_code=303, headers=_HEADERS)
 
     async def _visit(self, secret: str) -> Visit | None:
         if not _SECRET.fullmatch(secret):

@@ -1,7 +1,7 @@
 """What facts and timers set going: a fact that asks for it starts a chain for each watch to be told."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from schemas import subjects
 from schemas.catalogue import read_fact
@@ -27,6 +27,7 @@ from services.runtime.timers import Key
 DEFAULT_CHANNELS = [Channel.GATEWAY, Channel.EMAIL]
 GAP = "roster_gap"
 """The type that a chain about an empty post bears."""
+YOUNG = timedelta(minutes=1)
 _TELLING = {(INCIDENTS, body.name) for body in (Opened, EntryAdded, Corrected, SharedWider)}
 _WANTED = {*_TELLING, (WATCH, GapFound.name)}
 
@@ -49,18 +50,24 @@ class Reactions:
             raise Unreadable(UNREADABLE) from None
         if body is None or not (addressees(body) or isinstance(body, GapFound)):
             return
-        if await self._pager.keep(store.is_done(place.mode, fact.id)):
+        if await self._is_done(delivered, place, fact):
             return
         if self._pager.ledger.gates[place.mode].reason is not None:
             raise Unreachable(fact.id)
         await self._start_chains(place, fact, body)
-        await self._pager.keep(store.add([DoneRow(mode=place.mode, fact=fact.id)]))
+        self._pager.spawn(self._pager.keep(store.add([DoneRow(mode=place.mode, fact=fact.id)])))
 
     async def on_timer(self, delivered: Delivered) -> None:
         """Look at the chain whose moment has come; what is due is read from its state."""
         _, _, mode, _, name = delivered.subject.split(".")
         self._pager.timers.fired(Key(mode, name))
         self._pager.wake(name)
+
+    async def _is_done(self, delivered: Delivered, place: Place, fact: Fact) -> bool:
+        """True if the fact was reacted to; a young one that is delivered for the first time was not."""
+        if delivered.attempt == 1 and datetime.now(UTC) - fact.time < YOUNG:
+            return False
+        return bool(await self._pager.keep(store.is_done(place.mode, fact.id)))
 
     async def _start_chains(self, place: Place, fact: Fact, body: Body) -> None:
         picture = self._pictures[place.mode]
@@ -87,6 +94,8 @@ class Reactions:
         """True if the watch was told of the item before it was shared wider: it is not told again."""
         if not isinstance(body, SharedWider):
             return False
+        if any((chain.item, chain.watch) == (item, watch) for chain in self._pager.open.values()):
+            return True
         return bool(await self._pager.keep(store.chains(mode=mode, item=item, watch=watch)))
 
     async def _start(self, place: Place, fact: Fact, watch: str, told: Matter, rules: PolicyRules) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from schemas.vocabulary import Channel
 from services.notifications import store, texts
 from services.notifications.channels import Channels, Message, NotTaken
+from services.notifications.commits import Store
 from services.notifications.contacts import Contacts
 from services.notifications.escalation import ToTell
 from services.notifications.matter import UNATTACHED
 from services.notifications.rules import Chain
-from services.notifications.store import LinkRow, Store
+from services.notifications.store import LinkRow
 from services.runtime import logs
 
 SECRET_BYTES = 16

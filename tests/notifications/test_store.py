@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from sqlalchemy.engine import Connection, Engine
 
 from services.notifications import store
-from services.notifications.store import ChainRow, DeliveryRow, DoneRow, LinkRow, Store, table
+from services.notifications.commits import Store
+from services.notifications.store import ChainRow, DeliveryRow, DoneRow, LinkRow, table
 from services.runtime.database import migrate, open_database
 from services.runtime.settings import Settings
 

@@ -25,6 +25,8 @@ from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
 HEAL_S = 30.0
+PACE_S = 0.05
+"""Least time between two transactions of the archive under load."""
 """How often content that should be there is looked for again."""
 
 _RETRY_S = 1.0
@@ -61,7 +63,7 @@ class Archive:
         )
         await asyncio.to_thread(filing.open)
         for mode in settings.modes:
-            self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing)
+            self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing, PACE_S)
             self._run(self.projectors[mode].run())
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)

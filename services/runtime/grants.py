@@ -165,7 +165,7 @@ def _provisioner() -> Grant:
     """Declares streams and durable consumers, and cannot delete, purge, read or write a fact."""
     verbs = [f"{API}.STREAM.{verb}.{stream}" for stream in _STREAMS for verb in ("CREATE", "UPDATE", "INFO")]
     durables = [f"{stream}.{names.NOTIFICATIONS_DURABLE}" for stream in (*names.ledgers(), names.TIMERS)]
-    makes = [f"{API}.CONSUMER.CREATE.{durable}.>" for durable in durables]
+    makes = [f"{API}.CONSUMER.CREATE.{durable}{tail}" for durable in durables for tail in ("", ".>")]
     looks = [f"{API}.CONSUMER.INFO.{durable}" for durable in durables]
     return Grant(names.PROVISIONER, (f"{API}.INFO", *verbs, *makes, *looks, names.state_subject()))
 

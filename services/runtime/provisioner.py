@@ -19,7 +19,7 @@ _WORTH_WIDENING = 1.5
 _LIMITS = ("max_age", "max_msgs", "max_msgs_per_subject", "max_msg_size")
 _PROTECTIONS = ("deny_delete", "deny_purge")
 _ABILITIES = ("allow_direct", "allow_atomic", "allow_msg_ttl", "allow_msg_schedules", "allow_rollup_hdrs")
-_OF_DURABLES = ("ack_wait", "max_ack_pending", "max_deliver", "filter_subject")
+_OF_DURABLES = ("ack_wait", "max_ack_pending", "max_deliver", "filter_subject", "filter_subjects")
 _SIZES = ("duplicate_window", "num_replicas")
 
 

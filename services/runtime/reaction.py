@@ -33,7 +33,7 @@ TRIES = 10
 STARTING, CONSUMER_GONE = "STARTING", "CONSUMER_GONE"
 UNREADABLE, HOPELESS = "UNREADABLE", "HOPELESS"
 _PASSING = (AppendError, StreamUnreachable, NatsError, TimeoutError, OSError)
-_FETCH_S = 1.0
+_FETCH, _FETCH_S = 32, 1.0
 _WATCH_S = 2.0
 _TIMEOUT_S = 5.0
 
@@ -127,7 +127,7 @@ class Reaction:
                 source.subject,
                 stream=JStream(source.stream, declare=False),
                 durable=source.durable,
-                pull_sub=PullSub(batch_size=1, timeout=_FETCH_S),
+                pull_sub=PullSub(batch_size=_FETCH, timeout=_FETCH_S),
                 ack_policy=AckPolicy.NACK_ON_ERROR,
                 inbox_prefix=f"{names.inbox(self._user)}.".encode(),
                 no_reply=True,

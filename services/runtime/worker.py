@@ -32,6 +32,9 @@ PARTS: Mapping[str, str] = {
 }
 """Where each part is built; a part may also be spelt out as `module:function`."""
 
+STEP_BACK = 5
+"""Niceness of what may wait: an export, a feed or a page of the desk never delays a report or a call."""
+
 BEAT_S = 0.5
 STOP_S = 3.0
 LOST_CONNECTION = 75
@@ -41,6 +44,8 @@ LOST_CONNECTION = 75
 def run_worker(parts: Sequence[str], settings: Settings, beat: int | None = None) -> int:
     """Run the parts until a signal comes; `beat` is a pipe to the supervisor. Returns the exit code."""
     logs.configure("+".join(map(short_name, parts)), settings.log_level)
+    if not set(parts) & set(LIFE):
+        os.nice(STEP_BACK)
     return asyncio.run(_Worker(parts, settings, beat).run())
 
 

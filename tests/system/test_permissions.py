@@ -162,7 +162,7 @@ MAY_PUBLISH = {
     "phone": "samvirke.query.*.people.session samvirke.cmd.*.people.signin samvirke.query.*.incidents.get",
     "centre": "samvirke.cmd.*.*.centre.*",
     "provisioner": f"{LOOKS} $JS.API.STREAM.CREATE.* $JS.API.STREAM.UPDATE.* samvirke.state.broker "
-    + " ".join(f"$JS.API.CONSUMER.CREATE.{one}.*" for one in DURABLES),
+    + " ".join(f"$JS.API.CONSUMER.CREATE.{one}{tail}" for one in DURABLES for tail in ("", ".*")),
     "ops": f"{LOOKS} $JS.API.DIRECT.GET.PARKED*",
     "supervisor": "$SYS.REQ.SERVER.PING.JSZ",
     **{

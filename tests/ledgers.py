@@ -97,11 +97,11 @@ async def shorten_memory(hub: Hub, seconds: float = 0.2) -> None:
     await nc.close()
 
 
-async def ask(nc: Client, subject: str, raw: bytes) -> bytes:
+async def ask(nc: Client, subject: str, raw: bytes, patience_s: float = 15.0) -> bytes:
     """The answer to a request; asked again while a door that has just been opened is not yet known."""
     for _ in range(20):
         with contextlib.suppress(NoRespondersError):
-            return (await nc.request(subject, raw, timeout=15)).data
+            return (await nc.request(subject, raw, timeout=patience_s)).data
         await asyncio.sleep(0.05)
     raise NoRespondersError
 

@@ -124,12 +124,10 @@ def item_of(case: Case[Any], act: str) -> tuple[Incident, Item] | Refused:
     if refused is not None:
         return refused
     part = visible(case.log, case.actor.key, case.directory, case.now) or case.log.part(case.actor.key)
-    if not part.items:
-        return Refused(code="UNKNOWN_INCIDENT")
     item = part.item(case.request.entry)
-    if item is None or item.kind == "outcome" or not case.sees(item):
-        return Refused(code="UNKNOWN_ENTRY")
-    return part, item
+    if item is not None and item.kind != "outcome" and case.sees(item):
+        return part, item
+    return Refused(code="UNKNOWN_INCIDENT" if part.ref is None else "UNKNOWN_ENTRY")
 
 
 def erasable(case: Case[Any], act: str, roles: tuple[Role, ...]) -> tuple[Incident, Item] | Refused:

@@ -51,9 +51,10 @@ def says_same(recorded: Recorded, draft: Draft) -> bool:
     drawn = {"ref", "mark", "former"}
     stored = {k: v for k, v in recorded.fact.data.body.items() if k not in drawn}
     wanted = draft.body.model_dump(mode="json", exclude_none=True)
-    is_senders = recorded.fact.data.actor.key == draft.actor.key
-    is_of_type = recorded.fact.type == draft.body.type_name()
-    return is_senders and is_of_type and stored == {k: v for k, v in wanted.items() if k not in drawn}
+    data = recorded.fact.data
+    of_stored = (recorded.fact.type, recorded.fact.subject, data.owner, data.actor.key)
+    of_draft = (draft.body.type_name(), draft.place.id, draft.place.key, draft.actor.key)
+    return of_stored == of_draft and stored == {k: v for k, v in wanted.items() if k not in drawn}
 
 
 def subject_of(draft: Draft) -> str:

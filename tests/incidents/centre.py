@@ -56,6 +56,7 @@ class Sender:
 
     nc: Client
     actor: Actor
+    patience_s: float = 15.0
 
     async def send(self, request: Request, content: dict[str, Any] | None = None, **more: Any) -> Answer:
         """Send a command; ``id``, ``resend`` and ``mode`` may be given."""
@@ -94,7 +95,7 @@ class Sender:
 
     async def send_to(self, subject: str, raw: bytes) -> Answer:
         """Send any bytes to a subject and read the answer."""
-        return read_answer(await ask(self.nc, subject, raw))
+        return read_answer(await ask(self.nc, subject, raw, self.patience_s))
 
 
 @dataclass
@@ -125,11 +126,11 @@ class Centre:
 
 
 @contextlib.asynccontextmanager
-async def open_centre(hub: Hub) -> AsyncIterator[Centre]:
+async def open_centre(hub: Hub, standing: Sequence[tuple[str, Body]] = STANDING) -> AsyncIterator[Centre]:
     """The directory in the ledger, somebody who answers for the archive, and the door."""
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(empty_archive(hub))
-        await write_standing(hub, STANDING)
+        await write_standing(hub, standing)
         door = build(hub.settings)
         stack.push_async_callback(door.stop)
         await door.start()

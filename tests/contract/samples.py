@@ -55,6 +55,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
     notifications.Started: {
         **_CHAIN,
         "cause": "fact-1",
+        "item": "fact-1",
         "priority": "critical",
         "type": "water.leak",
         "ref": "7K3M9QX",
@@ -79,11 +80,12 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "channel": "email",
         "attempt": 1,
         "code": "TIMEOUT",
+        "last": True,
     },
     notifications.Escalated: {**_CHAIN, "step": 1, "function": "backup", "reason": "no_answer"},
     notifications.Acknowledged: {**_CHAIN, "cause": "fact-1", "person": "p1", "function": "primary"},
     notifications.Declined: {**_CHAIN, "person": "p1", "function": "primary"},
-    notifications.NobodyReached: {**_CHAIN, "cause": "fact-1"},
+    notifications.NobodyReached: {**_CHAIN, "cause": "fact-1", "priority": "critical"},
     watch.Established: {
         "watch": "4601.vaktsentral",
         "code": "VAKT",

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemas.vocabulary import Mode
@@ -43,6 +43,7 @@ class Starting:
         self._is_example = is_example
         self._tasks: set[asyncio.Task[None]] = set()
         self._supervisor: Supervisor | None = None
+        self._tell_asker: Callable[[], None] | None = None
 
     def run(self) -> None:
         """Run the hub until it is interrupted; between two runs, do what needs a hub that stands still.
@@ -53,12 +54,21 @@ class Starting:
         upkeep.forget_questions(self._settings)
         while True:
             self._supervisor = Supervisor(self._settings, self.watches(), self.say)
-            asyncio.run(self._supervisor.run())
+            try:
+                asyncio.run(self._supervisor.run())
+            finally:
+                self._answer_asker()
             work = upkeep.asked(self._settings)
             if work is None:
                 return
             self._tell("upkeep", {"work": work})
-            upkeep.answer(self._settings, lambda error: dict(explain(self._call, error).data))
+            self._tell_asker = upkeep.do(self._settings, lambda error: dict(explain(self._call, error).data))
+
+    def _answer_asker(self) -> None:
+        """Tell whoever asked for work that it is done, once the hub runs again, or does not."""
+        if self._tell_asker is not None:
+            self._tell_asker()
+            self._tell_asker = None
 
     def watches(self) -> list[tuple[str, str]]:
         """All watches that need a credential: the file's, and those known before."""
@@ -70,6 +80,7 @@ class Starting:
     def say(self, step: str, parameters: Mapping[str, object]) -> None:
         """Tell one step of the supervisor, and begin the rest when it is ready."""
         if step == "ready":
+            self._answer_asker()
             self._begin(self._settle())
             self._begin(self._resend())
             self._begin(self._listen())

@@ -57,16 +57,21 @@ def asked(settings: Settings) -> str | None:
     return None
 
 
-def answer(settings: Settings, explain: Callable[[Exception], dict[str, Any]]) -> None:
-    """Do what is asked; whoever asked reads the answer. The home must stand still."""
+def do(settings: Settings, explain: Callable[[Exception], dict[str, Any]]) -> Callable[[], None]:
+    """Do what is asked, in a home that stands still; what is given back tells whoever asked."""
     question = orjson.loads(_question(settings).read_bytes())
     try:
         with alone(settings):
             done = asyncio.run(WORKS[question["work"]](settings))
     except Exception as error:
         done = explain(error)
-    write_durably(_answer(settings), orjson.dumps({"id": question["id"], "done": done}, default=str))
-    _question(settings).unlink(missing_ok=True)
+
+    def tell() -> None:
+        write_durably(_answer(settings), orjson.dumps({"id": question["id"], "done": done}, default=str))
+        forget_questions(settings)
+
+    _question(settings).write_bytes(orjson.dumps({"id": question["id"]}))
+    return tell
 
 
 def forget_questions(settings: Settings) -> None:

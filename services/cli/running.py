@@ -54,7 +54,7 @@ def run(
         list[str], typer.Argument(help="Parts, such as people or incidents-door.", metavar="PART...")
     ],
 ) -> Outcome:
-    """Run parts of a hub in one process, for one that a broker runs for elsewhere."""
+    """Run parts of a hub in one process; the broker runs elsewhere."""
     from services.runtime.worker import PARTS, run_worker
 
     unknown = [part for part in parts if part not in PARTS]

@@ -68,7 +68,7 @@ def _pins(lock: str) -> dict[str, str]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built without network from a copy of the tracked files alone."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in _tracked("pyproject.toml", "LICENSE", "README.md", "schemas", "services"):
+    for name in _tracked("pyproject.toml", "LICENSE", "README.md", "schemas", "services", "deploy/examples"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, source / name)
     _run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", out, cwd=source)
@@ -146,3 +146,8 @@ def test_no_tracked_file_holds_the_path_of_one_machine() -> None:
 
 def test_the_continuous_integration_can_be_started() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_installed_command_finds_the_example_centre(installed: Path) -> None:
+    find = "from services.cli.running import example_file; print(example_file().read_text()[:9])"
+    assert _run(installed / "bin" / "python", "-I", "-c", find, cwd=installed) == "# Example\n"

@@ -218,6 +218,7 @@ async def test_entries_go_in_while_decisions_are_made(centre: Centre, kari: Send
     assert {code(answer) for answer in answers} == {"accepted"}
     times = [fact.fact.time for fact in await centre.facts(incident)]
     assert len(times) == 43
+    assert times == sorted(times)
 
 
 async def test_a_fact_that_cannot_be_read_does_not_stop_an_incident(fresh_broker: Hub) -> None:

@@ -1,11 +1,11 @@
 """Who may share with whom: organisations, agreements, regions, subscriptions."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Body, Line, Municipality, Request, Token
-from schemas.vocabulary import Mode
+from schemas.envelope import Body, Line, Municipality, Request, Token, Tolerant
+from schemas.vocabulary import Level, Mode, Priority, Tag
 
 TRADE = "feeds"
 Members = Annotated[list[Token], Field(max_length=500)]
@@ -101,6 +101,45 @@ class Subscribed(Body):
     public_from: list[str] = []
     since: AwareDatetime
     until: AwareDatetime | None = None
+
+
+class FeedItem(Tolerant):
+    """An item as a subscriber gets it, over NATS and HTTP alike; a notice has the first seven fields only.
+
+    ``position`` is ``<epoch>.<n>``, without gaps in one subscriber's feed. ``id`` stays with what was said: a
+    notice bears the id of what is gone. ``thread`` ties items of one incident together for this subscriber
+    alone. ``ref``, ``type``, ``state`` and ``municipalities`` are the incident's, where its head may be seen.
+    """
+
+    position: str
+    id: str
+    kind: Literal["incident", "entry", "correction", "state", "shared", "warning", "nobody_reached", "notice"]
+    thread: str
+    mode: Mode
+    entry: str | None = None
+    notice: Literal["erased", "recalled"] | None = None
+    owner: str | None = None
+    ref: str | None = None
+    type: str | None = None
+    priority: Priority | None = None
+    level: Level | None = None
+    state: str | None = None
+    tags: list[Tag] = []
+    municipalities: list[str] = []
+    occurred_at: AwareDatetime | None = None
+    recorded_at: AwareDatetime | None = None
+    codes: dict[str, Any] | None = None
+    content: dict[str, Any] | None = None
+
+
+class FeedPage(Tolerant):
+    """The answer to ``next``; ``reset`` when the position asked for is of another epoch."""
+
+    status: Literal["ok"]
+    epoch: str
+    reset: bool
+    items: list[FeedItem]
+    newest: int
 
 
 COMMANDS = (SetOrganisation, Agree, SetRegion, Subscribe)

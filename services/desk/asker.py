@@ -1,5 +1,6 @@
 """Who asks over HTTP: a person with a session, or a machine with a token; and whether a form came from us."""
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from fastapi import Request
 from schemas.envelope import Actor
 from schemas.vocabulary import Authentication
 from services.desk.edges import VIA, Edges
-from services.runtime.edge import AskRefused, Edge
+from services.runtime.edge import AskRefused, Edge, Unanswered
 from services.runtime.reading import Refusal
 from services.runtime.settings import Settings
 
@@ -77,15 +78,21 @@ class Identity:
             raise Refusal("SESSION_ENDED")
         mode, edge = self.mode(request), await self._edges.of(watch)
         found = await edge.ask(mode, "people", "session", nobody(watch), secret=secret)
-        org, _, code = watch.partition(".")
-        actor = Actor(
-            person=found["person"],
-            organisation=org,
-            watch=code,
-            via=VIA,
-            authentication=Authentication.SESSION,
-        )
-        return Asker(actor, edge, mode, found["csrf"], found["until"])
+        return Asker(_person(watch, found["person"]), edge, mode, found["csrf"], found["until"])
+
+    async def watches_of(self, mode: str, person: str) -> list[str]:
+        """The watches in which a person may read, as the hub says."""
+        keys = await asyncio.to_thread(self._edges.watches)
+        allowed = await asyncio.gather(*(self._may_read(mode, key, person) for key in keys))
+        return [key for key, is_allowed in zip(keys, allowed, strict=True) if is_allowed]
+
+    async def _may_read(self, mode: str, watch: str, person: str) -> bool:
+        edge = await self._edges.of(watch)
+        try:
+            await edge.ask(mode, "watch", "duty", _person(watch, person), watch=watch)
+        except (AskRefused, Unanswered):
+            return False
+        return True
 
     async def feed(self, request: Request, org: str) -> str:
         """The secret of a token that may follow the organisation's feed. Raises Refusal."""
@@ -152,6 +159,12 @@ def bearer(request: Request) -> str | None:
     """The secret in ``Authorization: Bearer``, or None."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def _person(watch: str, person: str) -> Actor:
+    org, _, code = watch.partition(".")
+    session = Authentication.SESSION
+    return Actor(person=person, organisation=org, watch=code, via=VIA, authentication=session)
 
 
 def nobody(watch: str) -> Actor:

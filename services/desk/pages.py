@@ -15,7 +15,6 @@ from schemas.vocabulary import EntryKind, IncidentState, Level, Tag
 from services.desk import texts
 from services.desk.api import known_ref
 from services.desk.asker import CSRF_FIELD, Asker, Identity
-from services.desk.edges import Edges
 from services.desk.forms import read_form
 from services.desk.render import page
 from services.desk.shown import refused_page, shown
@@ -33,9 +32,8 @@ _NEXT_STATES = [state.value for state in IncidentState if state is not IncidentS
 class Pages:
     """What each route does."""
 
-    def __init__(self, identity: Identity, edges: Edges) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._edges = edges
 
     def router(self) -> APIRouter:
         """The routes, as data."""
@@ -146,7 +144,6 @@ class Pages:
         exercise = asker.mode != self._identity.first_mode or asker.mode == "exercise"
         return {
             "watch": asker.actor.key,
-            "watches": self._edges.watches(),
             "csrf": asker.csrf,
             "mode": asker.mode,
             "exercise": exercise,

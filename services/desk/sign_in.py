@@ -30,6 +30,7 @@ class SignInPages:
         router.add_api_route("/sign-in/{secret}", shown(self.ask), methods=["GET"])
         router.add_api_route("/sign-in/{secret}", shown(self.sign_in), methods=["POST"])
         router.add_api_route("/sign-out", shown(self.sign_out), methods=["POST"])
+        router.add_api_route("/watch", shown(self.watches), methods=["GET"])
         router.add_api_route("/watch", shown(self.choose), methods=["POST"])
         return router
 
@@ -38,23 +39,30 @@ class SignInPages:
         return page("away")
 
     async def ask(self, request: Request, secret: str) -> Response:
-        """A button to sign in with, and the watch to act for."""
-        chosen = request.cookies.get(self._identity.watch_cookie, "")
-        return page("sign_in", watches=self._edges.watches(), chosen=chosen)
+        """A button to sign in with."""
+        return page("sign_in")
 
     async def sign_in(self, request: Request, secret: str) -> Response:
         """Spend the link; the session's secret lies in a cookie that no script and no other site gets."""
         self._identity.check_origin(request)
-        watch = (await read_form(request)).get("watch", "")
-        edge, mode = await self._edges.of(watch), self._identity.mode(request)
+        edge, mode = await self._edges.any(), self._identity.mode(request)
         command = validate(SignIn, orjson.dumps({"secret": secret}))
-        answer = await edge.send(mode, command, nobody(watch))
+        answer = await edge.send(mode, command, nobody(edge.watch_key))
         if not isinstance(answer, Accepted):
             raise _refusal(answer)
         found = RedirectResponse(START, 303)
         self._set(found, self._identity.session_cookie, str(answer.result["secret"]))
-        self._set(found, self._identity.watch_cookie, watch)
+        mine = await self._identity.watches_of(mode, str(answer.result["person"]))
+        before = request.cookies.get(self._identity.watch_cookie)
+        if mine:
+            self._set(found, self._identity.watch_cookie, before if before in mine else mine[0])
         return found
+
+    async def watches(self, request: Request) -> Response:
+        """The watches that one may act for."""
+        asker = await self._identity.person(request)
+        mine = await self._identity.watches_of(asker.mode, asker.actor.person or "")
+        return page("watches", watches=mine, watch=asker.actor.key, csrf=asker.csrf)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session."""

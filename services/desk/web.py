@@ -37,7 +37,7 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes) -> ASGIApp:
     app.include_router(api_routes(identity))
     app.include_router(feeds.router())
     app.include_router(SignInPages(identity, edges).router())
-    app.include_router(Pages(identity, edges).router())
+    app.include_router(Pages(identity).router())
     app.add_api_route("/static/desk.css", _stylesheet, methods=["GET"])
     return Outer(app, (*HEADERS, _TLS_ONLY) if identity.secure else HEADERS)
 

@@ -25,6 +25,7 @@ TICK_S = 15.0
 KEPT_FOR = timedelta(days=7)
 LIMIT = 200
 PAGE_BYTES = 1024 * 1024
+IN_HAND = 64
 COPIES_AT_ONCE = 5_000
 LATE = timedelta(seconds=60)
 """A fact older than this is caught up on, not news: a tick says that there is something to fetch."""
@@ -145,6 +146,7 @@ class Counter:
         self._nc = nc
         self._deliveries = deliveries
         self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(IN_HAND)
         self.dropped = 0
 
     async def open(self) -> None:
@@ -158,6 +160,7 @@ class Counter:
             self.dropped += 1
             logs.get(count=self.dropped).warning("feeds.dropped")
             return
+        await self._room.acquire()
         task = asyncio.get_running_loop().create_task(self._answer(place[0], place[1], message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -171,6 +174,8 @@ class Counter:
         except Exception as fault:
             logs.get(mode=mode, org=org).error("feeds.fault", exc_info=fault)
             answer = Refused(code="INTERNAL").model_dump()
+        finally:
+            self._room.release()
         with contextlib.suppress(NatsError, OSError):
             await self._nc.publish(message.reply, orjson.dumps(answer))
 

@@ -145,6 +145,17 @@ async def test_a_stolen_cookie_is_worth_nothing_after_sign_out(house: House) -> 
             assert (await thief.get("/v1/session")).json()["code"] == "SESSION_ENDED"
 
 
+async def test_the_sign_in_page_names_no_watch_and_one_comes_to_the_own_watch(house: House) -> None:
+    path = await house.link()
+    async with house.client(headers={"Origin": house.url}) as browser:
+        assert "4601" not in (await browser.get(path)).text
+        assert (await browser.post(path)).status_code == 303
+        assert (await browser.get("/v1/session")).json()["watch"] == VAKT
+        page = (await browser.get("/watch")).text
+    assert VAKT in page
+    assert "barnevern" not in page
+
+
 async def test_one_may_choose_a_watch_but_the_hub_decides_what_one_sees_there(house: House) -> None:
     async with house.signed_in() as browser:
         mark = csrf_in((await browser.get("/incidents")).text)

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import incidents, subjects
-from schemas.feeds import Agree, SetOrganisation, SetRegion, Subscribe
+from schemas.feeds import Agree, FeedItem, FeedPage, SetOrganisation, SetRegion, Subscribe
 from schemas.people import Granted
 from schemas.vocabulary import Level, Mode, Role
 from schemas.watch import Established
@@ -212,6 +212,33 @@ async def test_a_party_may_end_an_agreement_and_cannot_open_one(hub: Office) -> 
     ended = agreed.model_copy(update={"until": datetime.now(UTC) - timedelta(seconds=1)})
     await lead.accepted(ended)
     assert await lead.refused(agreed) == "NOT_ALLOWED"
+
+
+async def test_every_item_keeps_to_the_contract_and_holds_nothing_else(hub: Office, scribe: Scribe) -> None:
+    one, head = await neighbour(hub), opening(Level.REGION)
+    line = entry(head, Level.REGION)
+    gone = incidents.Erased(fact=line.id, ground="mistaken", law="gdpr-17", asked_by="p")
+    for made in (head, line, following(head, gone)):
+        await scribe.write(made)
+    await items(one, 3)
+    page = FeedPage.model_validate(await one.next())
+    assert [item.kind for item in page.items] == ["incident", "notice", "notice"]
+    for item in await items(one, 3):
+        assert item.keys() <= FeedItem.model_fields.keys()
+
+
+async def test_an_exercise_is_in_no_feed_of_actual_events(hub: Office, scribe: Scribe) -> None:
+    centre, one = await hub.caller("4601.centre"), await neighbour(hub)
+    playing = Neighbour(await hub.connection("4624.feed"), "4624", "exercise")
+    await playing.listen()
+    region = SetRegion(region="vest", members=list(ORGS[:3]), since=PAST)
+    await centre.accepted(region, mode="exercise")
+    await centre.accepted(Subscribe(subscriber="4624", modes=[Mode.EXERCISE], since=PAST), mode="exercise")
+    await scribe.write(opening(Level.REGION, mode=Mode.EXERCISE))
+    heard = await playing.one()
+    assert heard["mode"] == "exercise"
+    assert heard["content"] == WORDS
+    assert (await one.next())["items"] == []
 
 
 async def test_feeds_go_on_where_they_were_after_a_restart(hub: Office, scribe: Scribe) -> None:

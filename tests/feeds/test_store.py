@@ -284,6 +284,7 @@ def test_a_rebuild_gives_the_same_rows(feeds: Feeds, tmp_path: Path) -> None:
         again.take(one)
     for org in EVERYBODY:
         assert again.kinds(org) == feeds.kinds(org)
+    assert again.page("4624").epoch != feeds.page("4624").epoch
     engine.dispose()
 
 

@@ -115,7 +115,7 @@ async def release(call: Call, post: Post = "duty", function: Function = DutyFunc
 def register(app: typer.Typer) -> None:
     """Put the verbs under the program."""
     app.add_typer(duty, name="duty")
-    verb(app, "ack", "samvirke ack", "samvirke ack 7K3Q9XA", acting=True)(ack)
+    verb(app, "ack", "samvirke ack", "samvirke ack 7K3Q9XT", acting=True)(ack)
     bare(duty)(show)
     verb(duty, "show", "samvirke duty show --of 4601.vaktsentral", acting=True)(show)
     verb(duty, "take", "samvirke duty take duty --function backup", acting=True)(take)

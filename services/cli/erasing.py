@@ -40,5 +40,5 @@ async def approve(call: Call, said: Incident, entry: Entry = "head") -> Outcome:
 def register(app: typer.Typer) -> None:
     """Put the verbs under the program."""
     app.add_typer(erase, name="erase")
-    verb(erase, "ask", "samvirke erase ask 7K3Q9XA --ground wrong_person --law gdpr-17-1-d", acting=True)(ask)
-    verb(erase, "approve", "samvirke erase approve 7K3Q9XA", acting=True)(approve)
+    verb(erase, "ask", "samvirke erase ask 7K3Q9XT --ground wrong_person --law gdpr-17-1-d", acting=True)(ask)
+    verb(erase, "approve", "samvirke erase approve 7K3Q9XT", acting=True)(approve)

@@ -107,5 +107,5 @@ def _chains(chains: list[dict[str, Any]], lang: str) -> list[str]:
 
 def register(app: typer.Typer, incident: typer.Typer) -> None:
     """Put the verbs under the program."""
-    verb(incident, "show", "samvirke incident show 7K3Q9XA", acting=True)(show)
+    verb(incident, "show", "samvirke incident show 7K3Q9XT", acting=True)(show)
     verb(app, "incidents", "samvirke incidents --state all --json", acting=True)(incidents)

@@ -24,5 +24,5 @@ Figures = Annotated[
 ]
 At = Annotated[str | None, typer.Option("--at", help="When it happened; now if left out.")]
 Incident = Annotated[
-    str, typer.Argument(help="Its reference, such as 7K3Q9XA; or its number or id.", metavar="INCIDENT")
+    str, typer.Argument(help="Its reference, such as 7K3Q9XT; or its number or id.", metavar="INCIDENT")
 ]

@@ -199,18 +199,18 @@ def register(app: typer.Typer) -> None:
         'samvirke report "Ras på E16" --level region --notify 110-vest.main --municipality 4628',
         acting=True,
     )(report)
-    verb(app, "entry", 'samvirke entry 7K3Q9XA "Vakt er på stedet" --channel phone', acting=True)(entry)
-    verb(incident, "state", "samvirke incident state 7K3Q9XA in_progress", acting=True)(state)
+    verb(app, "entry", 'samvirke entry 7K3Q9XT "Vakt er på stedet" --channel phone', acting=True)(entry)
+    verb(incident, "state", "samvirke incident state 7K3Q9XT in_progress", acting=True)(state)
     verb(
         incident,
         "correct",
-        "samvirke incident correct 7K3Q9XA 0192f1c0-7a6e-7cc1-9d0a-5f0c8ab4f3de --text 'Nedre gate'",
+        "samvirke incident correct 7K3Q9XT 0192f1c0-7a6e-7cc1-9d0a-5f0c8ab4f3de --text 'Nedre gate'",
         acting=True,
     )(correct)
     verb(
         incident,
         "close",
-        "samvirke incident close 7K3Q9XA --text 'Tettet' --figure husstander=12",
+        "samvirke incident close 7K3Q9XT --text 'Tettet' --figure husstander=12",
         acting=True,
     )(close)
-    verb(incident, "share", "samvirke incident share 7K3Q9XA --level named --named 4624", acting=True)(share)
+    verb(incident, "share", "samvirke incident share 7K3Q9XT --level named --named 4624", acting=True)(share)

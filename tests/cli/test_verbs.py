@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 from services.cli.main import app
+from services.cli.reference import PAGE, page, verbs
 from services.runtime.settings import Settings
 from services.runtime.spool import spool_of
 from tests.cli.conftest import Samvirke
@@ -31,21 +31,15 @@ NEEDED = {
 }  # fmt: skip
 
 
-def verbs(command: Any = None, name: str = "") -> Iterator[tuple[str, Any]]:
-    command = command or get_command(app)
-    for key, below in getattr(command, "commands", {}).items():
-        full = f"{name} {key}".strip()
-        if hasattr(below, "commands"):
-            yield from verbs(below, full)
-        else:
-            yield full, below
-
-
-VERBS = dict(verbs())
+VERBS = dict(verbs(get_command(app)))
 
 
 def test_every_verb_that_is_promised_is_there() -> None:
     assert set(VERBS) >= NEEDED
+
+
+def test_the_page_of_the_command_line_says_what_the_verbs_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m services.cli.reference"
 
 
 @pytest.mark.parametrize("name", sorted(VERBS))

@@ -138,6 +138,23 @@ def test_a_neighbour_follows_its_feed_with_a_token(hub: HubProcess) -> None:
     assert (code, refused["code"]) == (2, "TOKEN_ENDED")
 
 
+def test_words_are_erased_by_two_persons_and_the_rest_stands(hub: HubProcess) -> None:
+    organisation_wide = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    second = {"watch": NEIGHBOUR, "person": "helge"}
+    code, answer = call(hub, "report", "Skal slettes", **organisation_wide)
+    ref = answer["ref"]
+    law = ("--ground", "wrong_person", "--law", "gdpr-17-1-d")
+    assert call(hub, "erase", "approve", ref, **second)[1]["code"] == "NOT_ASKED"
+    assert call(hub, "erase", "ask", ref, *law, **organisation_wide)[0] == 0
+    assert call(hub, "erase", "approve", ref, **organisation_wide)[1]["code"] == "SECOND_PERSON_NEEDED"
+    code, approved = call(hub, "erase", "approve", ref, **second)
+    assert code == 0, approved
+    code, shown = call(hub, "incident", "show", ref, "--after", approved["receipt"], **organisation_wide)
+    assert (shown["incident"]["content"], shown["incident"]["erased"]) == (None, True)
+    ran = hub.command("incident", "show", ref, **organisation_wide)
+    assert "(slettet)" in ran.stdout + ran.stderr or "(erased)" in ran.stdout
+
+
 def test_a_warning_is_taken_in_by_hand_in_an_exercise(hub: HubProcess) -> None:
     sample = Path(__file__).parents[1] / "intake" / "samples" / "wind_alert.cap"
     assert call(hub, "intake", str(sample), "--mode", "exercise")[0] == 0

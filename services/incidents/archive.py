@@ -25,9 +25,10 @@ from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
 HEAL_S = 30.0
-PACE_S = 0.05
-"""Least time between two transactions of the archive under load."""
 """How often content that should be there is looked for again."""
+
+PACE_S = 0.05
+"""Least time between two transactions under load."""
 
 _RETRY_S = 1.0
 
@@ -152,7 +153,7 @@ class Archive:
                 with contextlib.suppress(Exception):
                     missing = await asyncio.to_thread(self._store.missing, mode)
                     wanted = {
-                        row["fact"]: Wanted(row["watch"], row["sort"], bytes(row["commitment"]).hex())
+                        row["fact"]: Wanted(row["watch"], row["sort"], bytes(row["commitment"]))
                         for row in missing
                     }
                     found = await fetch(direct, mode, wanted)

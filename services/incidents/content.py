@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from schemas import subjects
-from schemas.canonical import commitment
 from schemas.vocabulary import ContentClass
+from services.incidents.chain import fact_hash
 from services.incidents.projection import Taken
 from services.runtime import names
 from services.runtime.direct import Direct
@@ -18,23 +19,21 @@ _OTHER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Content of one fact: where it lies, and what its bytes must hash to."""
 
     watch: str
     sort: str
-    commitment: str
+    commitment: bytes
 
 
 def wanted_by(taken: Iterable[Taken]) -> dict[str, Wanted]:
     """What the facts of a batch say was typed, by fact id."""
-    found: dict[str, Wanted] = {}
-    for one in taken:
-        data = one.fact.get("data", {})
-        if one.id is not None and data.get("commitment") is not None:
-            found[one.id] = Wanted(one.watch, data["content_class"], data["commitment"])
-    return found
+    return {
+        one.id: Wanted(one.watch, one.sort, one.commitment)
+        for one in taken
+        if one.id is not None and one.commitment is not None
+    }
 
 
 async def fetch(direct: Direct, mode: str, wanted: Mapping[str, Wanted]) -> dict[str, bytes]:
@@ -53,12 +52,17 @@ async def _newest(direct: Direct, mode: str, wanted: dict[str, tuple[Wanted, str
     for page in await asyncio.gather(*(direct.newest_of(stream, page) for page in pages)):
         for stored in page:
             fact = places[stored.subject]
-            if commitment(stored.data) == wanted[fact][0].commitment:
+            if fact_hash(stored.data) == wanted[fact][0].commitment:
                 found[fact] = stored.data
     return found
 
 
 def subject_of(mode: str, watch: str, sort: str, fact: str) -> str:
-    """Where a fact's content lies, by its birthplace's key and class."""
+    """Where a fact's content lies, by its birthplace's key and class; the fact's id is a token."""
+    return _folder(mode, watch, sort) + fact
+
+
+@lru_cache(maxsize=4096)
+def _folder(mode: str, watch: str, sort: str) -> str:
     org, _, code = watch.partition(".")
-    return subjects.content(mode, org, code, sort, fact)
+    return subjects.content(mode, org, code, sort, "-").removesuffix("-")

@@ -58,9 +58,9 @@ class Filing:
         contents = self._fetch(mode, wanted_by(taken))
         erased = [one for one in taken if _is_erasure(one)]
         for one in erased:
-            fact = one.fact["data"]["body"]["fact"]
-            self._register.write(mode, fact, one.fact["time"])
-            self._erased.setdefault(fact, one.fact["time"])
+            fact = (one.body or {})["fact"]
+            self._register.write(mode, fact, one.time)
+            self._erased.setdefault(fact, one.time)
         self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
         for one in taken:
             if one.id is not None and one.place is not None and one.place.trade in STANDING_TRADES:

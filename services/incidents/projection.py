@@ -15,12 +15,14 @@ import orjson
 from schemas import feeds, incidents, notifications, people, watch
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
-from schemas.vocabulary import IncidentState, Level
+from schemas.vocabulary import ContentClass, IncidentState, Level
 from services.incidents.chain import Link, beginning, extend, fact_hash
 
 OSLO: Final = ZoneInfo("Europe/Oslo")
+_TURN_OF_YEAR = ("12-31", "01-01")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
 STANDING_TRADES = (people.TRADE, watch.TRADE, feeds.TRADE)
+_NEW = IncidentState.NEW.value
 _ACKNOWLEDGED = (notifications.TRADE, notifications.Acknowledged.name)
 
 ChainKey = tuple[str, str]
@@ -30,7 +32,10 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Taken:
-    """A message as far as the archive reads it; ``reason`` says why it is no fact."""
+    """A message as far as the archive reads it; ``reason`` says why it is no fact.
+
+    ``body`` is kept of facts of the incident log only.
+    """
 
     sequence: int
     subject: str
@@ -40,7 +45,11 @@ class Taken:
     watch: str
     controller: str
     id: str | None = None
-    fact: dict[str, Any] = field(default_factory=dict)
+    time: str = ""
+    occurred_at: str = ""
+    commitment: bytes | None = None
+    sort: str = ""
+    body: dict[str, Any] | None = None
     reason: str | None = None
 
 
@@ -76,19 +85,28 @@ def read(sequence: int, subject: str, raw: bytes) -> Taken:
     taken = Taken(sequence, subject, raw, fact_hash(raw), place, key, place.org if place else "")
     try:
         fact = orjson.loads(raw)
-        data = fact["data"]
         if place is None or not TOKEN.fullmatch(fact["id"]) or b"\\u0000" in raw:
             raise ValueError(UNREADABLE)
-        if not (isinstance(data["body"], dict) and isinstance(data["actor"], dict)):
-            raise ValueError(UNREADABLE)
-        commitment = data.get("commitment")
-        if commitment is not None:
-            bytes.fromhex(commitment)
-        _check_effect(place, fact)
-        taken.controller, taken.id, taken.fact = str(data["controller"]), fact["id"], fact
+        _take_fields(taken, place, fact)
     except (ValueError, TypeError, KeyError, AttributeError):
-        taken.reason = UNREADABLE
+        taken.id, taken.body, taken.commitment, taken.reason = None, None, None, UNREADABLE
     return taken
+
+
+def _take_fields(taken: Taken, place: Place, fact: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError or TypeError for a fact whose effect could not be taken later."""
+    data = fact["data"]
+    body, commitment, controller = data["body"], data.get("commitment"), data["controller"]
+    taken.time, taken.occurred_at = fact["time"], data["occurred_at"]
+    if not (isinstance(body, dict) and isinstance(data["actor"], dict) and isinstance(controller, str)):
+        raise TypeError(UNREADABLE)
+    year_of(taken.time)
+    if commitment is not None:
+        taken.commitment, taken.sort = bytes.fromhex(commitment), ContentClass(data["content_class"]).value
+    if place.trade == incidents.TRADE:
+        _check_body(place.fact, body)
+        taken.body = body
+    taken.id, taken.controller = fact["id"], controller
 
 
 def compose(
@@ -110,7 +128,7 @@ def compose(
             rows.parked.append((mode, taken.sequence, taken.reason))
         if taken.id is None or taken.place is None:
             continue
-        if taken.fact["data"].get("commitment") is not None:
+        if taken.commitment is not None:
             rows.contents.append(_content_row(mode, taken, contents.get(taken.id)))
             if taken.id in erased:
                 rows.erased.append((taken.id, taken.watch, taken.sequence, erased[taken.id]))
@@ -129,67 +147,61 @@ def _fact_row(mode: str, epoch: int, taken: Taken, ends: Ends, rows: Rows) -> Ro
 
 
 def _content_row(mode: str, taken: Taken, sealed: bytes | None) -> Row:
-    data = taken.fact["data"]
     flags = (False, False, sealed is None)
-    commitment = bytes.fromhex(data["commitment"])
-    return (mode, taken.id, taken.watch, data["content_class"], *flags, taken.sequence, commitment, sealed)
+    return (mode, taken.id, taken.watch, taken.sort, *flags, taken.sequence, taken.commitment, sealed)
 
 
 def _take_effect(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> None:
-    if place.trade == incidents.TRADE:
-        _take_incident(mode, taken, place, ends, rows)
+    if taken.body is not None:
+        _take_incident(mode, taken, place, taken.body, ends, rows)
     elif place.trade in STANDING_TRADES:
         rows.standing.append((mode, taken.sequence))
     elif (place.trade, place.fact) == _ACKNOWLEDGED:
         rows.acknowledged.append((place.key, place.id))
 
 
-def _take_incident(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> None:
-    body = taken.fact["data"]["body"]
+def _take_incident(
+    mode: str, taken: Taken, place: Place, body: dict[str, Any], ends: Ends, rows: Rows
+) -> None:
     if place.fact == incidents.Opened.name:
-        rows.heads.append(_head_row(mode, taken, place, ends, rows))
+        rows.heads.append(_head_row(mode, taken, place, body, ends, rows))
     elif place.fact == incidents.StateChanged.name:
         rows.states[place.key, place.id] = body["state"]
     elif place.fact == incidents.SharedWider.name:
         rows.shared.append((place.key, place.id, incidents.SharedWider.model_validate(body)))
     elif place.fact == incidents.Erased.name:
-        rows.erased.append((body["fact"], place.key, taken.sequence, taken.fact["time"]))
+        rows.erased.append((body["fact"], place.key, taken.sequence, taken.time))
 
 
-def _head_row(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> Row:
-    fact, body = taken.fact, taken.fact["data"]["body"]
-    counter = (place.key, year_of(fact["time"]))
+def _head_row(mode: str, taken: Taken, place: Place, body: dict[str, Any], ends: Ends, rows: Rows) -> Row:
+    counter = (taken.watch, year_of(taken.time))
     ends.numbers[counter] = number = ends.numbers.get(counter, 0) + 1
     rows.numbers.add(counter)
-    lists = (_json(body.get(name)) for name in ("tags", "named", "municipalities"))
     return (
-        *(mode, place.id, place.key, taken.id, taken.sequence, body["ref"], counter[1], number),
-        *(taken.controller, IncidentState.NEW.value, body["type"], body["priority"], body["level"]),
-        *(*lists, fact["data"]["occurred_at"], fact["time"]),
+        *(mode, place.id, taken.watch, taken.id, taken.sequence, body["ref"], counter[1], number),
+        *(taken.controller, _NEW, body["type"], body["priority"], body["level"]),
+        *(_json(body.get("tags")), _json(body.get("named")), _json(body.get("municipalities"))),
+        *(taken.occurred_at, taken.time),
     )
 
 
-def _check_effect(place: Place, fact: dict[str, Any]) -> None:
-    """Raises ValueError, KeyError or TypeError for a fact whose effect could not be taken later."""
-    if place.trade != incidents.TRADE:
-        return
-    body = fact["data"]["body"]
-    if place.fact == incidents.Opened.name:
-        year_of(fact["time"])
-        if not isinstance(fact["data"]["occurred_at"], str):
-            raise TypeError
-        if not all(isinstance(body[name], str) for name in ("ref", "type", "priority", "level")):
-            raise TypeError
-    elif place.fact == incidents.StateChanged.name:
+def _check_body(name: str, body: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError or TypeError for the body of an incident's fact that has no meaning."""
+    if name == incidents.Opened.name:
+        if not all(isinstance(body[part], str) for part in ("ref", "type", "priority", "level")):
+            raise TypeError(UNREADABLE)
+    elif name == incidents.StateChanged.name:
         IncidentState(body["state"])
-    elif place.fact == incidents.SharedWider.name:
+    elif name == incidents.SharedWider.name:
         incidents.SharedWider.model_validate(body)
-    elif place.fact == incidents.Erased.name and not isinstance(body["fact"] + fact["time"], str):
-        raise TypeError
+    elif name == incidents.Erased.name and not isinstance(body["fact"], str):
+        raise TypeError(UNREADABLE)
 
 
 def year_of(recorded_at: str) -> int:
     """The year in Norway of a time with offset: running numbers begin anew with it."""
+    if recorded_at[5:10] not in _TURN_OF_YEAR:
+        return int(recorded_at[:4])
     return datetime.fromisoformat(recorded_at).astimezone(OSLO).year
 
 

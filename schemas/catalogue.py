@@ -31,11 +31,16 @@ def read_body(fact: Fact) -> Body | None:
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name to JSON Schema, for every message of the contract."""
+    from schemas.centre import Centre
+
     made: dict[str, dict[str, Any]] = {
         "command.json": Command.model_json_schema(),
         "fact.json": Fact.model_json_schema(),
         "accepted.json": Accepted.model_json_schema(),
         "refused.json": Refused.model_json_schema(),
+        "centre.json": Centre.model_json_schema(),
+        "feeds/item.json": feeds.FeedItem.model_json_schema(),
+        "feeds/page.json": feeds.FeedPage.model_json_schema(),
     }
     for name, request in REQUESTS.items():
         made[f"commands/{name}.json"] = request.model_json_schema()

@@ -106,6 +106,10 @@ class Handlers:
             return (await self._pager.past(row.mode, place_of(row))).get(chain_id)
         return None
 
+    def is_hidden(self, chain: Chain) -> bool:
+        """True if the chain's page may not say what it is about."""
+        return self._pager.is_hidden(chain)
+
     def is_shut(self, mode: str) -> bool:
         """True while nothing may be recorded."""
         return self._pager.ledger.gates[mode].reason is not None

@@ -90,6 +90,11 @@ class Pager:
         placed = ((one, subjects.parse_place(one.subject)) for one in history)
         return rules.fold((one.fact, at, one.body) for one, at in placed if at and at.trade == Started.trade)
 
+    def is_hidden(self, chain: Chain) -> bool:
+        """True if a watch that leaves no trace takes part: then a message does not say what it is about."""
+        hidden = self.pictures[chain.mode].directory.hidden
+        return hidden(chain.watch) or hidden(chain.place.key)
+
     def wake(self, chain_id: str) -> None:
         """Look soon what is due in a chain."""
         self.spawn(self.advance(chain_id))
@@ -183,8 +188,7 @@ class Pager:
 
     async def send(self, chain: Chain, told: ToTell, delivery: str, *, repeated: bool) -> None:
         """Tell one person by the first channel that takes the message, and record what became of it."""
-        hidden = self.pictures[chain.mode].directory.hidden
-        is_hidden = hidden(chain.watch) or hidden(chain.place.key)
+        is_hidden = self.is_hidden(chain)
         reports: list[Report] = []
         if chain.outcome is None:
             reports = await self._sender.send(chain, told, delivery, repeated=repeated, is_hidden=is_hidden)

@@ -118,7 +118,7 @@ class Phone:
         telling = chain.tellings.get(person)
         has_declined = telling is not None and telling.declined
         function = telling.function if telling else chain.steps[chain.step].function
-        words = words_of(chain) | {
+        words = words_of(chain, is_hidden=self._handlers.is_hidden(chain)) | {
             "state": _state(chain, has_declined),
             "function": texts.function_word(function),
         }
@@ -177,6 +177,7 @@ class Site:
             log_config=None,
             access_log=False,
             lifespan="off",
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=1,
         )

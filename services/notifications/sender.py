@@ -80,11 +80,11 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def words_of(chain: Chain) -> dict[str, str]:
-    """What the phone page says of a chain."""
+def words_of(chain: Chain, *, is_hidden: bool) -> dict[str, str]:
+    """What the phone page says of a chain: no more than the message."""
     return {
         "mode": texts.mode_word(chain.mode),
         "priority": texts.priority_word(chain.priority),
-        "type": "" if chain.type == UNATTACHED else chain.type,
+        "type": "" if is_hidden or chain.type == UNATTACHED else chain.type,
         "ref": chain.ref or "",
     }

@@ -39,8 +39,10 @@ def function_word(function: DutyFunction) -> str:
 
 
 def outcome_word(outcome: str) -> str:
-    """How a chain ended."""
-    return {"acknowledged": _("Kvittert"), "nobody_reached": _("Ingen nådd")}.get(outcome, outcome)
+    """How a chain ended, for one who did not end it."""
+    return {"acknowledged": _("Kvittert av en annen"), "nobody_reached": _("Ingen nådd")}.get(
+        outcome, outcome
+    )
 
 
 def subject(mode: str, priority: Priority, ref: str | None, repeated: bool) -> str:

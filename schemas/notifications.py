@@ -102,7 +102,7 @@ class Sent(_OfChain):
 
 
 class Failed(_OfChain):
-    """A channel did not take the message; ``code`` says why. ``last`` when no channel is left for the attempt."""
+    """A channel did not take the message, for the reason ``code``; ``last`` when no other channel is left."""
 
     name = "failed"
     step: int

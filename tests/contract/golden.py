@@ -1,4 +1,4 @@
-"""Write what a version froze: golden facts and the schemas of its readers (python -m tests.contract.golden v1).
+"""Write what a version froze: golden facts and schemas (python -m tests.contract.golden v1).
 
 A file that is there already is never written over: that would hide a break.
 """

@@ -37,6 +37,7 @@ class Desk:
     ledger: Client
     gate: Gate
     door: Door
+    slow_may_end: asyncio.Event
     taken: list[Received] = field(default_factory=list)
 
     async def send(self, raw: bytes, subject: str = SUBJECT) -> dict[str, Any]:
@@ -55,11 +56,12 @@ async def desk(broker: Hub, tmp_path: Path) -> AsyncIterator[Desk]:
         gate = Gate(ledger, MODE, tmp_path / "mark.json")
         await gate.open()
         taken: list[Received] = []
+        may_end = asyncio.Event()
 
         async def release(received: Received) -> Answer:
             taken.append(received)
             if received.request.post == "slow":  # type: ignore[attr-defined]
-                await asyncio.sleep(0.4)
+                await may_end.wait()
             if received.request.post == "broken":  # type: ignore[attr-defined]
                 raise RuntimeError(SECRET)
             id = received.command.id
@@ -74,7 +76,7 @@ async def desk(broker: Hub, tmp_path: Path) -> AsyncIterator[Desk]:
         door = Door(broker.settings, names.WATCH_DOOR, "watch", commands, queries, {MODE: gate})
         await door.start()
         stack.push_async_callback(door.stop)
-        yield Desk(nc, ledger, gate, door, taken)
+        yield Desk(nc, ledger, gate, door, may_end, taken)
 
 
 def message(**body: Any) -> dict[str, Any]:
@@ -189,15 +191,17 @@ async def test_a_full_log_disk_does_not_keep_anybody_from_an_answer(desk: Desk) 
 
 async def test_many_are_answered_side_by_side(desk: Desk) -> None:
     slow = asyncio.create_task(desk.send(orjson.dumps(message(post="slow"))))
-    await asyncio.sleep(0.05)
-    async with asyncio.timeout(0.3):
-        assert (await desk.send(orjson.dumps(message())))["status"] == "accepted"
+    assert (await desk.send(orjson.dumps(message())))["status"] == "accepted"
+    assert not slow.done()
+    desk.slow_may_end.set()
     assert (await slow)["status"] == "accepted"
 
 
 async def test_what_is_in_hand_is_answered_before_the_door_closes(desk: Desk) -> None:
     slow = asyncio.create_task(desk.send(orjson.dumps(message(post="slow"))))
-    await asyncio.sleep(0.1)
+    while not desk.taken:  # noqa: ASYNC110 - what is waited for is the door's state
+        await asyncio.sleep(0.01)
+    asyncio.get_running_loop().call_later(0.2, desk.slow_may_end.set)
     await desk.door.stop()
     assert (await slow)["status"] == "accepted"
 

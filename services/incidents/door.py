@@ -1,14 +1,12 @@
 """The part incidents-door: takes in what is reported, and knows what it needs to decide."""
 
-from collections.abc import Callable
-
-from schemas import directory, incidents, watch
+from schemas import directory, incidents
 from services.incidents.handlers import Handlers, routes
 from services.incidents.picture import Picture
-from services.runtime import logs, names
+from services.runtime import names
 from services.runtime.door import Door
 from services.runtime.footing import Footing
-from services.runtime.ledger import Ledger, Recorded
+from services.runtime.ledger import Ledger
 from services.runtime.settings import Settings
 
 FOLLOWED = (*directory.TRADES, (incidents.TRADE, incidents.Opened.name))
@@ -22,7 +20,13 @@ class IncidentsDoor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pictures: dict[str, Picture] = {mode: Picture() for mode in settings.modes}
-        self._footing = Footing(settings, self.name, names.INCIDENTS_LEDGER, FOLLOWED, self._apply)
+        self._footing = Footing(
+            settings,
+            self.name,
+            names.INCIDENTS_LEDGER,
+            FOLLOWED,
+            lambda mode: self._pictures[mode].apply,
+        )
         self._ledger: Ledger | None = None
         self._door: Door | None = None
 
@@ -45,20 +49,6 @@ class IncidentsDoor:
     def health(self) -> dict[str, object]:
         """The state of gates and folds, and how many messages were no commands."""
         return self._footing.health() | {"dropped": self._door.dropped if self._door else 0}
-
-    def _apply(self, mode: str) -> Callable[[Recorded], None]:
-        picture = self._pictures[mode]
-
-        def apply(recorded: Recorded) -> None:
-            picture.apply(recorded)
-            if isinstance(recorded.body, watch.Established):
-                logs.hide(self._hidden())
-
-        return apply
-
-    def _hidden(self) -> list[str]:
-        known = [picture.directory for picture in self._pictures.values()]
-        return [key for one in known for key, watch in one.watches.items() if watch.hidden]
 
 
 def build(settings: Settings) -> IncidentsDoor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from schemas import incidents
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
+from schemas.watch import Established
 from services.incidents.content import Wanted, fetch, wanted_by
 from services.incidents.erasure import Register
 from services.incidents.projection import STANDING_TRADES, Taken, read
@@ -46,7 +47,7 @@ class Filing:
         self._erased |= self._register.times()
         for mode, directory in self.directories.items():
             for raw in self._store.standing(mode):
-                _apply(directory, raw)
+                _apply(mode, directory, raw)
 
     def cursor(self, mode: str) -> Mark:
         """The last fact taken in."""
@@ -64,8 +65,8 @@ class Filing:
         self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
         for one in taken:
             if one.id is not None and one.place is not None and one.place.trade in STANDING_TRADES:
-                _apply(self.directories[mode], one.raw)
-        if erased or any(one.reason for one in taken):
+                _apply(mode, self.directories[mode], one.raw)
+        if erased or any(one.reason or one.id in self._erased for one in taken):
             self._loop.call_soon_threadsafe(self._on_tasks, mode)
 
     def _fetch(self, mode: str, wanted: dict[str, Wanted]) -> dict[str, bytes]:
@@ -84,8 +85,13 @@ def _is_erasure(taken: Taken) -> bool:
     return bool(taken.id and place and place.trade == incidents.TRADE and place.fact == incidents.Erased.name)
 
 
-def _apply(directory: Directory, raw: bytes) -> None:
+def _apply(mode: str, directory: Directory, raw: bytes) -> None:
+    """Fold a fact; hidden watches become known to the logs of this process (D13)."""
     try:
-        directory.apply(read_fact(raw)[1])
+        body = read_fact(raw)[1]
     except ValueError:
         logs.get().warning("archive.standing_unread")
+        return
+    directory.apply(body)
+    if isinstance(body, Established):
+        logs.note_watch(f"archive.{mode}", body.watch, is_hidden=body.hidden)

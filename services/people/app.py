@@ -1,12 +1,11 @@
 """The room people: its commands and questions as data, and how it is started and stopped."""
 
 import asyncio
-from collections.abc import Callable
 
 from nats.aio.client import Client
 from sqlalchemy.engine import Engine
 
-from schemas import directory, people, watch
+from schemas import directory, people
 from services.people.contacts import Contacts
 from services.people.handlers import PeopleHandlers
 from services.people.keyring import Keyring
@@ -14,13 +13,12 @@ from services.people.means import Means, Picture, clock
 from services.people.questions import Questions
 from services.people.sign_in import SignInHandlers
 from services.people.store import Store
-from services.runtime import logs, names
+from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
-from services.runtime.ledger import Recorded
 from services.runtime.settings import Settings
 
 
@@ -60,7 +58,7 @@ class PeopleRoom:
             self.name,
             names.PEOPLE_LEDGER,
             directory.TRADES,
-            self._apply,
+            lambda mode: self._pictures[mode].apply,
         )
         self._engine: Engine | None = None
         self._writer: Client | None = None
@@ -104,21 +102,6 @@ class PeopleRoom:
 
     def _forgotten(self) -> set[str]:
         return {person for picture in self._pictures.values() for person in picture.register.forgotten}
-
-    def _apply(self, mode: str) -> Callable[[Recorded], None]:
-        picture = self._pictures[mode]
-
-        def apply(recorded: Recorded) -> None:
-            picture.apply(recorded)
-            if isinstance(recorded.body, watch.Established):
-                logs.hide(self._hidden())
-
-        return apply
-
-    def _hidden(self) -> list[str]:
-        """Watches that leave no trace in the logs (D13)."""
-        known = [picture.directory for picture in self._pictures.values()]
-        return [key for one in known for key, found in one.watches.items() if found.hidden]
 
 
 def build(settings: Settings) -> PeopleRoom:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from nats.aio.client import Client
 
+from schemas.watch import Established
+from services.runtime import logs
 from services.runtime.connect import connect
 from services.runtime.epochs import Gate
 from services.runtime.follower import Trades
@@ -39,7 +41,7 @@ class Footing:
         for mode in self._settings.modes:
             mark = self._settings.home / "marks" / f"{self._room}-{mode}.json"
             self.gates[mode] = Gate(nc, mode, mark)
-            self.folds[mode] = Folded(nc, mode, self._user, self._trades, self._apply(mode))
+            self.folds[mode] = Folded(nc, mode, self._user, self._trades, self._folding(mode))
             await self.gates[mode].open()
             self._tasks.append(asyncio.create_task(self.gates[mode].keep()))
             self._tasks.append(asyncio.create_task(self.folds[mode].follower.run()))
@@ -57,6 +59,17 @@ class Footing:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._nc is not None:
             await self._nc.close()
+
+    def _folding(self, mode: str) -> Apply:
+        """The room's own fold; beside it, hidden watches become known to the logs of this process (D13)."""
+        apply = self._apply(mode)
+
+        def fold(recorded: Recorded) -> None:
+            apply(recorded)
+            if isinstance(body := recorded.body, Established):
+                logs.note_watch(f"{self._room}.{mode}", body.watch, is_hidden=body.hidden)
+
+        return fold
 
     def health(self) -> dict[str, object]:
         """``ok`` is True while every mode takes in facts and is followed."""

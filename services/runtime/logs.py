@@ -28,7 +28,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Line = MutableMapping[str, Any]
 
-_hidden: frozenset[str] = frozenset()
+_hidden: dict[str, set[str]] = {}
+"""Keys of hidden watches, and who says so of each."""
 
 
 def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -> None:
@@ -56,8 +57,16 @@ def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -
 
 def hide(watches: Collection[str]) -> None:
     """Replace the set of watches that leave no trace."""
-    global _hidden
-    _hidden = frozenset(watches)
+    _hidden.clear()
+    _hidden.update({watch: {""} for watch in watches})
+
+
+def note_watch(teller: str, watch: str, *, is_hidden: bool) -> None:
+    """Hide a watch while anyone who reads the ledger says so: of several readers one may be behind."""
+    tellers = _hidden.setdefault(watch, set())
+    (tellers.add if is_hidden else tellers.discard)(teller)
+    if not tellers:
+        del _hidden[watch]
 
 
 def get(**ids: object) -> Any:

@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from schemas import directory, watch
-from services.runtime import logs, names
+from services.runtime import names
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
-from services.runtime.ledger import Recorded
 from services.runtime.settings import Settings
 from services.watch.handlers import Handlers, Picture
 from services.watch.horizon import Horizon
@@ -38,7 +36,7 @@ class WatchRoom:
             self.name,
             names.WATCH_LEDGER,
             directory.TRADES,
-            self._apply,
+            lambda mode: self._pictures[mode].apply,
         )
         self._door: Door | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -73,21 +71,6 @@ class WatchRoom:
         state = self._footing.health()
         looking = self._looking is not None and not self._looking.done()
         return state | {"ok": bool(state["ok"]) and looking}
-
-    def _apply(self, mode: str) -> Callable[[Recorded], None]:
-        picture = self._pictures[mode]
-
-        def apply(recorded: Recorded) -> None:
-            picture.apply(recorded)
-            if isinstance(recorded.body, watch.Established):
-                logs.hide(self._hidden())
-
-        return apply
-
-    def _hidden(self) -> list[str]:
-        """Watches that leave no trace in the logs (D13)."""
-        known = [picture.directory for picture in self._pictures.values()]
-        return [key for one in known for key, found in one.watches.items() if found.hidden]
 
 
 def build(settings: Settings) -> WatchRoom:

@@ -105,6 +105,17 @@ def test_a_watch_hidden_later_is_silent_from_then_on(sink: Sink) -> None:
     assert [line["event"] for line in sink.lines()] == ["one"]
 
 
+def test_a_watch_stays_hidden_while_one_reader_of_the_ledger_says_so(sink: Sink) -> None:
+    logs.configure("people")
+    logs.note_watch("people", "4601.barnevern", is_hidden=True)
+    logs.note_watch("watch", "4601.barnevern", is_hidden=False)
+    logs.get(watch="4601.barnevern").info("door.refused")
+    assert sink.lines() == []
+    logs.note_watch("people", "4601.barnevern", is_hidden=False)
+    logs.get(watch="4601.barnevern").info("door.refused")
+    assert len(sink.lines()) == 1
+
+
 def test_lines_below_the_level_are_not_written(sink: Sink) -> None:
     logs.configure("people", level="warning")
     logs.get().info("one")

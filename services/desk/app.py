@@ -6,10 +6,10 @@ from services.desk.asker import Identity
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.live import Lives
-from services.desk.server import Server
 from services.desk.web import build_app
 from services.runtime import names
 from services.runtime.connect import connect
+from services.runtime.http import Server
 from services.runtime.settings import Settings
 
 

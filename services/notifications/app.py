@@ -13,7 +13,7 @@ from services.notifications.contacts import Contacts
 from services.notifications.handlers import Handlers
 from services.notifications.keeper import Keeper
 from services.notifications.pager import Pager
-from services.notifications.phone import Phone, Site, make_app
+from services.notifications.phone import Phone, make_app
 from services.notifications.picture import TRADES, Picture
 from services.notifications.reactions import Reactions
 from services.notifications.sender import Sender
@@ -23,6 +23,7 @@ from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
+from services.runtime.http import Server
 from services.runtime.reaction import Reaction, Source
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
@@ -64,7 +65,7 @@ class NotificationsRoom:
         self._reaction: Reaction | None = None
         self.pager: Pager | None = None
         self._contacts: Contacts | None = None
-        self._site: Site | None = None
+        self._page: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -96,7 +97,7 @@ class NotificationsRoom:
         """Whether facts and timers are heard, and how many chains are open or overdue."""
         state = self._footing.health()
         reason = self._reaction.reason if self._reaction else "STARTING"
-        running = self._site is not None and self._site.is_serving
+        running = self._page is not None and self._page.running
         running = running and bool(self._tasks) and not any(task.done() for task in self._tasks)
         follows = self._contacts is not None and self._contacts.follows
         counts: dict[str, Any] = self.pager.counts() if self.pager else {}
@@ -107,7 +108,7 @@ class NotificationsRoom:
     @property
     def phone_port(self) -> int:
         """The port of the phone page."""
-        return self._site.port if self._site else 0
+        return self._page.port if self._page else 0
 
     async def _connect(self, user: str) -> Client:
         nc = await connect(self._settings, user)
@@ -118,10 +119,10 @@ class NotificationsRoom:
         settings = self._settings
         sessions = Sessions(await self._connect(names.PHONE))
         phone = Phone(handlers, rows, sessions, settings)
-        self._site = Site(make_app(phone), settings.host, settings.port_phone)
-        sender.base = sender.base or f"http://{settings.host}:{self._site.port}"
-        self._closing.push_async_callback(self._site.close)
-        self._site.open()
+        self._page = Server(make_app(phone), settings.host, settings.port_phone)
+        await self._page.start()
+        sender.base = sender.base or f"http://{settings.host}:{self._page.port}"
+        self._closing.push_async_callback(self._page.stop)
 
     async def _drive(self, pager: Pager) -> None:
         """Take up the open chains, and look after them from now on."""

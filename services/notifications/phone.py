@@ -1,21 +1,18 @@
 """The phone page: one person's link in one chain. Looking changes nothing; two buttons act."""
 
-import asyncio
-import contextlib
 import hashlib
 import re
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from schemas import notifications, subjects
 from schemas.envelope import Actor, Command
@@ -70,15 +67,16 @@ class Phone:
         self._sessions = sessions
         self._settings = settings
 
-    async def show(self, secret: str, request: Request) -> Response:
+    async def show(self, request: Request) -> Response:
         """The page of a link. Changes nothing, so that a preview may fetch it."""
-        visit = await self._visit(secret)
+        visit = await self._visit(request.path_params["secret"])
         if visit is None:
             return _page(404, _("Ukjent lenke"), {"state": _("Lenken er ukjent eller utløpt.")})
         return await self._page_of(visit, request)
 
-    async def act(self, secret: str, request: Request) -> Response:
+    async def act(self, request: Request) -> Response:
         """Acknowledge or decline, when the form came from the page itself."""
+        secret = request.path_params["secret"]
         visit = await self._visit(secret)
         form = await _read_form(request)
         if visit is None:
@@ -151,13 +149,15 @@ class Phone:
         return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc in own
 
 
-def make_app(phone: Phone) -> FastAPI:
+def make_app(phone: Phone) -> Starlette:
     """The page's routes."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_api_route("/k/{secret}", phone.show, methods=["GET", "HEAD"], response_model=None)
-    app.add_api_route("/k/{secret}", phone.act, methods=["POST"], response_model=None)
-    app.add_api_route("/phone.css", _style, methods=["GET"], response_model=None)
-    return app
+    return Starlette(
+        routes=[
+            Route("/k/{secret}", phone.show, methods=["GET", "HEAD"]),
+            Route("/k/{secret}", phone.act, methods=["POST"]),
+            Route("/phone.css", _style, methods=["GET"]),
+        ]
+    )
 
 
 def form_token(secret: str) -> str:
@@ -165,50 +165,7 @@ def form_token(secret: str) -> str:
     return hashlib.sha256(f"form:{secret}".encode()).hexdigest()
 
 
-class Site:
-    """Serves an app on one address, in this process and its loop."""
-
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family)
-        self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Server(config)
-        self._serving: asyncio.Task[None] | None = None
-
-    def open(self) -> None:
-        """Serve from now on."""
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._socket]))
-
-    async def close(self) -> None:
-        """Finish what is being answered, and let the address go."""
-        self._server.should_exit = True
-        if self._serving is not None:
-            await self._serving
-        self._socket.close()
-
-    @property
-    def is_serving(self) -> bool:
-        """True while requests are taken."""
-        return self._server.started and self._serving is not None and not self._serving.done()
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the worker, not to one of its rooms."""
-        yield
-
-
-def _style() -> Response:
+async def _style(_request: Request) -> Response:
     return FileResponse(HERE / "static" / "phone.css", media_type="text/css")
 
 

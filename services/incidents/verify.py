@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from nats.aio.client import Client
 
 from schemas import subjects
@@ -13,6 +14,7 @@ from services.incidents.chain import Link, beginning, extend, fact_hash
 from services.incidents.content import subject_of
 from services.incidents.residues import Residue, residues
 from services.incidents.store import SERVICE, Store
+from services.incidents.tables import CONTENT, ERASURES
 from services.runtime import names
 from services.runtime.database import open_database
 from services.runtime.direct import Direct, Stored
@@ -173,14 +175,27 @@ class _Check:
             one.subject: one for one in await self._direct.newest_of(names.content(self._mode), list(wanted))
         }
         for subject, row in wanted.items():
-            stored = found.get(subject)
-            if row["erased"]:
-                if stored is not None:
-                    self._found(row["sequence"], "BROKER_NOT_ERASED")
-            elif stored is None:
-                self._found(row["sequence"], "BROKER_CONTENT_MISSING")
-            elif fact_hash(stored.data) != row["commitment"]:
-                self._found(row["sequence"], "BROKER_CONTENT_CHANGED")
+            what = _judge(row, found.get(subject))
+            if what and not await asyncio.to_thread(_is_being_erased, self._store, self._mode, row):
+                self._found(row["sequence"], what)
+
+
+def _judge(row: Any, stored: Stored | None) -> str | None:
+    """How the broker's content differs from the archive's; None if it does not."""
+    if row["erased"]:
+        return "BROKER_NOT_ERASED" if stored is not None else None
+    if stored is None:
+        return "BROKER_CONTENT_MISSING"
+    return "BROKER_CONTENT_CHANGED" if fact_hash(stored.data) != row["commitment"] else None
+
+
+def _is_being_erased(store: Store, mode: str, row: Any) -> bool:
+    """True if an erasure is under way, or was done since the row was read: then nothing is amiss."""
+    both = sa.and_(ERASURES.c.mode == CONTENT.c.mode, ERASURES.c.fact == CONTENT.c.fact)
+    query = sa.select(CONTENT.c.erased, ERASURES.c.done_at).select_from(CONTENT.outerjoin(ERASURES, both))
+    with store.reading.connect() as connection:
+        now = connection.execute(query.where(CONTENT.c.mode == mode, CONTENT.c.fact == row["id"])).one()
+    return bool(now.erased) and (now.done_at is None or not row["erased"])
 
 
 def _places(mode: str, row: Any) -> list[str]:

@@ -34,6 +34,10 @@ _USER = "repair"
 _ORGANISATION, _WATCH = "hub", "repair"
 
 
+class ForeignBroker(Exception):
+    """The broker is another's: its streams do not lie in this home and cannot be set aside from here."""
+
+
 class Copy(Protocol):
     """What the archive has of one mode."""
 
@@ -75,8 +79,11 @@ async def repair(
     """Write the ledgers and contents of these modes anew; nothing else may run in the home.
 
     ``low_marks`` gives, by mode, the last sequence that the reactions have surely done with; without it they
-    begin where their consumer stood, or where the old ledger first differs. Raises RewriteFailed.
+    begin where their consumer stood, or where the old ledger first differs.
+    Raises ForeignBroker, RewriteFailed.
     """
+    if settings.nats_url:
+        raise ForeignBroker(settings.nats_url)
     folder = settings.home / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
     folder.mkdir(mode=0o700, parents=True)
     earlier = unfinished(folder.parent)
@@ -141,10 +148,9 @@ async def _broker(settings: Settings) -> AsyncIterator[Client]:
     """A broker on the hub's streams with one user, who may do all, and a connection as that user."""
     keys = await asyncio.to_thread(credentials.public_keys, settings.credentials, [_USER])
     broker = Broker(settings.nats_home, accounts.render_for_one(_USER, keys[_USER]))
-    local = settings.model_copy(update={"nats_url": ""})
     try:
         await broker.start()
-        nc = await connect(local, _USER)
+        nc = await connect(settings, _USER)
         try:
             yield nc
         finally:

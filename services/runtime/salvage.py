@@ -130,7 +130,9 @@ def _load(path: Path, copy: _Copy, found: Salvage) -> None:
         return
     kept = orjson.loads(path.read_bytes())
     facts = [Kept(subject, base64.b64decode(data), id) for subject, data, id in kept["facts"]]
-    found.facts += [one for one in facts if one.message_id and not copy.holds(one.message_id)]
+    known = {one.message_id for one in found.facts}
+    new = (one for one in facts if one.message_id and one.message_id not in known)
+    found.facts += [one for one in new if not copy.holds(one.message_id or "")]
     contents = [Kept(subject, base64.b64decode(data), id) for subject, data, id in kept["contents"]]
-    lacking = copy.lacks([one.subject for one in contents])
+    lacking = copy.lacks([one.subject for one in contents]) - {one.subject for one in found.contents}
     found.contents += [one for one in contents if one.subject in lacking]

@@ -152,6 +152,18 @@ async def test_a_rebuild_from_the_ledger_keeps_it_erased(fresh_broker: Hub) -> N
     assert (report.first, report.erased) == (None, 1)
 
 
+async def test_what_the_register_names_is_erased_even_if_the_ledger_does_not_tell(fresh_broker: Hub) -> None:
+    home, made = fresh_broker.settings.home, opened(WORD)
+    Register(home).write("actual", made.id, "2026-01-01T00:00:00+01:00")
+    async with office(fresh_broker) as here:
+        await here.write(*centre(), made)
+        assert (await here.get(made.owner, id=made.about))["incident"]["erased"]
+        await _until_erased(fresh_broker.settings)
+        reports = await verify(fresh_broker.settings, await here.client(names.INCIDENTS_ARCHIVE))
+    assert reports[0].first is None
+    assert _files_with(WORD, home) == []
+
+
 @pytest.mark.system
 async def test_an_archive_killed_again_and_again_erases_all_in_the_end(fresh_broker: Hub) -> None:
     settings, count = fresh_broker.settings, 60

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import orjson
 import pytest
+import sqlalchemy as sa
 from nats.aio.client import Client
 
 from schemas import incidents
 from services.incidents.chain import fact_hash
 from services.incidents.erasure import _pending
+from services.incidents.store import SERVICE
+from services.incidents.tables import ERASURES
 from services.incidents.verify import Difference, verify
 from services.runtime import names
 from services.runtime.appender import Appender, Outgoing
+from services.runtime.database import open_database
 from services.runtime.direct import Direct
 from tests.hub import Hub
 from tests.incidents.make import Made, opened
@@ -127,3 +131,12 @@ async def test_content_that_is_another_at_the_broker_is_named(both: _Copies) -> 
 async def test_erased_content_that_came_back_is_named(both: _Copies) -> None:
     await both.put_content(both.made[1].shared_subject, b"x" * 60)
     assert await both.first() == (2, "BROKER_NOT_ERASED")
+
+
+async def test_an_erasure_under_way_is_no_difference(both: _Copies) -> None:
+    await both.put_content(both.made[1].shared_subject, b"x" * 60)
+    engine = open_database(both.hub.settings, SERVICE)
+    with engine.begin() as connection:
+        connection.execute(sa.update(ERASURES).values(done_at=None))
+    engine.dispose()
+    assert await both.first() is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -191,6 +192,20 @@ async def test_a_damaged_archive_never_becomes_the_ledger(fresh_broker: Hub) -> 
         await repair(fresh_broker.settings, found)
     await fresh_broker.broker.start()
     assert await _length(fresh_broker) > 5, "nothing was moved"
+
+
+async def test_what_unfinished_repairs_had_saved_is_written_once(fresh_broker: Hub) -> None:
+    last = await _archived(fresh_broker, [opened() for _ in range(10)])
+    await _write(fresh_broker, [opened() for _ in range(5)])
+    done = await _repair(fresh_broker)
+    (done.quarantine / "done").unlink()
+    second = done.quarantine.with_name("20000101T000000Z")
+    second.mkdir()
+    shutil.copy(done.quarantine / "actual.salvage", second)
+    again = await _repair(fresh_broker)
+    assert (done.salvaged, again.salvaged) == (5, 6), "the facts, and that the ledger was repaired"
+    report = await _verified(fresh_broker)
+    assert (report.facts, report.contents, report.first) == (last + 7, 15, None)
 
 
 async def test_a_repair_killed_again_and_again_ends_well(fresh_broker: Hub) -> None:

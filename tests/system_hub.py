@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from services.runtime.settings import Settings
@@ -120,6 +121,12 @@ class HubProcess:
         found = [p for p in self.processes()[1:] if any(word in part for part in p.cmdline())]
         assert len(found) == 1, [p.cmdline() for p in self.processes()]
         return found[0]
+
+    def worker(self, name: str) -> dict[str, Any]:
+        """What the health page says of one worker: ``ready``, ``restarts``, ``rooms``."""
+        answer = httpx.get(f"http://127.0.0.1:{self.environment['SAMVIRKE_PORT_HEALTH']}/healthz", timeout=5)
+        found: dict[str, Any] = next(part for part in answer.json() if part["name"] == name)
+        return found
 
     def memory_mb(self) -> float:
         """Resident memory of all processes together, in MB."""

@@ -1,7 +1,7 @@
 """The power goes: what was accepted is on the platter, in the ledger and in the tables.
 
-The home lies on a loop-mounted image. Everything is frozen, the backing file is copied (what a disk holds at that
-instant), and a hub is started on the copy. It models the loss of all that was not synced, not torn sectors.
+The home lies on a loop-mounted image. Everything is frozen, the backing file is copied (what a disk holds at
+that instant), and a hub is started on the copy. It models the loss of what was not synced, not torn sectors.
 """
 
 import os
@@ -25,8 +25,13 @@ def _can_mount() -> str:
         return "needs root, to mount an image"
     if not all(shutil.which(tool) for tool in ("mkfs.ext4", "mount", "umount", "losetup")):
         return "needs mkfs.ext4, mount and losetup"
-    found = subprocess.run(["losetup", "-f"], capture_output=True, check=False)
-    return "" if found.returncode == 0 else "no loop device can be had here"
+    return "" if _run("losetup", "-f", check=False) == 0 else "no loop device can be had here"
+
+
+def _run(tool: str, *arguments: str, check: bool = True) -> int:
+    program = shutil.which(tool)
+    assert program is not None
+    return subprocess.run([program, *arguments], capture_output=True, check=check).returncode
 
 
 pytestmark = [
@@ -39,17 +44,17 @@ pytestmark = [
 @contextmanager
 def _mounted(image: Path, folder: Path, options: str) -> Iterator[Path]:
     folder.mkdir()
-    subprocess.run(["mount", "-o", options, str(image), str(folder)], check=True)
+    _run("mount", "-o", options, str(image), str(folder))
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        _run("umount", "-l", str(folder))
 
 
 def _fresh_image(path: Path) -> Path:
     with path.open("wb") as image:
         image.truncate(768 * 1024 * 1024)
-    subprocess.run(["mkfs.ext4", "-q", str(path)], check=True)
+    _run("mkfs.ext4", "-q", str(path))
     return path
 
 

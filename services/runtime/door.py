@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from schemas import subjects
 from schemas.envelope import Accepted, Answer, Refused, Request
 from schemas.identifiers import new_id
 from schemas.subjects import COMMAND, Address
-from services.runtime import logs
+from services.runtime import logs, names
 from services.runtime.appender import AppendError, Conflict, StreamFull, Unreachable
 from services.runtime.connect import faststream_options
 from services.runtime.direct import StreamUnreachable
@@ -26,6 +26,7 @@ from services.runtime.settings import Settings
 
 IN_HAND = 2_000
 PATIENCE_S = 10.0
+UNKNOWN = "unknown"
 _REPLIES = ("_R_.", "_INBOX.")
 
 CommandHandler = Callable[[Received], Awaitable[Answer]]
@@ -103,7 +104,13 @@ class Door:
             self._room.release()
         raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
         await self._connection().publish(reply, raw)
-        _log(address, answer, began)
+        _log(self._nameable(address), answer, began)
+
+    def _nameable(self, address: Address) -> Address:
+        """The address as it may be logged: a verb or mode that the sender made up could be any text (D24)."""
+        known = self._commands if address.sort == COMMAND else self._queries
+        verb = address.verb if address.verb in known else UNKNOWN
+        return replace(address, verb=verb, mode=address.mode if address.mode in names.MODES else UNKNOWN)
 
     async def _handle(self, address: Address, body: bytes) -> Answer | dict[str, Any]:
         try:

@@ -12,9 +12,12 @@ from sqlalchemy.engine import Connection
 
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
+from schemas.incidents import Opened
 from schemas.vocabulary import Level
+from services.feeds.projection import Taken
 from services.feeds.share import Head, Item
 from services.feeds.tables import DIRECTORY, EPOCHS, HEADS, ITEMS, NEWEST, ROWS
+from services.runtime import logs
 
 _PAGE = 500
 
@@ -122,3 +125,20 @@ def _put(
 def _item(record: dict[str, Any]) -> Item:
     lists = {name: tuple(record[name]) for name in ("named", "tags", "municipalities")}
     return Item(**(record | lists | {"level": Level(record["level"])}))
+
+
+def without_doubles(connection: Connection, mode: str, taken: list[Taken]) -> list[Taken]:
+    """The facts of a batch whose id, or whose incident's opening, neither the tables nor the batch had."""
+    seen = set(items(connection, mode, {one.fact.id for one in taken}))
+    opened = set(heads(connection, mode, {one.incident for one in taken}))
+    left = []
+    for one in taken:
+        is_opening = isinstance(one.body, Opened)
+        if one.fact.id in seen or (is_opening and one.incident in opened):
+            logs.get(sequence=one.sequence).warning("feeds.double")
+            continue
+        seen.add(one.fact.id)
+        if is_opening:
+            opened.add(one.incident)
+        left.append(one)
+    return left

@@ -81,15 +81,27 @@ class Store:
             return Mark(*read_cursor(connection, CURSOR, mode))
 
     def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
-        """Take in a batch and move the cursor, in one transaction. Raises CursorMoved."""
+        """Take in a batch and move the cursor, in one transaction. Raises CursorMoved.
+
+        A fact whose id, or whose incident's opening, came before has no effect here.
+        """
+        taken = [one for message in batch if (one := _take(message)) is not None]
         try:
-            self._on_commit(self._take_in(mode, epoch, batch))
+            try:
+                fresh = self._take_in(mode, epoch, batch, taken)
+            except sa.exc.IntegrityError:
+                self._standing.pop(mode, None)
+                fresh = self._take_in(mode, epoch, batch, self._first_only(mode, taken))
         except Exception:
             self._standing.pop(mode, None)
             raise
+        self._on_commit(fresh)
 
-    def _take_in(self, mode: str, epoch: int, batch: list[Message]) -> Fresh:
-        taken = [one for message in batch if (one := _take(message)) is not None]
+    def _first_only(self, mode: str, taken: list[Taken]) -> list[Taken]:
+        with self._engine.begin() as connection:
+            return records.without_doubles(connection, mode, taken)
+
+    def _take_in(self, mode: str, epoch: int, batch: list[Message], taken: list[Taken]) -> Fresh:
         standing = self._known(mode)
         picture = Picture(mode, _copied(standing.directory, taken))
         with self._engine.begin() as connection:

@@ -88,7 +88,7 @@ def read(sequence: int, subject: str, raw: bytes) -> Taken:
         if place is None or not TOKEN.fullmatch(fact["id"]) or b"\\u0000" in raw:
             raise ValueError(UNREADABLE)
         _take_fields(taken, place, fact)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         taken.id, taken.body, taken.commitment, taken.reason = None, None, None, UNREADABLE
     return taken
 
@@ -101,6 +101,8 @@ def _take_fields(taken: Taken, place: Place, fact: dict[str, Any]) -> None:
     if not (isinstance(body, dict) and isinstance(data["actor"], dict) and isinstance(controller, str)):
         raise TypeError(UNREADABLE)
     year_of(taken.time)
+    if any(datetime.fromisoformat(time).tzinfo is None for time in (taken.time, taken.occurred_at)):
+        raise ValueError(UNREADABLE)
     if commitment is not None:
         taken.commitment, taken.sort = bytes.fromhex(commitment), ContentClass(data["content_class"]).value
     if place.trade == incidents.TRADE:
@@ -188,14 +190,13 @@ def _head_row(mode: str, taken: Taken, place: Place, body: dict[str, Any], ends:
 def _check_body(name: str, body: dict[str, Any]) -> None:
     """Raises ValueError, KeyError or TypeError for the body of an incident's fact that has no meaning."""
     if name == incidents.Opened.name:
-        if not all(isinstance(body[part], str) for part in ("ref", "type", "priority", "level")):
-            raise TypeError(UNREADABLE)
+        incidents.Opened.model_validate(body, strict=False)
     elif name == incidents.StateChanged.name:
         IncidentState(body["state"])
     elif name == incidents.SharedWider.name:
         incidents.SharedWider.model_validate(body)
-    elif name == incidents.Erased.name and not isinstance(body["fact"], str):
-        raise TypeError(UNREADABLE)
+    elif name == incidents.Erased.name and not TOKEN.fullmatch(body["fact"]):
+        raise ValueError(UNREADABLE)
 
 
 def year_of(recorded_at: str) -> int:

@@ -1,4 +1,4 @@
-"""Reacting to facts and timers, at least once and in order, on durable consumers of the provisioner (D6).
+"""Reacting to facts and timers, at least once, on durable consumers of the provisioner (D6).
 
 What fails is delivered again after a growing delay. What can never be handled is parked: a reason and the
 place where it lies, never its bytes (D24).
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from faststream import AckPolicy, BaseMiddleware
-from faststream.exceptions import HandlerException, NackMessage, RejectMessage
+from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -33,7 +32,7 @@ TRIES = 10
 STARTING, CONSUMER_GONE = "STARTING", "CONSUMER_GONE"
 UNREADABLE, HOPELESS = "UNREADABLE", "HOPELESS"
 _PASSING = (AppendError, StreamUnreachable, NatsError, TimeoutError, OSError)
-_FETCH, _FETCH_S = 32, 1.0
+_FETCH = 64
 _WATCH_S = 2.0
 _TIMEOUT_S = 5.0
 
@@ -55,12 +54,16 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A durable consumer, the subjects that it hears, and what is done with each of its messages."""
+    """A durable consumer, the subjects that it hears, and what is done with each of its messages.
+
+    What arrives within ``linger_s`` seconds is taken together: one by one it costs four times as much.
+    """
 
     stream: str
     durable: str
     subject: str
     handle: Callable[[Delivered], Awaitable[None]]
+    linger_s: float = 0.05
 
 
 class Reaction:
@@ -121,45 +124,46 @@ class Reaction:
         options = faststream_options(self._settings, self._user)
         del options["closed_cb"]  # the watchdog sees a lost connection and begins anew
         broker = NatsBroker(**options, apply_types=False, decoder=_as_bytes)
-        broker.add_middleware(self._middleware())
         for source in self._sources:
             subscriber = broker.subscriber(
                 source.subject,
                 stream=JStream(source.stream, declare=False),
                 durable=source.durable,
-                pull_sub=PullSub(batch_size=_FETCH, timeout=_FETCH_S),
-                ack_policy=AckPolicy.NACK_ON_ERROR,
+                pull_sub=PullSub(batch_size=_FETCH, timeout=source.linger_s, batch=True),
+                ack_policy=AckPolicy.MANUAL,
                 inbox_prefix=f"{names.inbox(self._user)}.".encode(),
                 no_reply=True,
             )
-            subscriber(_handler(broker, source))
+            subscriber(self._handler(broker, source))
         self._broker = broker
         await broker.start()
         await broker.config.connection_state.connection.flush()
+
+    def _handler(self, broker: NatsBroker, source: Source) -> Callable[[Any], Awaitable[None]]:
+        """Takes what was fetched together; each message has an outcome of its own."""
+
+        async def handle(_bodies: Any) -> None:
+            fetched = broker.context.get_local("message").raw_message
+            await asyncio.gather(*(self._react(source, raw) for raw in fetched))
+
+        return handle
 
     async def _unsubscribe(self) -> None:
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.stop()
 
-    def _middleware(self) -> Any:
-        reaction = self
+    async def _react(self, source: Source, raw: Msg) -> None:
+        """Handle one message and acknowledge it, have it again later, or park it."""
+        delivered = _delivered(raw)
+        try:
+            await source.handle(delivered)
+        except Exception as fault:
+            await self._retry_or_park(raw, delivered, fault)
+            return
+        await raw.ack()
 
-        class Retry(BaseMiddleware):
-            """Turns what a handler raises into a delay or a parked reference."""
-
-            async def consume_scope(self, call_next: Any, msg: Any) -> Any:
-                try:
-                    return await call_next(msg)
-                except HandlerException:
-                    raise
-                except Exception as fault:
-                    await reaction._retry_or_park(_delivered(msg.raw_message), fault)
-
-        return Retry
-
-    async def _retry_or_park(self, delivered: Delivered, fault: Exception) -> None:
-        """Raises what tells FastStream to have the message again later, or never."""
+    async def _retry_or_park(self, raw: Msg, delivered: Delivered, fault: Exception) -> None:
         is_passing = isinstance(fault, _PASSING)
         is_hopeless = isinstance(fault, Unreadable) or (not is_passing and delivered.attempt >= TRIES)
         logs.get(stream=delivered.stream, sequence=delivered.sequence, attempt=delivered.attempt).warning(
@@ -169,8 +173,9 @@ class Reaction:
             code = str(fault.args[0]) if isinstance(fault, Unreadable) else HOPELESS
             with contextlib.suppress(NatsError, TimeoutError, OSError):
                 await self._park(self._nc, delivered, code)
-                raise RejectMessage from fault
-        raise NackMessage(delay=min(DELAY_S * 2.0 ** min(delivered.attempt, 10), DELAY_MOST_S)) from fault
+                await raw.term()
+                return
+        await raw.nak(delay=min(DELAY_S * 2.0 ** min(delivered.attempt, 10), DELAY_MOST_S))
 
     async def _watch(self, nc: Client) -> None:
         """Stop pulling from a consumer that is gone, which would spin, and begin anew when it is back."""
@@ -201,13 +206,6 @@ class Reaction:
             except (NatsError, TimeoutError, OSError):
                 return
         self.reason, self.pending = reason, pending
-
-
-def _handler(broker: NatsBroker, source: Source) -> Callable[[bytes], Awaitable[None]]:
-    async def handle(body: bytes) -> None:
-        await source.handle(_delivered(broker.context.get_local("message").raw_message))
-
-    return handle
 
 
 def _delivered(raw: Msg) -> Delivered:

@@ -33,8 +33,11 @@ PARTS: Mapping[str, str] = {
 }
 """Where each part is built; a part may also be spelt out as `module:function`."""
 
-STEP_BACK = 5
+STEP_BACK = 10
 """Niceness of what may wait: an export, a feed or a page of the desk never delays a report or a call."""
+
+COLLECT_AFTER = (20_000, 50, 50)
+"""Messages make many short-lived objects and few cycles: collect seldom."""
 
 BEAT_S = 0.5
 STOP_S = 3.0
@@ -65,6 +68,7 @@ def _build(parts: Sequence[str], settings: Settings) -> list[Room]:
     finally:
         gc.freeze()
         gc.enable()
+        gc.set_threshold(*COLLECT_AFTER)
 
 
 def short_name(part: str) -> str:

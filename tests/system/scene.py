@@ -256,8 +256,13 @@ def soon(check: Callable[[], Any], patience_s: float = 10.0) -> Any:
 
 def acknowledge(link: str) -> None:
     """Open the page behind a link and press «Kvitterer»."""
-    page = httpx.get(link, trust_env=False)
-    token = re.search(r'name="token" value="([0-9a-f]+)"', page.text)
-    assert token is not None, page.text
-    answer = httpx.post(link, data={"token": token[1], "act": "ack"}, trust_env=False)
+    form = form_of(httpx.get(link, trust_env=False).text) | {"act": "ack"}
+    answer = httpx.post(link, data=form, trust_env=False)
     assert answer.status_code == 303, answer.text
+
+
+def form_of(page: str) -> dict[str, str]:
+    """The hidden field of a page's form."""
+    token = re.search(r'name="token" value="([0-9a-f]+)"', page)
+    assert token is not None, page
+    return {"token": token[1]}

@@ -43,7 +43,7 @@ def sources(reactions: Reactions, modes: tuple[str, ...]) -> tuple[Source, ...]:
     durable = names.NOTIFICATIONS_DURABLE
     facts = [Source(names.ledger(mode), durable, subjects.ledger(mode), reactions.on_fact) for mode in modes]
     fired = subjects.timer("*", "fired", "*")
-    return (*facts, Source(names.TIMERS, durable, fired, reactions.on_timer, linger_s=0.2))
+    return (*facts, Source(names.TIMERS, durable, fired, reactions.on_timer))
 
 
 class NotificationsRoom:

@@ -32,7 +32,7 @@ TRIES = 10
 STARTING, CONSUMER_GONE = "STARTING", "CONSUMER_GONE"
 UNREADABLE, HOPELESS = "UNREADABLE", "HOPELESS"
 _PASSING = (AppendError, StreamUnreachable, NatsError, TimeoutError, OSError)
-_FETCH = 64
+_FETCH, _FETCH_S = 64, 1.0
 _WATCH_S = 2.0
 _TIMEOUT_S = 5.0
 
@@ -54,16 +54,12 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A durable consumer, the subjects that it hears, and what is done with each of its messages.
-
-    What arrives within ``linger_s`` seconds is taken together: one by one it costs four times as much.
-    """
+    """A durable consumer, the subjects that it hears, and what is done with each of its messages."""
 
     stream: str
     durable: str
     subject: str
     handle: Callable[[Delivered], Awaitable[None]]
-    linger_s: float = 0.05
 
 
 class Reaction:
@@ -129,7 +125,7 @@ class Reaction:
                 source.subject,
                 stream=JStream(source.stream, declare=False),
                 durable=source.durable,
-                pull_sub=PullSub(batch_size=_FETCH, timeout=source.linger_s, batch=True),
+                pull_sub=PullSub(batch_size=_FETCH, timeout=_FETCH_S),
                 ack_policy=AckPolicy.MANUAL,
                 inbox_prefix=f"{names.inbox(self._user)}.".encode(),
                 no_reply=True,
@@ -140,11 +136,8 @@ class Reaction:
         await broker.config.connection_state.connection.flush()
 
     def _handler(self, broker: NatsBroker, source: Source) -> Callable[[Any], Awaitable[None]]:
-        """Takes what was fetched together; each message has an outcome of its own."""
-
-        async def handle(_bodies: Any) -> None:
-            fetched = broker.context.get_local("message").raw_message
-            await asyncio.gather(*(self._react(source, raw) for raw in fetched))
+        async def handle(_body: Any) -> None:
+            await self._react(source, broker.context.get_local("message").raw_message)
 
         return handle
 

@@ -23,6 +23,7 @@ from services.runtime.settings import Settings
 from services.watch.app import build as build_watch
 from tests.caller import Office
 from tests.hub import Hub
+from tests.system_hub import free_port
 
 VAKT, NEIGHBOUR = "4601.vaktsentral", "4624.main"
 BUILDERS: tuple[Callable[[Settings], Room], ...] = (
@@ -42,7 +43,8 @@ class House(Office):
     """The rooms, set up: Kari leads Vaktsentralen; three organisations are a region, 5001 is outside it."""
 
     def __init__(self, hub: Hub) -> None:
-        super().__init__(_small(hub), BUILDERS)
+        self.gateway_port = free_port()
+        super().__init__(_small(hub, self.gateway_port), BUILDERS)
         self.tokens: dict[str, str] = {}
 
     @property
@@ -72,7 +74,8 @@ class House(Office):
             await centre.accepted(Establish(watch=key, code=code, title=key, hidden=hidden))
         centre = await self.caller("4601.centre")
         for person in ("kari", "ola"):
-            await centre.accepted(AddPerson(person=person), Contact(display_name=f"{person.title()} Ås"))
+            contact = Contact(display_name=f"{person.title()} Ås", phone="+4799000001")
+            await centre.accepted(AddPerson(person=person), contact)
             await centre.accepted(Grant(person=person, role=Role.LEADER, where=VAKT))
         await centre.accepted(SetRegion(region="vest", members=["4601", "4624", "110-vest"], since=PAST))
         await centre.accepted(Agree(agreement="a", parties=["4601", "5001"], purpose="x", since=PAST))
@@ -152,6 +155,8 @@ class Events:
             self.items.append(orjson.loads(value))
 
 
-def _small(hub: Hub) -> Hub:
-    free = {"port_desk": 0, "port_phone": 0, "port_health": 0}
-    return Hub(hub.settings.model_copy(update=free), hub.broker, hub.watches)
+def _small(hub: Hub, gateway_port: int) -> Hub:
+    url = f"http://127.0.0.1:{gateway_port}/send"
+    body = '{"to": "{to}", "text": "{text}"}'
+    more = {"port_desk": 0, "port_phone": 0, "port_health": 0, "gateway_url": url, "gateway_body": body}
+    return Hub(hub.settings.model_copy(update=more), hub.broker, hub.watches)

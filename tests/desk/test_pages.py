@@ -11,6 +11,7 @@ from schemas.refusals import REFUSALS
 from schemas.vocabulary import DutyFunction, Priority
 from schemas.watch import TakeOver
 from services.desk import texts
+from tests.bench.sinks import gateway
 from tests.desk.house import NEIGHBOUR, VAKT, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -173,15 +174,15 @@ async def test_a_person_on_duty_acknowledges(house: House) -> None:
     await lead.accepted(TakeOver(post="duty"))
     rules = [PolicyRules(priority=Priority.HIGH, steps=[step])]
     await lead.accepted(SetPolicy(watch=VAKT, rules=rules))
-    report = await house.report("organisation", notify=[VAKT])
-    path = f"/incidents/{report['ref']}"
-    async with house.signed_in() as browser:
+    async with gateway(house.gateway_port), house.signed_in() as browser:
+        report = await house.report("organisation", notify=[VAKT])
+        path = f"/incidents/{report['ref']}"
         for _ in range(100):
             page = (await browser.get(path)).text
             if 'name="chain"' in page:
                 break
         chain = re.search(r'name="chain" value="([^"]+)"', page)
-        assert chain is not None
+        assert chain is not None, page
         said = {"csrf": csrf_in(page), "chain": chain[1]}
         done = await browser.post(f"{path}/ack", data=said)
         assert done.status_code == 303, done.text

@@ -1,6 +1,7 @@
 """Reactions at a real broker: delivered till handled, the hopeless parked by reference, and watched over."""
 
 import asyncio
+import random
 import shutil
 from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
@@ -15,6 +16,7 @@ from services.runtime.reaction import CONSUMER_GONE, Delivered, Reaction, Source
 from tests.hub import Hub
 
 STREAM = names.ledger("exercise")
+BURSTS = 80
 
 
 class Listener:
@@ -69,6 +71,23 @@ async def test_what_fails_is_delivered_again_and_the_rest_is_not_held_up(
     assert heard.texts() == ["one", "three", "two"]
     assert heard.heard[-1].attempt == 3
     assert running.reason is None
+
+
+async def test_whatever_the_rhythm_each_message_is_handled_at_once_and_at_its_first_delivery(
+    fresh_broker: Hub, listener: tuple[Listener, Reaction]
+) -> None:
+    heard, _ = listener
+    nc = await fresh_broker.connect(names.INCIDENTS_LEDGER)
+    js, chance, said = nc.jetstream(), random.Random(1), 0
+    for _ in range(BURSTS):
+        for _ in range(chance.choice((1, 3, 4))):
+            subject = subjects.fact("exercise", "4601", "vaktsentral", "incidents", uuid4().hex, "opened")
+            said = (await js.publish(subject, b"x")).seq
+            await asyncio.sleep(chance.choice((0.0, 0.02)))
+        await asyncio.sleep(chance.random() * 0.05)
+    await nc.close()
+    await until(lambda: len(heard.heard) == said, 2.0)
+    assert {delivered.attempt for delivered in heard.heard} == {1}
 
 
 async def test_what_can_never_be_handled_is_parked_by_place_without_its_words(

@@ -28,6 +28,7 @@ DEFAULT_CHANNELS = [Channel.GATEWAY, Channel.EMAIL]
 GAP = "roster_gap"
 """The type that a chain about an empty post bears."""
 YOUNG = timedelta(minutes=1)
+_NOBODY, _GAP = b'"notify":[]', f'"{GapFound.type_name()}"'.encode()
 _TELLING = {(INCIDENTS, body.name) for body in (Opened, EntryAdded, Corrected, SharedWider)}
 _WANTED = {*_TELLING, (WATCH, GapFound.name)}
 
@@ -43,6 +44,8 @@ class Reactions:
         """Start the chains that a fact asks for. Raises Unreadable; Unreachable while the gate is shut."""
         place = subjects.parse_place(delivered.subject)
         if place is None or (place.trade, place.fact) not in _WANTED or place.mode not in self._pictures:
+            return
+        if not _asks(delivered.data):
             return
         try:
             fact, body = read_fact(delivered.data)
@@ -113,3 +116,8 @@ class Reactions:
         )
         at = Place(place.mode, place.org, place.watch, TRADE, place.id, Started.name)
         await self._pager.start(place.mode, at, started, fact.data.controller)
+
+
+def _asks(raw: bytes) -> bool:
+    """False for the many facts whose canonical bytes say that nobody is to be told."""
+    return _NOBODY not in raw or _GAP in raw

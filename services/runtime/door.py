@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from faststream import AckPolicy
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -65,7 +66,10 @@ class Door:
         for sort, wanted in ((subjects.COMMAND, self._commands), (subjects.QUERY, self._queries)):
             if wanted:
                 pattern = f"{subjects.ROOT}.{sort}.*.*.*.{trade}.*"
-                self._broker.subscriber(pattern, queue=f"{user}", no_reply=True)(self._on_message)
+                subscriber = self._broker.subscriber(
+                    pattern, queue=user, no_reply=True, ack_policy=AckPolicy.MANUAL
+                )
+                subscriber(self._on_message)
 
     async def start(self) -> None:
         """Subscribe, and return when the broker has the subscriptions."""

@@ -40,13 +40,10 @@ def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -
     hide(hidden)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             _silence_hidden,
             _name_error,
-            _stamp(service),
-            _keep_allowed,
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+            _finish(service),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _Steady(sys.stderr.buffer))),
@@ -74,12 +71,15 @@ def get(**ids: object) -> Any:
     return structlog.get_logger(**ids)
 
 
-def _stamp(service: str) -> Any:
-    def stamp(_logger: object, _method: str, line: Line) -> Line:
-        now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
-        return {"ts": now, "service": service, **line}
+def _finish(service: str) -> Any:
+    """The line as bytes: stamped, and with what it may carry."""
 
-    return stamp
+    def finish(_logger: object, _method: str, line: Line) -> bytes:
+        kept = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), "service": service}
+        kept |= {key: value for key, value in line.items() if key in ALLOWED_KEYS and _is_plain(value)}
+        return orjson.dumps(kept)
+
+    return finish
 
 
 def _silence_hidden(_logger: object, _method: str, line: Line) -> Line:
@@ -102,6 +102,8 @@ def _names_hidden(line: Line) -> bool:
 def _name_error(_logger: object, _method: str, line: Line) -> Line:
     """An exception becomes its type and the line where it arose: its text may echo what was typed."""
     info = line.pop("exc_info", None)
+    if info is None:
+        return line
     error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)
@@ -109,10 +111,6 @@ def _name_error(_logger: object, _method: str, line: Line) -> Line:
         if frames:
             line["where"] = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}"
     return line
-
-
-def _keep_allowed(_logger: object, _method: str, line: Line) -> Line:
-    return {key: value for key, value in line.items() if key in ALLOWED_KEYS and _is_plain(value)}
 
 
 def _is_plain(value: object) -> bool:

@@ -1,6 +1,7 @@
 """An SMS gateway on loopback that notes when each message was handed to it."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ class GatewaySink:
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer requests on one connection until it ends."""
-        try:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:] if line)
@@ -27,8 +28,7 @@ class GatewaySink:
                 self.taken.append((time.time(), body))
                 writer.write(_ANSWER)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
 
 
 @asynccontextmanager

@@ -51,7 +51,9 @@ class Keeper:
         now = datetime.now(UTC)
         for chain_id, due in list(self._pager.due.items()):
             if due + OVERDUE < now:
-                logs.get(chain=chain_id, age_s=int((now - due).total_seconds())).warning("chain.overdue")
+                chain, age_s = self._pager.open.get(chain_id), int((now - due).total_seconds())
+                watch = chain.watch if chain else None
+                logs.get(watch=watch, chain=chain_id, age_s=age_s).warning("chain.overdue")
                 self._pager.wake(chain_id)
         await self._arm_missing(now)
         await self._find_unknown()
@@ -67,7 +69,7 @@ class Keeper:
             for key in await self._pager.timers.missing(waiting):
                 chain = waiting[key]
                 if chain.outcome is None and (due := self._pager.due.get(chain.id)) is not None:
-                    logs.get(mode=chain.mode, chain=chain.id).warning("timer.armed_again")
+                    logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id).warning("timer.armed_again")
                     await self._pager.timers.arm(key, due, chain.last_fact, again=True)
         except (TimerFailed, StreamUnreachable) as fault:
             logs.get().warning("timer.not_armed", exc_info=fault)

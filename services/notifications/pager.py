@@ -63,7 +63,7 @@ class Pager:
         if not recorded.fresh or started.chain in self.open:
             return
         chain = rules.begin_chain(recorded.fact, place, started)
-        logs.get(mode=mode, watch=chain.watch, chain=chain.id).info("chain.started")
+        _line(chain).info("chain.started")
         self.adopt(chain)
 
     def adopt(self, chain: Chain) -> None:
@@ -131,10 +131,10 @@ class Pager:
                     self.take(chain, await self.ledger.append(draft))
                     return
             except IdTaken:
-                logs.get(mode=chain.mode, chain=chain.id, fact=identity).error("chain.id_taken")
+                _line(chain, fact=identity).error("chain.id_taken")
                 return
             except (Unreachable, StreamFull, StreamUnreachable) as fault:
-                logs.get(mode=chain.mode, chain=chain.id).warning("chain.not_recorded", exc_info=fault)
+                _line(chain).warning("chain.not_recorded", exc_info=fault)
             await asyncio.sleep(RETRY_S)
 
     def take(self, chain: Chain, recorded: Recorded) -> None:
@@ -208,16 +208,12 @@ class Pager:
         else:
             failed = Failed.model_validate(about | {"code": report.failure, "last": report.is_last})
             await self.record(chain, failed, delivery, report.channel, report.failure, marked)
-        logs.get(
-            mode=chain.mode, watch=chain.watch, chain=chain.id, step=told.step, channel=report.channel
-        ).info(
-            "page.sent" if report.failure is None else "page.failed",
-            code=report.failure,
-            attempt=told.attempt,
+        _line(chain, step=told.step, channel=report.channel, attempt=told.attempt).info(
+            "page.sent" if report.failure is None else "page.failed", code=report.failure
         )
 
     async def _escalate(self, chain: Chain, further: Escalate) -> None:
-        line = logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id, step=further.step)
+        line = _line(chain, step=further.step)
         (line.error if further.reason == NOBODY else line.info)("chain.escalated", reason=further.reason)
         body = Escalated(
             chain=chain.id,
@@ -229,7 +225,7 @@ class Pager:
         await self.record(chain, body, str(further.step), further.reason)
 
     async def _give_up(self, chain: Chain) -> None:
-        logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id).error("chain.nobody_reached")
+        _line(chain).error("chain.nobody_reached")
         body = NobodyReached(chain=chain.id, watch=chain.watch, cause=chain.cause, priority=chain.priority)
         await self.record(chain, body)
 
@@ -238,11 +234,16 @@ class Pager:
         try:
             await self.timers.arm(Key(chain.mode, chain.id), until, chain.last_fact)
         except TimerFailed as failed:
-            logs.get(mode=chain.mode, chain=chain.id, code=failed.args[0]).warning("timer.not_armed")
+            _line(chain, code=failed.args[0]).warning("timer.not_armed")
 
     async def _let_go(self, chain: Chain, outcome: str) -> None:
         await self.keep(store.end_chain(chain.id, outcome, chain.ended_at or datetime.now(UTC)))
         try:
             await self.timers.cancel(Key(chain.mode, chain.id))
         except TimerFailed as failed:
-            logs.get(mode=chain.mode, chain=chain.id, code=failed.args[0]).warning("timer.not_cancelled")
+            _line(chain, code=failed.args[0]).warning("timer.not_cancelled")
+
+
+def _line(chain: Chain, **more: object) -> Any:
+    """A line of log about a chain: it names the watch, so that a hidden one stays silent (D13)."""
+    return logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id, **more)

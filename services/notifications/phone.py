@@ -96,7 +96,7 @@ class Phone:
                 raise AppendError(chain.mode)
             await self._handlers.answer(chain.mode, command, chain.id, is_decline=is_decline)
         except Refusal as refusal:
-            logs.get(chain=chain.id, code=refusal.refused.code).info("phone.refused")
+            logs.get(watch=chain.watch, chain=chain.id, code=refusal.refused.code).info("phone.refused")
         except (AppendError, StreamUnreachable):
             state = _("Svaret er ikke lagret. Prøv igjen om litt, eller ring.")
             return await self._page_of(visit, request, status=503, notice=state)

@@ -71,7 +71,7 @@ class Sender:
         try:
             await self._rows.run(store.add([row]))
         except Exception as fault:
-            logs.get(chain=chain.id).error("link.not_kept", exc_info=fault)
+            logs.get(watch=chain.watch, chain=chain.id).error("link.not_kept", exc_info=fault)
         return secret
 
 

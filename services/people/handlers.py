@@ -12,6 +12,8 @@ from services.people.means import Means, accept, actor_of, clock, refuse
 from services.people.rules import Register
 from services.runtime.reading import Received, Refusal
 
+FORGET = (*ADMINISTER, Role.DPO)
+
 
 class PeopleHandlers:
     """What the door calls for people and their roles."""
@@ -26,12 +28,14 @@ class PeopleHandlers:
         self._means.check_role(received, ADMINISTER)
         if not str(contact.get("display_name", "")).strip():
             raise Refusal("CONTENT_NEEDED")
+        self._check_home(received, request.person)
         in_earnest = self._in_earnest(received, request.person)
         if in_earnest and (await self._means.contacts.read([request.person])).get(request.person) != contact:
             raise Refusal("NOT_ALLOWED", act="add")
 
         def decide(register: Register) -> Body:
             refuse(rules.check_new(register, request.person, actor_of(received)))
+            self._means.check_over(received, request.person, ADMINISTER)
             return people.Added(person=request.person)
 
         recorded = await self._means.append(received, request.person, people.Added, decide)
@@ -67,26 +71,29 @@ class PeopleHandlers:
         request = cast(people.RevokeSessions, received.request)
         self._means.check_role(received, ADMINISTER)
         fact = people.LockedOut
-        recorded = await self._about_own(received, request.person, fact(person=request.person))
+        body = fact(person=request.person)
+        recorded = await self._about_own(received, request.person, body, ADMINISTER)
         await self._end_sessions(received, request.person)
         return accept(recorded)
 
     async def forget(self, received: Received) -> Accepted:
         """Remove name and contact for good; a second call finishes what a first one began."""
         request = cast(people.Forget, received.request)
-        self._means.check_role(received, (*ADMINISTER, Role.DPO))
+        self._means.check_role(received, FORGET)
         if self._in_earnest(received, request.person):
             raise Refusal("NOT_ALLOWED", act="forget")
-        recorded = await self._about_own(received, request.person, people.Forgotten(person=request.person))
+        body = people.Forgotten(person=request.person)
+        recorded = await self._about_own(received, request.person, body, FORGET)
         await self._end_sessions(received, request.person)
         await self._means.contacts.erase(request.person)
         return accept(recorded)
 
-    async def _about_own(self, received: Received, person: str, body: Body) -> Any:
+    async def _about_own(self, received: Received, person: str, body: Body, roles: tuple[Role, ...]) -> Any:
         """The fact about a person of the sender's own organisation."""
 
         def decide(register: Register) -> Body:
             refuse(rules.check_own(register, person, received.address.org))
+            self._means.check_over(received, person, roles)
             return body
 
         return await self._means.append(received, person, type(body), decide)
@@ -100,6 +107,12 @@ class PeopleHandlers:
         register = await self._means.register(received, person)
         if register.newest.get(person) == fact_id and register.knows(person):
             await self._means.contacts.put(person, contact)
+
+    def _check_home(self, received: Received, person: str) -> None:
+        """Refuse a real person of another organisation: no exercise tells whether a guess is right."""
+        actual, actor = self._means.pictures.get(Mode.ACTUAL), actor_of(received)
+        if actual is not None and received.address.mode == Mode.EXERCISE:
+            refuse(rules.check_new(actual.register, person, actor))
 
     def _in_earnest(self, received: Received, person: str) -> bool:
         """True if this is an exercise and the person is a real one, whose contact it must not touch."""

@@ -56,6 +56,11 @@ class Means:
         if where is not None:
             refuse(rules.check_place(directory, actor, where, act, now))
 
+    def check_over(self, received: Received, person: str, roles: tuple[Role, ...]) -> None:
+        """Refuse a sender without one of the roles wherever the person has a role."""
+        actor, directory = actor_of(received), self.pictures[received.address.mode].directory
+        refuse(rules.check_over(directory, actor, person, roles, received.request.verb, clock()))
+
     async def append(
         self, received: Received, id: str, fact: type[Body], decide: Callable[[Register], Body]
     ) -> Recorded:

@@ -9,7 +9,7 @@ from schemas import people
 from schemas.authorisation import ADMINISTER, is_centre
 from schemas.directory import Directory
 from schemas.envelope import Actor, Refused
-from schemas.vocabulary import Mode
+from schemas.vocabulary import Mode, Role
 
 SESSION = timedelta(hours=12)
 """A session's absolute end: a shift, and no more."""
@@ -85,6 +85,25 @@ def check_place(directory: Directory, actor: Actor, where: str, act: str, now: d
     if own and directory.has_role(actor.person or "", where, now, *ADMINISTER):
         return None
     return Refused(code="NOT_ALLOWED", parameters={"act": act})
+
+
+def check_over(
+    directory: Directory, actor: Actor, person: str, roles: tuple[Role, ...], act: str, now: datetime
+) -> Refused | None:
+    """Nobody signs in, locks out, changes or forgets a person with a role beyond what he or she administers.
+
+    A role in another organisation is the whole organisation's matter.
+    """
+    if is_centre(actor):
+        return None
+    own = actor.organisation
+    for (holder, where, _), granted in directory.roles.items():
+        if holder != person or (granted.until is not None and granted.until <= now):
+            continue
+        place = where if _lies_in(where, own) else own
+        if not directory.has_role(actor.person or "", place, now, *roles):
+            return Refused(code="NOT_ALLOWED", parameters={"act": act})
+    return None
 
 
 def check_end(actor: Actor, until: datetime | None, now: datetime) -> Refused | None:

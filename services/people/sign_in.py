@@ -32,6 +32,7 @@ class SignInHandlers:
 
         def decide(register: Register) -> Body:
             refuse(rules.check_own(register, request.person, received.address.org))
+            self._means.check_over(received, request.person, ADMINISTER)
             return people.LinkMade(person=request.person, until=until)
 
         recorded = await self._means.append(received, request.person, people.LinkMade, decide)

@@ -151,6 +151,32 @@ async def test_roles_are_given_and_taken_within_what_one_leads(hub: Office) -> N
     assert (await lead.by("ola").ask("people", "names", persons=["ola"]))["code"] == "NOT_ALLOWED"
 
 
+async def test_the_leader_of_one_watch_cannot_act_as_or_reach_for_the_people_of_another(hub: Office) -> None:
+    await staff(hub, "hidden", Role.OPERATOR, "4601.barnevern")
+    await staff(hub, "both", Role.OPERATOR, KEY)
+    await staff(hub, "both", Role.OPERATOR, "4601.barnevern")
+    lead = await hub.caller(KEY, "lead")
+    for person in ("hidden", "both"):
+        for request in (MakeLink(person=person), RevokeSessions(person=person), Forget(person=person)):
+            assert await lead.refused(request) == "NOT_ALLOWED"
+        assert await lead.refused(AddPerson(person=person), KARI) == "NOT_ALLOWED"
+    await staff(hub, "ops", Role.OPS, "4601")
+    await staff(hub, "vern", Role.DPO, "4601")
+    await lead.by("ops").accepted(MakeLink(person="hidden"))
+    await lead.by("ops").accepted(AddPerson(person="hidden"), KARI)
+    assert await lead.by("vern").refused(MakeLink(person="hidden")) == "NOT_ALLOWED"
+    await lead.by("vern").accepted(Forget(person="hidden"))
+
+
+async def test_an_exercise_is_no_way_to_guess_at_a_neighbours_contacts(hub: Office) -> None:
+    lead = await hub.caller(KEY, "lead")
+    await lead.accepted(AddPerson(person="kari"), KARI)
+    await staff(hub, "nina", Role.LEADER, NEIGHBOUR, mode="exercise")
+    neighbour = await hub.caller(NEIGHBOUR, "nina")
+    for guess in (KARI, MARRIED):
+        assert await neighbour.refused(AddPerson(person="kari"), guess, mode="exercise") == "ID_TAKEN"
+
+
 async def test_names_stay_in_the_organisation_and_with_the_hosts_of_a_guest(hub: Office) -> None:
     lead, neighbour = await hub.caller(KEY, "lead"), await hub.caller(NEIGHBOUR, "nina")
     await lead.accepted(AddPerson(person="kari"), KARI)

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 TESTS ?= tests
-WORKERS ?= 2
+WORKERS ?= 3
 BENCH ?= core
 
 .PHONY: help setup up test-setup test check format schemas bench lock clean
@@ -28,7 +28,8 @@ test-setup: $(VENV)/.tests-installed
 
 # run the tests (TESTS=tests/watch for some of them, WORKERS=0 for one process)
 test: test-setup
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not timed" $(TESTS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q -m timed $(TESTS) || [ $$? -eq 5 ]
 
 # check format, lint, types and who imports whom
 check: test-setup

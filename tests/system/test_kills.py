@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -13,7 +12,7 @@ from tests.bench import core
 from tests.system.sender import Sender, missing_and_doubled, person
 from tests.system_hub import HubProcess, eventually, running
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timed, pytest.mark.timeout(300)]
 COUNT = 500
 
 
@@ -58,28 +57,26 @@ async def test_a_killed_process_loses_and_doubles_nothing(hub: HubProcess, word:
     assert took < back_s
 
 
-async def test_all_in_one_is_back_within_five_seconds_with_all_that_was_accepted(tmp_path: Path) -> None:
-    with running(tmp_path / "home") as hub:
-        sender = Sender(hub.settings)
-        await sender.open()
-        await sender.many(100, person(), priority="info")
-        await sender.close()
-        hub.kill()
-        began = time.monotonic()
-        await asyncio.to_thread(hub.start)
-        sender = Sender(hub.settings, accepted=sender.accepted)
-        await sender.open()
-        await sender.report(person())
-        assert time.monotonic() - began < 5.0
-        await sender.close()
-        await _check(hub, sender)
-
-
-async def test_nothing_is_left_running_after_a_kill_of_the_supervisor(tmp_path: Path) -> None:
-    with running(tmp_path / "home") as hub:
-        top, *children = hub.processes()
-        top.kill()
-        assert await eventually(lambda: _ended(children), 5)
+async def test_a_killed_supervisor_takes_all_with_it_and_all_is_back_within_five_seconds(
+    hub: HubProcess,
+) -> None:
+    sender = Sender(hub.settings)
+    await sender.open()
+    await sender.many(100, person(), priority="info")
+    await sender.close()
+    top, *children = hub.processes()
+    top.kill()
+    assert await eventually(lambda: _ended(children), 5)
+    hub.kill()
+    began = time.monotonic()
+    await asyncio.to_thread(hub.start)
+    sender = Sender(hub.settings, accepted=sender.accepted)
+    await sender.open()
+    await sender.report(person())
+    took = time.monotonic() - began
+    await sender.close()
+    await _check(hub, sender)
+    assert took < 5.0
 
 
 async def _ended(processes: list[psutil.Process]) -> bool:
@@ -87,19 +84,18 @@ async def _ended(processes: list[psutil.Process]) -> bool:
 
 
 async def test_interrupting_it_stops_everything_within_five_seconds_with_neighbours_listening(
-    tmp_path: Path,
+    hub: HubProcess,
 ) -> None:
-    with running(tmp_path / "home") as hub:
-        token = await core.feed_token(hub)
-        seen: list[tuple[float, dict[str, Any]]] = []
-        readers = [asyncio.create_task(core.read_feed(hub, token, seen)) for _ in range(3)]
-        sender = Sender(hub.settings)
-        await sender.open()
-        await sender.report(person(), level="named", named=[core.NEIGHBOUR])
-        await sender.close()
-        assert await eventually(lambda: _heard(seen, len(readers)))
-        assert await asyncio.to_thread(hub.stop) < 5.0
-        await asyncio.gather(*readers, return_exceptions=True)
+    token = await core.feed_token(hub)
+    seen: list[tuple[float, dict[str, Any]]] = []
+    readers = [asyncio.create_task(core.read_feed(hub, token, seen)) for _ in range(3)]
+    sender = Sender(hub.settings)
+    await sender.open()
+    await sender.report(person(), level="named", named=[core.NEIGHBOUR])
+    await sender.close()
+    assert await eventually(lambda: _heard(seen, len(readers)))
+    assert await asyncio.to_thread(hub.stop) < 5.0
+    await asyncio.gather(*readers, return_exceptions=True)
 
 
 async def _heard(seen: list[tuple[float, dict[str, Any]]], count: int) -> bool:

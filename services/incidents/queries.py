@@ -135,7 +135,7 @@ class Queries:
             return [question.id], False
         if question.ref is not None:
             ref = read_ref(question.ref)
-            return [row["id"] for row in self._lookups.by_ref(mode, ref)] if ref else [], True
+            return self._seen(self._lookups.by_ref(mode, ref), viewer) if ref else [], True
         parts = _NUMBER.fullmatch(question.number or "")
         if parts is None:
             return [], True
@@ -143,14 +143,18 @@ class Queries:
         watches = [
             key
             for key, known in viewer.directory.watches.items()
-            if known.code == code and viewer.is_house_of(key)
+            if known.code == code and viewer.may_count(key)
         ]
         rows = self._lookups.by_number(mode, watches, year, number)
-        return [row["id"] for row in sorted(rows, key=lambda row: row["watch"] != viewer.watch)], True
+        return self._seen(sorted(rows, key=lambda row: row["watch"] != viewer.watch), viewer), True
+
+    def _seen(self, rows: list[Any], viewer: Viewer) -> list[str]:
+        """The ids of the heads that may be seen: into others nothing is looked, which would take its time."""
+        return [row["id"] for row in rows if viewer.sees(_reach(row))]
 
     def _number(self, mode: str, shown: Shown, viewer: Viewer) -> None:
         owner = shown.incident.get("owner")
-        if owner is None or not viewer.is_house_of(owner):
+        if owner is None or not viewer.may_count(owner):
             return
         for row in self._lookups.by_id(mode, shown.incident["id"]):
             if row["watch"] == owner:
@@ -206,7 +210,7 @@ def _head(row: Any, viewer: Viewer) -> dict[str, Any]:
     plain = ("id", "ref", "controller", "state", "type", "priority", "level", "occurred_at", "recorded_at")
     return {
         **{name: row[name] for name in plain},
-        "number": _number_of(row, viewer) if is_house else None,
+        "number": _number_of(row, viewer) if viewer.may_count(row["watch"]) else None,
         "owner": row["watch"],
         "responsible": row["watch"],
         "tags": json.loads(row["tags"]),

@@ -62,6 +62,10 @@ class Viewer:
         """True if the owner is a watch of the viewer's organisation."""
         return owner.partition(".")[0] == self.organisation
 
+    def may_count(self, owner: str) -> bool:
+        """True if the viewer may know the owner's running numbers: a hidden watch's tell how much it has."""
+        return owner == self.watch or (self.is_house_of(owner) and not self.directory.hidden(owner))
+
 
 @dataclass(slots=True)
 class Shown:
@@ -108,7 +112,7 @@ def show(id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool) -> S
         if _belongs(part, incident, head, viewer):
             _add_entries(shown, part, facts, viewer)
     shown.entries.sort(key=lambda entry: (datetime.fromisoformat(entry["occurred_at"]), entry["recorded_at"]))
-    shown.chains = list(_chains(found, head is not None, viewer))
+    shown.chains = list(_chains(log, found, head is not None, viewer))
     return shown if head is not None or shown.entries or shown.chains else None
 
 
@@ -206,21 +210,29 @@ def _actor(actor: Actor, viewer: Viewer) -> dict[str, Any]:
     return shown
 
 
-def _chains(found: Iterable[Filed], head_seen: bool, viewer: Viewer) -> Iterable[dict[str, Any]]:
+def _chains(log: Log, found: Iterable[Filed], head_seen: bool, viewer: Viewer) -> Iterable[dict[str, Any]]:
     """Steps are the paged watch's own; others see functions and outcome, neither names nor times."""
     chains: dict[str, dict[str, Any]] = {}
     for one in found:
         body = one.body
         if not isinstance(body, _CHAINED) or not (head_seen or body.watch == viewer.watch):
             continue
-        if isinstance(body, notifications.Started):
-            chains[body.chain] = {
-                **{"chain": body.chain, "watch": body.watch, "priority": body.priority.value},
-                **{"outcome": "open", "steps": []},
-            }
+        if isinstance(body, notifications.Started) and _sees_page(log, one.place.key, body, viewer):
+            told = {"chain": body.chain, "watch": body.watch, "priority": body.priority.value}
+            chains[body.chain] = told | {"outcome": "open", "steps": []}
         elif body.chain in chains:
             _take_step(chains[body.chain], one, body, viewer)
     return chains.values()
+
+
+def _sees_page(log: Log, owner: str, started: notifications.Started, viewer: Viewer) -> bool:
+    """True for the paged watch, the log's owner, and who sees the item; for a hidden one, its author."""
+    if viewer.watch in (started.watch, owner):
+        return True
+    item = log.part(owner).items.get(started.item or started.cause)
+    if item is None or not viewer.sees(item.reach):
+        return False
+    return viewer.watch == item.author or not viewer.directory.hidden(started.watch)
 
 
 def _take_step(chain: dict[str, Any], one: Filed, body: Any, viewer: Viewer) -> None:

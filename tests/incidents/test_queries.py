@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from schemas import incidents, notifications
+from schemas import incidents, notifications, watch
 from schemas.identifiers import new_id, new_ref
 from schemas.vocabulary import Channel, DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
 from services.incidents.lookups import Lookups, Reading
@@ -171,6 +171,63 @@ async def test_steps_of_a_page_are_told_to_the_paged_watch_only(here: Office) ->
     assert [step["what"] for step in own["chains"][0]["steps"]] == ["sent", "acknowledged"]
     (theirs,) = (await here.get(AUST, id=made.about))["chains"]
     assert (theirs["outcome"], theirs["steps"]) == ("acknowledged", [{"function": "primary"}])
+
+
+def _hiding() -> Made:
+    body = watch.Established(watch=BARN, code="BV", title="BV", posts=["duty"], hidden=True)
+    return Made(body, about="BV", owner=BARN)
+
+
+def _page(about: str, cause: str, watch: str, chain: str) -> Made:
+    rules = {"priority": Priority.NORMAL, "steps": [{"after_s": 0, "function": DutyFunction.PRIMARY}]}
+    of = {"chain": chain, "watch": watch, "cause": cause, "priority": Priority.NORMAL, "type": "flood"}
+    started = {**of, "rules": rules, "channels": [Channel.GATEWAY]}
+    return Made(notifications.Started.model_validate(started), about=about)
+
+
+async def test_a_page_for_an_item_that_one_may_not_see_leaves_no_trace(here: Office) -> None:
+    made = opened(level=Level.NAMED, named=["4624"])
+    inner = _entry(made.about, "internt", Level.ORGANISATION)
+    await here.write(made, inner, _page(made.about, inner.id, VAKT, "c1"))
+    assert (await here.get(AUST, id=made.about))["chains"] == []
+    for asker in (VAKT, BARN):
+        assert [one["chain"] for one in (await here.get(asker, id=made.about))["chains"]] == ["c1"]
+
+
+async def test_that_a_hidden_watch_was_told_is_known_to_it_and_to_who_told_it_only(here: Office) -> None:
+    made = opened(level=Level.NAMED, named=["4624"])
+    await here.write(_hiding(), made, _page(made.about, made.id, BARN, "c1"))
+    for asker, chains in ((VAKT, 1), (BARN, 1), (AUST, 0)):
+        assert len((await here.get(asker, id=made.about))["chains"]) == chains
+
+
+async def test_the_number_of_a_hidden_watchs_incident_tells_its_house_no_count(here: Office) -> None:
+    made = opened(level=Level.ORGANISATION, owner=BARN)
+    await here.write(_hiding(), made)
+    number = (await here.get(BARN, id=made.about))["incident"]["number"]
+    assert number == f"BV-{made.fact.time.year}-0001"
+    assert (await here.get(VAKT, id=made.about))["incident"]["number"] is None
+    assert [one["number"] for one in (await here.ask(VAKT, "list"))["incidents"]] == [None]
+    assert await here.get(VAKT, number=number) == UNKNOWN
+
+
+async def test_what_may_not_be_seen_is_not_even_looked_into(
+    here: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = opened()
+    await here.write(made)
+    looked: list[str] = []
+    about = Lookups.about
+
+    def noted(self: Lookups, mode: str, id: str) -> list[Any]:
+        looked.append(id)
+        return list(about(self, mode, id))
+
+    monkeypatch.setattr(Lookups, "about", noted)
+    number = f"VAKT-{made.fact.time.year}-0001"
+    for name in ({"ref": made.fact.data.body["ref"]}, {"number": number}):
+        assert await here.get(BARN, **name) == UNKNOWN
+        assert looked == [], "the time that it takes would tell that there is something"
 
 
 async def test_reads_of_restricted_items_are_recorded_before_the_answer(here: Office) -> None:

@@ -5,10 +5,16 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACE_S = 2
+REQUEST_S = 15.0
+"""How long a request may take to arrive, head and body; an answer takes the time that it takes."""
+CONNECTIONS_MOST = 400
+"""How many are held: fewer than the 1024 files that a process may have open, of which paging needs some."""
 _POLL_S = 0.01
 _HEADERS_MOST = 32 * 1024
 
@@ -21,6 +27,7 @@ class Server:
             app,
             log_config=None,
             access_log=False,
+            http=_Connection,
             lifespan="off",
             server_header=False,
             proxy_headers=False,
@@ -54,6 +61,50 @@ class Server:
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
+
+
+class _Connection(H11Protocol):
+    """Lets go who does not finish a request, and when it is full, who has waited longest with his."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_request()
+        if len(self.connections) > CONNECTIONS_MOST:
+            others = (one for one in self.connections if isinstance(one, _Connection))
+            waiting = [one for one in others if one.is_waiting]
+            min(waiting, key=_Connection.patience, default=self).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self._await_request()
+        super().on_response_complete()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while a request, or the rest of it, has yet to come."""
+        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and not self.transport.is_closing()
+
+    def patience(self) -> float:
+        """Until when it is waited for, on the clock of the loop."""
+        return self._late.when() if self._late is not None else 0.0
+
+    def _await_request(self) -> None:
+        self._stop_waiting()
+        self._late = self.loop.call_later(REQUEST_S, self._let_go)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _let_go(self) -> None:
+        if self.is_waiting:
+            self.transport.abort()
 
 
 class _Uvicorn(uvicorn.Server):

@@ -1,0 +1,84 @@
+"""The HTTP server inside a worker: who dawdles or crowds it takes nothing from the others."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from services.runtime import http
+from services.runtime.http import Server
+
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    """A server with room for ten, that waits half a second for a request."""
+    monkeypatch.setattr(http, "CONNECTIONS_MOST", 10)
+    monkeypatch.setattr(http, "REQUEST_S", 0.5)
+    found = Server(Starlette(routes=[Route("/", _echo, methods=["GET", "POST"])]), "127.0.0.1", 0)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+async def _echo(request: Request) -> Response:
+    said = await request.body()
+    if said == b"slow answer":
+        await asyncio.sleep(1)
+    return PlainTextResponse(said or b"here")
+
+
+@contextlib.asynccontextmanager
+async def connections(server: Server, count: int, said: bytes = b"") -> AsyncIterator[list[Pair]]:
+    pairs = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(count)]
+    for _, writer in pairs:
+        writer.write(said)
+    yield pairs
+    for _, writer in pairs:
+        writer.close()
+
+
+async def ended(pair: Pair) -> bool:
+    """True if the server lets go within two seconds, without a word."""
+    try:
+        async with asyncio.timeout(2):
+            return await pair[0].read() == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+async def answer(server: Server, body: bytes = b"") -> bytes:
+    async with asyncio.timeout(5), connections(server, 1) as [(reader, writer)]:
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+        writer.write(head + body)
+        return (await reader.read()).rpartition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET / HTTP/1.1\r\nX-", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nslow"],
+)
+async def test_who_does_not_finish_a_request_is_let_go(server: Server, said: bytes) -> None:
+    async with connections(server, 3, said) as pairs:
+        assert all(await asyncio.gather(*map(ended, pairs)))
+
+
+async def test_an_answer_may_take_longer_than_a_request(server: Server) -> None:
+    assert await answer(server, b"slow answer") == b"slow answer"
+
+
+async def test_a_crowd_that_says_nothing_keeps_nobody_out(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "REQUEST_S", 60)
+    async with connections(server, 50) as pairs:
+        assert await answer(server) == b"here"
+        assert all(await asyncio.gather(*map(ended, pairs[:40])))

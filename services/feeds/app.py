@@ -26,8 +26,8 @@ from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
 SECRET_BYTES = 32
-PACE_S = 0.01
-"""Least time between two transactions of the feeds under load."""
+PACE_S, CALM_S = 0.01, 0.04
+"""Least seconds between two transactions under load: while there is something for a subscriber, and else."""
 
 
 def routes(handlers: Handlers) -> tuple[Route, ...]:
@@ -109,7 +109,7 @@ class FeedsRoom:
         for mode in self._settings.modes:
             delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret)
             await delivery.open()
-            projector = self._projectors[mode] = Projector(nc, mode, names.FEEDS, store, PACE_S)
+            projector = self._projectors[mode] = Projector(nc, mode, names.FEEDS, store, PACE_S, CALM_S)
             self._run(projector.run(), delivery.copy(), delivery.tick())
         await Counter(nc, self._deliveries).open()
 

@@ -80,10 +80,10 @@ class Store:
         with self._engine.begin() as connection:
             return Mark(*read_cursor(connection, CURSOR, mode))
 
-    def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
-        """Take in a batch and move the cursor, in one transaction. Raises CursorMoved.
+    def apply(self, mode: str, epoch: int, batch: list[Message]) -> bool:
+        """Take in a batch and move the cursor, in one transaction; True if it was something for a subscriber.
 
-        A fact whose id, or whose incident's opening, came before has no effect here.
+        A fact whose id, or whose incident's opening, came before has no effect here. Raises CursorMoved.
         """
         taken = [one for message in batch if (one := _take(message)) is not None]
         try:
@@ -96,6 +96,7 @@ class Store:
             self._standing.pop(mode, None)
             raise
         self._on_commit(fresh)
+        return bool(fresh.entries)
 
     def _first_only(self, mode: str, taken: list[Taken]) -> list[Taken]:
         with self._engine.begin() as connection:

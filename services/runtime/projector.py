@@ -24,25 +24,34 @@ class ProjectionStore(Protocol):
         """The last fact taken in; sequence 0 before the first."""
         ...
 
-    def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
-        """Take in a batch and move the cursor, in one transaction."""
+    def apply(self, mode: str, epoch: int, batch: list[Message]) -> bool | None:
+        """Take in a batch and move the cursor, in one transaction; True if somebody waits for such facts."""
         ...
 
 
 class Projector:
     """One mode's ledger into one store. ``reason`` says why it does not read; None when it does.
 
-    What comes after a pause is taken in at once; under load a batch begins at most every ``pace_s`` seconds,
-    so that many facts share a transaction.
+    What comes after a pause is taken in at once; under load a batch begins at most every ``pace_s`` seconds
+    (``calm_s`` while nobody waits), so that many facts share a transaction.
     """
 
-    def __init__(self, nc: Client, mode: str, name: str, store: ProjectionStore, pace_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        nc: Client,
+        mode: str,
+        name: str,
+        store: ProjectionStore,
+        pace_s: float = 0.0,
+        calm_s: float | None = None,
+    ) -> None:
         self._nc = nc
         self._direct = Direct(nc)
         self._mode = mode
         self._name = name
         self._store = store
         self._pace_s = pace_s
+        self._calm_s = pace_s if calm_s is None else calm_s
         self.sequence = 0
         self.epoch = 0
         self.reason: str | None = "STARTING"
@@ -78,13 +87,16 @@ class Projector:
                     self._stop_reading(DAMAGED)
                     return
                 self.reason = None
-                began = time.monotonic()
+                began, waited_for = time.monotonic(), False
                 if batch:
-                    await asyncio.to_thread(self._store.apply, self._mode, self.epoch, batch)
+                    waited_for = bool(
+                        await asyncio.to_thread(self._store.apply, self._mode, self.epoch, batch)
+                    )
                     await self._advance(batch[-1].sequence)
                 if not batch or batch[-1].pending == 0:
                     self.caught_up.set()
-                await asyncio.sleep(began + self._pace_s - time.monotonic())
+                pace_s = self._pace_s if waited_for else self._calm_s
+                await asyncio.sleep(began + pace_s - time.monotonic())
         finally:
             await reader.close()
 

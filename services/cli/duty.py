@@ -11,6 +11,7 @@ from services.cli.frame import Call, Outcome, bare, table, verb
 from services.cli.names import incident_named
 from services.cli.sending import ask, local, moment, names_of, send, written
 from services.cli.texts import language, say
+from services.cli.words import word
 
 duty = typer.Typer(help="Who is on duty; take a function over, or leave it.")
 
@@ -60,26 +61,36 @@ async def _chain_named(call: Call, said: str) -> str | None:
 
 
 def _waiting(call: Call, chains: list[dict[str, Any]]) -> Outcome:
+    lang = language(call.lang)
     rows = [
-        (one.get("ref"), one["priority"], one.get("type"), local(one.get("started_at")), one["chain"])
+        (
+            one.get("ref") or one["chain"],
+            one["watch"],
+            word(one["priority"], lang),
+            local(one.get("started_at")),
+            one.get("type"),
+        )
         for one in chains
     ]
-    nothing = say("Nothing waits for an answer.", language(call.lang))
+    nothing = say("Nothing waits for an answer.", lang)
     return Outcome({"status": "ok", "chains": chains}, table(rows) if rows else [nothing])
 
 
 async def show(
     call: Call,
     at: Annotated[str | None, typer.Option(help="When; now if left out.")] = None,
-    of: Annotated[str | None, typer.Option(help="Only this watch.", metavar="WATCH")] = None,
+    of: Annotated[
+        str | None, typer.Option(help="This watch; the acting one if left out.", metavar="WATCH")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every watch.")] = False,
 ) -> Outcome:
-    """Show who is on duty."""
-    when = moment(at)
-    found = await ask(call, "watch", "duty", at=when.isoformat() if when else None, watch=of)
+    """Show who is on duty in the own watch, in another, or everywhere."""
+    when, watch = moment(at), None if every else of or call.key
+    found = await ask(call, "watch", "duty", at=when.isoformat() if when else None, watch=watch)
     lang = language(call.lang)
     names = await names_of(call, (one.get("person") for one in found["duty"])) if not call.as_json else {}
     rows = [
-        (one["watch"], one["post"], one["function"], _holder(one, names, lang), local(one.get("until")))
+        (one["watch"], one["post"], word(one["function"], lang), _holder(one, names, lang), _until(one, lang))
         for one in found["duty"]
     ]
     return Outcome(found, table(rows) if rows else [say("Nobody is on duty.", lang)])
@@ -90,6 +101,10 @@ def _holder(one: dict[str, Any], names: dict[str, str], lang: str) -> str:
         return say("filled", lang) if one["filled"] else say("not filled", lang)
     person = one.get("person")
     return names.get(person, str(person)) if person else say("not filled", lang)
+
+
+def _until(one: dict[str, Any], lang: str) -> str:
+    return say("until {time}", lang, time=local(one["until"])) if one.get("until") else ""
 
 
 async def take(
@@ -117,6 +132,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(duty, name="duty")
     verb(app, "ack", "samvirke ack", "samvirke ack 7K3Q9XT", acting=True)(ack)
     bare(duty)(show)
-    verb(duty, "show", "samvirke duty show --of 4601.vaktsentral", acting=True)(show)
+    verb(duty, "show", "samvirke duty show --of 4601.ikt", "samvirke duty show --all", acting=True)(show)
     verb(duty, "take", "samvirke duty take duty --function backup", acting=True)(take)
     verb(duty, "release", "samvirke duty release", acting=True)(release)

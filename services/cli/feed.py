@@ -13,6 +13,8 @@ import typer
 from services.cli.failures import failed, refused
 from services.cli.frame import Call, Outcome, verb
 from services.cli.sending import local
+from services.cli.texts import language
+from services.cli.words import word
 
 if TYPE_CHECKING:
     import httpx
@@ -89,7 +91,7 @@ class _Following:
         try:
             return self._print_items()
         except httpx.HTTPStatusError as error:
-            return _turned_down(self.call, error)
+            return _turned_down(self.call, error, has_token=self.token is not None)
         except httpx.ConnectError:
             return None if self.was_heard else failed(self.call, "NOT_CONNECTED")
         except httpx.HTTPError:
@@ -123,13 +125,15 @@ def _stream(address: str, token: str | None, mode: str, seen: str | None) -> Ite
         yield from events(answer.iter_lines())
 
 
-def _turned_down(call: Call, error: "httpx.HTTPStatusError") -> Outcome:
+def _turned_down(call: Call, error: "httpx.HTTPStatusError", *, has_token: bool) -> Outcome:
     try:
         problem: dict[str, Any] = error.response.json()
     except ValueError:
         problem = {}
     status = error.response.status_code
     code = problem.get("code") or ("TOKEN_NEEDED" if status in (401, 403) else "FAULT")
+    if code == "TOKEN_ENDED" and not has_token:
+        code = "TOKEN_NEEDED"
     return refused(call, code, {"reason": f"HTTP {status}", **problem.get("parameters", {})})
 
 
@@ -145,7 +149,7 @@ def _print(call: Call, event: Event) -> None:
             for part in (
                 local(item.get("recorded_at")),
                 item.get("owner"),
-                item.get("kind"),
+                word(item.get("kind"), language(call.lang)),
                 item.get("ref"),
                 words,
             )

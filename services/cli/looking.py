@@ -10,6 +10,7 @@ from services.cli.names import incident_named
 from services.cli.options import Incident
 from services.cli.sending import ask, local, names_of
 from services.cli.texts import language, say
+from services.cli.words import word
 
 
 class Which(StrEnum):
@@ -23,6 +24,7 @@ class Which(StrEnum):
 async def show(
     call: Call,
     said: Incident,
+    ids: Annotated[bool, typer.Option("--ids", help="Show each entry's id, to correct or share it.")] = False,
     after: Annotated[str | None, typer.Option(help="Wait until the log has this receipt.")] = None,
 ) -> Outcome:
     """Show an incident: its head, its log, and who was told."""
@@ -31,7 +33,7 @@ async def show(
     entries = found.get("entries", [])
     writers = (one.get("actor", {}).get("person") for one in entries)
     names = await names_of(call, writers) if not call.as_json else {}
-    lines = [*_head(found["incident"], lang), "", *_entries(entries, names, lang)]
+    lines = [*_head(found["incident"], lang), *_entries(entries, names, lang, ids=ids)]
     return Outcome(found, lines + _chains(found.get("chains", []), lang))
 
 
@@ -43,19 +45,20 @@ async def incidents(
 ) -> Outcome:
     """List the incidents that the watch may see."""
     found = await ask(call, "incidents", "list", state=state.value, limit=limit, after=after)
+    lang = language(call.lang)
     rows = [
         (
             one.get("ref"),
             one.get("number"),
-            one["priority"],
-            one["state"],
+            word(one["priority"], lang),
+            word(one["state"], lang),
             local(one.get("occurred_at")),
             one["owner"],
-            words(one, language(call.lang)),
+            words(one, lang),
         )
         for one in found["incidents"]
     ]
-    empty = say("No incidents.", language(call.lang))
+    empty = say("No incidents.", lang)
     return Outcome(found, table(rows) if rows else [empty])
 
 
@@ -69,28 +72,32 @@ def words(item: dict[str, Any], lang: str) -> str:
 
 def _head(head: dict[str, Any], lang: str) -> list[str]:
     named = " ".join(str(head[key]) for key in ("ref", "number") if head.get(key))
-    facts = (head["owner"], head["type"], head["priority"], head["state"], head["level"])
-    return [f"{named}  {words(head, lang)}", "  ".join(map(str, facts)), local(head.get("occurred_at"))]
+    shown = (word(head[key], lang) for key in ("priority", "state", "level"))
+    facts = (local(head.get("occurred_at")), head["owner"], head["type"], *shown)
+    return [f"{named}  {words(head, lang)}", "  ".join(map(str, facts))]
 
 
-def _entries(entries: list[dict[str, Any]], names: dict[str, str], lang: str) -> list[str]:
+def _entries(entries: list[dict[str, Any]], names: dict[str, str], lang: str, *, ids: bool) -> list[str]:
+    """Time, kind, who wrote, who may see, the words; ``ids`` puts each entry's id first."""
     rows = [
         (
+            *((one["id"],) if ids else ()),
             local(one["occurred_at"]),
+            word(one["kind"], lang),
             _writer(one.get("actor", {}), names),
-            one["kind"],
-            one["level"],
-            one["id"],
-            one.get("state") or _written(one, lang),
+            word(one["level"], lang),
+            word(one.get("state"), lang) or _written(one, lang),
         )
         for one in entries
     ]
-    return table(rows) if rows else []
+    return ["", *table(rows)] if rows else []
 
 
 def _writer(actor: dict[str, Any], names: dict[str, str]) -> str:
+    """The writer's name; a neighbour's writer is known by watch only."""
     who = actor.get("person") or actor.get("machine")
-    return names.get(str(who), str(who or "–"))
+    watch = ".".join(str(actor[key]) for key in ("organisation", "watch") if actor.get(key))
+    return names.get(str(who)) or str(who or watch or "–")
 
 
 def _written(entry: dict[str, Any], lang: str) -> str:
@@ -101,7 +108,7 @@ def _written(entry: dict[str, Any], lang: str) -> str:
 def _chains(chains: list[dict[str, Any]], lang: str) -> list[str]:
     if not chains:
         return []
-    rows = [(one["watch"], one["priority"], one.get("outcome")) for one in chains]
+    rows = [(one["watch"], word(one["priority"], lang), word(one.get("outcome"), lang)) for one in chains]
     return ["", say("Told:", lang), *table(rows)]
 
 

@@ -132,7 +132,7 @@ async def state(
 async def correct(
     call: Call,
     said: Incident,
-    entry: Annotated[str, typer.Argument(help="The entry's id, from: samvirke incident show.")],
+    entry: Annotated[str, typer.Argument(help="The entry's id, from: samvirke incident show --ids.")],
     text: Annotated[
         str | None, typer.Option(help="What stands instead; without it, the entry is struck.")
     ] = None,

@@ -98,12 +98,15 @@ def settings_in(arguments: list[str]) -> dict[str, str]:
 def _not_up(call: Call, settings: "Settings", error: Exception) -> Outcome:
     """Why the hub did not start. Raises what is not foreseen."""
     from services.runtime.broker import BrokerFailed
+    from services.runtime.ports import PortTaken
     from services.runtime.state import UnsafeBroker
     from services.runtime.supervisor import AlreadyRunning, NotReady
 
     match error:
         case AlreadyRunning():
             return failed(call, "ALREADY_RUNNING", home=settings.home)
+        case PortTaken():
+            return failed(call, "PORT_TAKEN", port=error.port, setting=error.setting)
         case NotReady():
             return failed(call, "NOT_READY")
         case BrokerFailed():

@@ -61,11 +61,24 @@ def told(call: Call, answer: Any, done: str) -> Outcome:
         )
     if answer.status == "refused":
         return refused(call, answer.code, answer.parameters)
-    return Outcome(answer.model_dump(mode="json", exclude_none=True), [say(done, lang, **_fields(answer))])
+    fields = _fields(answer)
+    lines = [say(done, lang, **fields), *_marked(answer.result.get("mark"), lang)]
+    return Outcome(answer.model_dump(mode="json", exclude_none=True), lines)
 
 
 def _fields(answer: "Accepted") -> dict[str, Any]:
-    return {"ref": answer.ref or "", "id": answer.id, "receipt": answer.receipt} | answer.result
+    return {"ref": answer.ref or answer.subject, "id": answer.id, "receipt": answer.receipt} | answer.result
+
+
+def _marked(mark: str | None, lang: str) -> list[str]:
+    """What the sender must know of something that was taken all the same."""
+    if mark == "unattached":
+        return [
+            say("But this watch sees no incident with that reference: look at its seven characters.", lang)
+        ]
+    if mark == "closed":
+        return [say("But the incident is closed.", lang)]
+    return []
 
 
 async def ask(call: Call, trade: str, what: str, **parameters: Any) -> dict[str, Any]:

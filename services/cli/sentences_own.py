@@ -32,6 +32,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "Two hubs cannot share a home.",
         "Use that one, or choose another --home.",
     ),
+    "PORT_TAKEN": Sentences(
+        "Port {port} is not free.",
+        "Another program listens there, or it needs more rights; the hub did not start.",
+        "Choose another port with {setting}, or stop that program.",
+    ),
     "NOT_RUNNING": Sentences("No hub runs in {home}.", UNCHANGED, "Start it with: samvirke up."),
     "NOT_READY": Sentences(
         "The hub did not become ready in time.",

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from schemas.vocabulary import Mode
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 
 RESEND_S = 5.0
 LISTEN_S = 0.5
+STEPS: Mapping[str, str] = MappingProxyType(
+    {
+        "home": "Starts in {path} …",
+        "centre": "The centre is in force: {accepted} entries, {refused} refused.",
+        "restart": "{name} is started again ({code}).",
+        "reloaded": "{watches} watches are known now.",
+        "upkeep": "Stands still for: {work} …",
+        "stopping": "Stops …",
+        "stopped": "Stopped. All data is kept.",
+    }
+)
+"""What people are told of a step; all others are for machines (--json) and the log."""
 _MARK = "applying"
 """File in HOME while a centre file is being applied for the first time: after a crash it is applied again."""
 
@@ -97,10 +110,13 @@ class Starting:
 
     def _tell(self, step: str, parameters: Mapping[str, object]) -> None:
         if self._call.as_json:
-            line = json.dumps({"step": step, **parameters}, ensure_ascii=False, default=str)
-        else:
-            line = " ".join([f"{step:14}", *(f"{key}={value}" for key, value in parameters.items())]).rstrip()
-        print(line, flush=True)
+            print(json.dumps({"step": step, **parameters}, ensure_ascii=False, default=str), flush=True)
+            return
+        lang = language(self._call.lang)
+        if step in STEPS:
+            print(say(STEPS[step], lang, **parameters), flush=True)
+        elif parameters.get("served") is False:
+            print(say("Port {port} is taken: health is not shown.", lang, **parameters), flush=True)
 
     async def _settle(self) -> None:
         """Apply the file to an empty hub, then say that all is ready."""
@@ -156,10 +172,14 @@ class Starting:
             self._tell("ready", parameters)
             return
         lang = language(self._call.lang)
-        text = say("Ready. Desk and API: {api}  Machine credentials: {credentials}", lang, **parameters)
+        parts = [say("Ready. Desk and API: {api}", lang, **parameters)]
         if self._is_example:
-            text += say("  Sign-in links: {links}", lang, **parameters)
-        print(text, flush=True)
+            parts.append(say("Sign-in links: {links}", lang, **parameters))
+        parts += [
+            say("Machine credentials: {credentials}", lang, **parameters),
+            say("Ctrl+C stops it.", lang),
+        ]
+        print(*parts, sep=" · ", flush=True)
 
     def _complain(self, outcome: Outcome) -> None:
         if self._call.as_json:

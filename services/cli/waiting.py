@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from services.cli.frame import Call, Outcome, bare, table, verb
+from services.cli.sending import local
 from services.cli.texts import language, say
 
 spool = typer.Typer(help="What could not be sent yet, on this machine.")
@@ -30,9 +31,11 @@ def kept(call: Call) -> Outcome:
                 }
             )
     nothing = [say("Nothing waits.", language(call.lang))]
-    return Outcome(
-        {"status": "ok", "kept": rows}, table(tuple(row.values()) for row in rows) if rows else nothing
-    )
+    return Outcome({"status": "ok", "kept": rows}, table(_line(row) for row in rows) if rows else nothing)
+
+
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    return (row["watch"], local(row["kept_at"]), row["verb"], row["reason"], row["id"])
 
 
 async def resend(call: Call) -> Outcome:

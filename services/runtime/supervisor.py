@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO
 
-from services.runtime import logs, processes, provisioner, state
+from services.runtime import logs, ports, processes, provisioner, state
 from services.runtime.broker import Broker, BrokerFailed
 from services.runtime.health import HealthServer, Part
 from services.runtime.settings import Settings
@@ -40,7 +40,7 @@ def print_step(step: str, parameters: Mapping[str, object]) -> None:
 
 
 def up(settings: Settings, watches: Watches, say: Say = print_step) -> int:
-    """Run the hub until SIGINT or SIGTERM. Returns the exit code. Raises AlreadyRunning."""
+    """Run the hub until SIGINT or SIGTERM. Returns the exit code. Raises AlreadyRunning, PortTaken."""
     logs.configure("supervisor", settings.log_level)
     return asyncio.run(Supervisor(settings, watches, say).run())
 
@@ -67,6 +67,7 @@ class Supervisor:
         self._say = say
         self._records = settings.home / "run"
         env = dict(os.environ) | settings.as_environment()
+        self._listens = workers is None
         wanted = groups(settings) if workers is None else workers
         self.units = [Unit(short_name(name), parts, env, self._records) for name, parts in wanted.items()]
         self.broker: Broker | None = None
@@ -95,6 +96,8 @@ class Supervisor:
     async def start(self) -> None:
         """Broker, streams, workers, in this order; return when every worker is ready."""
         await asyncio.to_thread(self._take_home)
+        if self._listens:
+            await asyncio.to_thread(ports.require_free, self.settings)
         if not self.settings.nats_url:
             await self._start_broker()
         changes = await provisioner.provision(self.settings)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.cli.sentences_own import SENTENCES
+from services.cli.starting import STEPS
+from services.cli.words import WORDS
 
 CODE = Path(__file__).parents[2] / "services" / "cli"
 
@@ -12,6 +14,7 @@ CODE = Path(__file__).parents[2] / "services" / "cli"
 def texts_used() -> set[str]:
     """All keys that the catalogue must have."""
     found = {text for sentences in SENTENCES.values() for text in sentences}
+    found |= set(WORDS.values()) | set(STEPS.values())
     for path in CODE.glob("*.py"):
         found |= set(_literals(ast.parse(path.read_text(encoding="utf-8"))))
     return found

@@ -12,11 +12,14 @@ from nats.errors import Error as NatsError
 
 from schemas import subjects
 
+STREAMS_MOST = 50
+"""How many streams of one feed are open; a further one ends the oldest."""
 PING_S = 10.0
 CHECK_S = 5.0
 _ASK_S = 5.0
 _RETRY_S = 1.0
 _WAITING = 2_000
+_DIGITS_MOST = 18
 _END: dict[str, Any] = {"end": True}
 _LOST: dict[str, Any] = {"lost": True}
 
@@ -28,7 +31,7 @@ class Lives:
     """The streams that are open, so that all can be ended when the desk stops."""
 
     def __init__(self) -> None:
-        self._open: set[Live] = set()
+        self._open: dict[Live, None] = {}
 
     @property
     def count(self) -> int:
@@ -42,12 +45,15 @@ class Lives:
 
     async def follow(self, live: "Live") -> AsyncIterator[bytes]:
         """The events of one stream, until it ends."""
-        self._open.add(live)
+        self._open[live] = None
+        same = [one for one in self._open if one.feed == live.feed]
+        for oldest in same[:-STREAMS_MOST]:
+            oldest.end()
         try:
             async for event in live.events():
                 yield event
         finally:
-            self._open.discard(live)
+            self._open.pop(live, None)
 
 
 class Live:
@@ -62,6 +68,11 @@ class Live:
         self._arrived: asyncio.Queue[Item] = asyncio.Queue(_WAITING)
         self._lost = False
         self._ending = False
+
+    @property
+    def feed(self) -> tuple[str, str]:
+        """Whose feed it is, in which mode."""
+        return self._mode, self._org
 
     def end(self) -> None:
         """End the stream after the event that is being sent."""
@@ -176,7 +187,8 @@ async def next_items(nc: Client, mode: str, org: str, after: str | None, limit: 
 
 def _split(position: str | None) -> tuple[str, int]:
     epoch, _, number = (position or "").rpartition(".")
-    return (epoch, int(number)) if number.isascii() and number.isdigit() else ("", 0)
+    is_number = number.isascii() and number.isdigit() and len(number) <= _DIGITS_MOST
+    return (epoch, int(number)) if is_number else ("", 0)
 
 
 def _event(item: Item) -> bytes:

@@ -11,6 +11,7 @@ from schemas.identifiers import new_id
 from schemas.incidents import AddEntry, ApproveErasure, AskErasure, ItemContent, OpenIncident
 from schemas.people import Grant
 from schemas.vocabulary import Level, Role
+from services.desk import live
 from tests.caller import Caller
 from tests.desk.house import PAST, VAKT, Events, House
 
@@ -155,6 +156,34 @@ async def test_a_stream_ends_within_ten_seconds_of_its_token(house: House) -> No
         began = time.monotonic()
         await reading
     assert time.monotonic() - began < 10
+
+
+async def test_of_too_many_streams_of_one_feed_the_oldest_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STREAMS_MOST", 3)
+    last, readers = await newest(house), [Events() for _ in range(6)]
+    async with house.machine("feed-4624") as program, asyncio.timeout(15):
+        reading = []
+        for reader in readers:
+            reading.append(asyncio.create_task(reader.follow(program, "4624", 1, last)))
+            await asyncio.sleep(0.3)
+        await asyncio.gather(*reading[:3])
+        assert [one.done() for one in reading] == [True] * 3 + [False] * 3
+        await opened(await house.caller(VAKT, "kari"))
+        await asyncio.gather(*reading[3:])
+    assert [len(reader.items) for reader in readers] == [0, 0, 0, 1, 1, 1]
+
+
+async def test_a_position_of_absurd_length_begins_anew(house: House) -> None:
+    async with house.machine("feed-4624") as program:
+        for digits in (25, 5000):
+            page = await program.get("/v1/feeds/4624", params={"after": "e." + "9" * digits})
+            assert (page.status_code, page.json()["reset"]) == (200, True)
+            start = {"Last-Event-ID": "e." + "9" * digits}
+            async with program.stream("GET", "/v1/feeds/4624/events", headers=start) as answer:
+                lines = answer.aiter_lines()
+                assert [await anext(lines) for _ in range(3)][2] == "event: reset"
 
 
 async def test_the_desk_stops_at_once_though_streams_are_open(house: House) -> None:

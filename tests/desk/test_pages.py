@@ -181,6 +181,7 @@ async def test_a_person_on_duty_acknowledges(house: House) -> None:
             page = (await browser.get(path)).text
             if 'name="chain"' in page:
                 break
+        assert "venter på svar" in page
         chain = re.search(r'name="chain" value="([^"]+)"', page)
         assert chain is not None, page
         said = {"csrf": csrf_in(page), "chain": chain[1]}
@@ -198,3 +199,30 @@ async def test_every_text_of_the_pages_is_in_norwegian() -> None:
     wanted = said | set(texts.WORDS.values()) | REFUSALS.keys()
     assert wanted - texts.catalogue().keys() == set()
     assert texts.catalogue().keys() - wanted == set()
+
+
+async def test_every_colour_of_the_pages_can_be_read_by_day_and_by_night() -> None:
+    css = (TEMPLATES.parent / "static" / "desk.css").read_text(encoding="utf-8")
+    palettes = [
+        dict(re.findall(r"--(\w+): (#\w{6});", block)) for block in re.findall(r":root \{(.*)\}", css)
+    ]
+    assert len(palettes) == 2
+    for colours in palettes:
+        for name in ("ink", "soft", "link", "critical", "high"):
+            assert contrast(colours[name], colours["paper"]) >= 4.5, name
+        assert contrast(colours["ink"], colours["field"]) >= 7
+        assert contrast("#ffffff", colours["act"]) >= 4.5
+        assert contrast("#14181d", colours["mark"]) >= 7
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21, as WCAG 2.2 defines it."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """How bright a colour is, 0 to 1."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     )
 
     gateway_url: str = Field("", description="Address of the SMS gateway; empty means no SMS is sent.")
-    gateway_body: str = Field("", description="Template of the gateway's request body.")
+    gateway_body: str = Field(
+        "", description="Template of the gateway's request body: {to}, {text} and {reference} are filled in."
+    )
     gateway_headers: SecretStr = Field(SecretStr(""), description="Templates of its headers, a line each.")
     gateway_receipt_field: str = Field("", description="Field of its answer that holds a receipt.")
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,8 @@ from services.runtime.projector import Projector
 from services.runtime.reading import Refusal, validate
 
 PATIENCE = timedelta(seconds=5)
+WAITING_MOST = 40
+"""How many questions of one watch wait at once; the door's room is for all."""
 _NUMBER = re.compile(r"([A-Za-z0-9_-]{1,64})-(\d{4})-(\d{1,9})")
 _PAGE = 200
 _NEWEST = 1 << 62
@@ -64,6 +67,7 @@ class Queries:
         self._lookups = lookups
         self._projectors = projectors
         self._directories = directories
+        self._waiting: Counter[str] = Counter()
 
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """One incident with its entries and chains. Raises Refusal, UNKNOWN_INCIDENT among others."""
@@ -102,22 +106,27 @@ class Queries:
         if mode not in self._directories:
             raise Refusal("UNKNOWN_TYPE")
         if question.after is not None:
-            await self._wait_for(mode, question.after)
+            await self._wait_for(mode, question.after, actor.key)
         viewer = Viewer(actor.key, self._directories[mode], datetime.now(UTC))
         refused = check_read(actor, viewer.directory, viewer.now)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         return viewer
 
-    async def _wait_for(self, mode: str, receipt: str) -> None:
+    async def _wait_for(self, mode: str, receipt: str, watch: str) -> None:
         """Wait until the archive has the fact, at most PATIENCE; then answer with what there is."""
         projector = self._projectors[mode]
+        if self._waiting[watch] >= WAITING_MOST:
+            return
+        self._waiting[watch] += 1
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()), projector.moved:
                 while not await asyncio.to_thread(self._store.has_fact, mode, receipt):
                     await projector.moved.wait()
         except TimeoutError:
             return
+        finally:
+            self._waiting[watch] -= 1
 
     def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
         ids, head_needed = self._named(mode, question, viewer)

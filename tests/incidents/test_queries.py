@@ -211,6 +211,17 @@ async def test_the_number_of_a_hidden_watchs_incident_tells_its_house_no_count(h
     assert await here.get(VAKT, number=number) == UNKNOWN
 
 
+async def test_whoever_waits_for_facts_that_never_come_keeps_no_other_watch_waiting(here: Office) -> None:
+    crowd = [here.ask(AUST, "list", after=new_id()) for _ in range(300)]
+    began = asyncio.get_running_loop().time()
+    waiting = [asyncio.create_task(one) for one in crowd]
+    done, _ = await asyncio.wait(waiting, timeout=2)
+    assert len(done) >= 250, "beyond some, a watch is answered with what there is"
+    assert (await here.ask(VAKT, "list"))["status"] == "ok"
+    await asyncio.gather(*waiting)
+    assert asyncio.get_running_loop().time() - began < 8
+
+
 async def test_what_may_not_be_seen_is_not_even_looked_into(
     here: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ import orjson
 from services.runtime import logs
 
 REQUEST_S = 5.0
+CONNECTIONS_MOST = 50
+"""How many are heard at once: the supervisor needs its open files for its workers."""
 _LONGEST_LINE = 4096
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _HEAD = (
@@ -44,6 +46,7 @@ class HealthServer:
         self._port = port
         self._report = report
         self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.StreamWriter, None] = {}
 
     @property
     def port(self) -> int:
@@ -68,6 +71,7 @@ class HealthServer:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._make_room(writer)
         with contextlib.suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
             async with asyncio.timeout(REQUEST_S):
                 method, path, _ = (await reader.readline()).decode("ascii").split(" ", 2)
@@ -77,7 +81,16 @@ class HealthServer:
                     f"{head}Cache-Control: no-store\r\nConnection: close\r\n\r\n".encode("ascii") + body
                 )
                 await writer.drain()
+        self._open.pop(writer, None)
         writer.close()
+
+    def _make_room(self, newest: asyncio.StreamWriter) -> None:
+        """Let go of the one that has been silent longest, when there are too many."""
+        self._open[newest] = None
+        if len(self._open) > CONNECTIONS_MOST:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
 
 
 def answer(method: str, path: str, parts: list[Part]) -> tuple[str, str, bytes]:

@@ -1,10 +1,12 @@
 """Health and metrics, as a probe and as Prometheus read them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
+from services.runtime import health
 from services.runtime.health import HealthServer, Part
 
 LIFE = Part("life", True, 2, {"people": {"ok": True, "pending": 3, "code": "FINE"}})
@@ -68,3 +70,12 @@ async def test_a_taken_port_is_said_and_nothing_falls(client: httpx.AsyncClient)
     second = HealthServer("127.0.0.1", client.base_url.port or 0, list)
     assert not await second.start()
     await second.stop()
+
+
+async def test_a_crowd_that_says_nothing_keeps_no_probe_out(client: httpx.AsyncClient) -> None:
+    port = client.base_url.port
+    crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(health.CONNECTIONS_MOST + 20)]
+    await asyncio.wait_for(asyncio.gather(*(reader.read() for reader, _ in crowd[:20])), 2)
+    assert (await client.get("/livez")).status_code == 200
+    for _, writer in crowd:
+        writer.close()

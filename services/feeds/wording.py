@@ -11,6 +11,8 @@ from schemas.sharing import organisation_may_see
 from services.feeds.share import Head, Item, Kind, may_have
 
 THREAD_LENGTH = 32
+_DIGITS_MOST = 18
+"""No feed is longer, and a table's integer holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ def position(epoch: str, n: int) -> str:
 def read_position(text: str | None) -> tuple[str, int]:
     """Epoch and number of a position; ('', 0) if it is none."""
     epoch, _, number = (text or "").rpartition(".")
-    return (epoch, int(number)) if epoch and number.isascii() and number.isdigit() else ("", 0)
+    is_number = number.isascii() and number.isdigit() and len(number) <= _DIGITS_MOST
+    return (epoch, int(number)) if epoch and is_number else ("", 0)
 
 
 def is_open(entry: Entry, directory: Directory, now: datetime) -> bool:

@@ -46,11 +46,24 @@ class Gate:
         self._file = file
         self._mark = _load(file)
         self._saved = self._mark
+        self._theirs: Mark | None = None
         self._newest: tuple[int, bytes] | None = None
         self._archive_agrees = False
-        self.reason: str | None = UNREACHABLE
+        self._reason: str | None = UNREACHABLE
+        self._checked_after = -1
+        self._is_unsaved = False
         self.epoch = 0
         self.epoch_began: datetime | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing may be written; from a lost connection on until the ledger was looked at again."""
+        is_checked = self._nc.is_connected and self._nc.stats["reconnects"] == self._checked_after
+        return self._reason if is_checked else UNREACHABLE
+
+    @reason.setter
+    def reason(self, reason: str | None) -> None:
+        self._reason = reason
 
     async def open(self) -> None:
         """Get ready and check for the first time."""
@@ -58,23 +71,22 @@ class Gate:
         await self.check()
 
     def observe(self, sequence: int, raw: bytes) -> None:
-        """Remember a fact that the ledger has acknowledged."""
-        if self._newest is None or sequence > self._newest[0]:
+        """Remember a fact that the ledger has acknowledged, unless a later one is known.
+
+        A ledger that was cut gives low numbers out again: such a fact is no proof that it is whole.
+        """
+        mark = self._mark
+        known = mark.sequence if mark is not None and mark.epoch == self.epoch else 0
+        if sequence > (self._newest[0] if self._newest is not None else known):
             self._newest = (sequence, raw)
 
     async def keep(self) -> None:
-        """Run for ever: shut on a lost connection, check after each return, save the mark each second."""
-        reconnects, beat = self._nc.stats["reconnects"], 0
+        """Run for ever: check after each return of the connection, save the mark each second."""
+        beat = 0
         while True:
             await asyncio.sleep(_POLL_S)
             beat += 1
-            if not self._nc.is_connected or self._nc.stats["reconnects"] != reconnects:
-                self.reason = UNREACHABLE
-                self._archive_agrees = False
-                if self._nc.is_connected:
-                    reconnects = self._nc.stats["reconnects"]
-                    await self.check()
-            elif self.reason is not None or not self._archive_agrees:
+            if self._nc.is_connected and (self.reason is not None or not self._archive_agrees):
                 await self.check()
             if beat % _SAVE_EVERY == 0:
                 await asyncio.to_thread(self._save, self.mark())
@@ -88,25 +100,31 @@ class Gate:
 
     async def check(self) -> None:
         """Compare the ledger with the own mark and with the archive's; set ``reason`` accordingly."""
+        reconnects = self._nc.stats["reconnects"]
+        self._archive_agrees = False
         try:
-            await self._read_epoch()
-            own = self.mark()
-            if own is not None and own.epoch < self.epoch:
-                own = self._mark = None
-            if own is not None and not await self._holds(own):
-                self._shut(BEHIND)
-                return
-            if own is not None and self.reason == UNREACHABLE:
-                self._open()
-            known, theirs = await self._ask_archive()
-            if theirs is not None and not await self._holds(theirs):
-                self._shut(BEHIND)
-            elif known:
-                self._archive_agrees = True
-                self._mark = _newer(self.mark(), theirs)
-                self._open()
+            reason = await self._judge()
         except (NatsError, StreamUnreachable, TimeoutError, OSError, KeyError, ValueError):
-            self._shut(UNREACHABLE)
+            reason = UNREACHABLE
+        self._checked_after = reconnects
+        self._turn(reason)
+
+    async def _judge(self) -> str | None:
+        """Why nothing may be written. What the archive last said counts also while it is silent."""
+        await self._read_epoch()
+        known, theirs = await self._ask_archive()
+        if known or (self._theirs is not None and self._theirs.epoch < self.epoch):
+            self._theirs = theirs
+        own = self.mark()
+        if own is not None and own.epoch < self.epoch:
+            own = self._mark = None
+        for mark in (own, self._theirs):
+            if mark is not None and not await self._holds(mark):
+                return BEHIND
+        if known:
+            self._archive_agrees = True
+            self._mark = _newer(self.mark(), theirs)
+        return None if known or own is not None or self._theirs is not None else UNREACHABLE
 
     async def _read_epoch(self) -> None:
         reply = await self._nc.request(f"$JS.API.STREAM.INFO.{names.ledger(self._mode)}", b"", timeout=_ASK_S)
@@ -131,24 +149,33 @@ class Gate:
             return True, None
         return True, Mark(answer["epoch"], answer["sequence"], answer["digest"])
 
-    def _open(self) -> None:
-        if self.reason is not None:
-            logs.get(mode=self._mode, epoch=self.epoch).info("gate.open")
-        self.reason = None
-
-    def _shut(self, reason: str) -> None:
-        if self.reason != reason:
-            logs.get(mode=self._mode, epoch=self.epoch, code=reason).error("gate.shut")
-        self.reason = reason
+    def _turn(self, reason: str | None) -> None:
+        if reason != self._reason:
+            line = logs.get(mode=self._mode, epoch=self.epoch)
+            if reason is None:
+                line.info("gate.open")
+            else:
+                line.error("gate.shut", code=reason)
+        self._reason = reason
 
     def _save(self, mark: Mark | None) -> None:
         if mark is None or mark == self._saved:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(mark)), encoding="ascii")
-        os.replace(fresh, self._file)
-        self._saved = mark
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._file.with_suffix(".new")
+            fresh.write_text(json.dumps(asdict(mark)), encoding="ascii")
+            os.replace(fresh, self._file)
+        except OSError as fault:
+            self._complain_once(fault)
+            return
+        self._saved, self._is_unsaved = mark, False
+
+    def _complain_once(self, fault: OSError) -> None:
+        """The mark in memory goes on to guard; a full disk would be filled further by a line each second."""
+        if not self._is_unsaved:
+            logs.get(mode=self._mode).error("gate.mark_not_saved", errno=fault.errno)
+        self._is_unsaved = True
 
 
 def _newer(one: Mark | None, other: Mark | None) -> Mark | None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
 from nats.aio.msg import Msg
 
 from schemas import subjects
@@ -15,7 +16,7 @@ from schemas.canonical import digest
 from services.runtime import names
 from services.runtime.epochs import BEHIND, UNREACHABLE, Gate
 from tests.hub import Hub
-from tests.ledgers import MODE, empty_archive, open_ledger, opening
+from tests.ledgers import MODE, empty_archive, logging_to, open_ledger, opening
 
 
 @contextlib.asynccontextmanager
@@ -105,6 +106,75 @@ async def test_a_gate_shuts_when_the_archive_has_read_what_the_ledger_has_not(
     file = mark_file(tmp_path, 1, sequence, said)
     async with archive_at(broker, 1, sequence + 1_000, said), gate_of(broker, file) as gate:
         await until(lambda: gate.reason == BEHIND)
+
+
+async def test_a_gate_never_opens_while_the_archive_says_that_facts_are_missing(
+    broker: Hub, tmp_path: Path
+) -> None:
+    sequence, said = await stored_fact(broker)
+    file = mark_file(tmp_path, 1, sequence, said)
+    with logging_to(tmp_path / "log"):
+        async with archive_at(broker, 1, sequence + 1_000, said), gate_of(broker, file) as gate:
+            assert gate.reason == BEHIND
+    assert b"gate.open" not in (tmp_path / "log").read_bytes()
+
+
+async def test_a_gate_remembers_what_the_archive_missed_when_the_archive_falls_silent(
+    broker: Hub, tmp_path: Path
+) -> None:
+    sequence, said = await stored_fact(broker)
+    async with gate_of(broker, mark_file(tmp_path, 1, sequence, said)) as gate:
+        async with archive_at(broker, 1, sequence + 1_000, said):
+            await until(lambda: gate.reason == BEHIND)
+        gate.reason = UNREACHABLE
+        await gate.check()
+        assert gate.reason == BEHIND
+
+
+async def test_a_fact_under_a_lower_number_than_the_mark_does_not_make_a_cut_ledger_whole(
+    broker: Hub, tmp_path: Path
+) -> None:
+    async with empty_archive(broker), open_ledger(broker) as ledger:
+        stored = [await ledger.append(opening(content=None)) for _ in range(2)]
+    first, second = (one.sequence for one in stored)
+    nc = await broker.connect(names.INCIDENTS_LEDGER)
+    gate = Gate(nc, MODE, mark_file(tmp_path, 1, second, digest(stored[1].fact.encode())))
+    await gate.open()
+    gate.observe(first, stored[0].fact.encode())
+    mark = gate.mark()
+    assert mark is not None
+    assert mark.sequence == second
+    await nc.close()
+
+
+async def test_a_gate_is_shut_from_the_moment_of_a_reconnect_until_it_has_looked(
+    broker: Hub, tmp_path: Path
+) -> None:
+    sequence, said = await stored_fact(broker)
+    nc = await broker.connect(names.INCIDENTS_LEDGER)
+    gate = Gate(nc, MODE, mark_file(tmp_path, 1, sequence, said))
+    await gate.open()
+    assert gate.reason is None
+    nc.stats["reconnects"] += 1
+    assert gate.reason == UNREACHABLE
+    await gate.check()
+    assert gate.reason is None
+    await nc.close()
+
+
+async def test_a_mark_that_cannot_be_written_does_not_end_the_watch_over_the_ledger(
+    broker: Hub, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    nc = await broker.connect(names.INCIDENTS_LEDGER)
+    async with empty_archive(broker):
+        gate = Gate(nc, MODE, tmp_path / "file" / "mark.json")
+        await gate.open()
+        gate.observe(1_000_000, b"fact")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await gate.keep()
+    await nc.close()
 
 
 async def test_a_gate_with_a_damaged_mark_file_asks_the_archive(broker: Hub, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from schemas.vocabulary import Tag
 from services.cli.failures import refused
@@ -14,6 +15,9 @@ from services.cli.texts import language, say
 if TYPE_CHECKING:
     from schemas.envelope import Accepted, Request
     from services.runtime.edge import Edge
+
+OSLO = ZoneInfo("Europe/Oslo")
+"""The zone that people read and write times in, whatever this machine's is; the desk shows the same."""
 
 
 @asynccontextmanager
@@ -110,11 +114,12 @@ async def on_incident(call: Call, said: str) -> dict[str, Any]:
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time with its offset; a time without one is this machine's. Raises Usage."""
+    """A time with its offset; a time without one is Norway's. Raises Usage."""
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text).astimezone()
+        said = datetime.fromisoformat(text)
+        return said if said.tzinfo else said.replace(tzinfo=OSLO)
     except ValueError:
         raise Usage("write a time as 2027-01-14T08:00+01:00") from None
 
@@ -125,5 +130,5 @@ def written(**fields: Any) -> dict[str, Any] | None:
 
 
 def local(text: str | None) -> str:
-    """A time as a duty officer reads it: date and clock of this machine's zone."""
-    return datetime.fromisoformat(text).astimezone().strftime("%d.%m. %H:%M") if text else "–"
+    """A time as a duty officer reads it: date and clock in Norway."""
+    return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m. %H:%M") if text else "–"

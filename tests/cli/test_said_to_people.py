@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.cli.sending import local, moment
 from services.cli.words import WORDS, word
 from tests.cli.conftest import Samvirke
 from tests.system_hub import EXAMPLE, HubProcess, running
@@ -110,6 +111,30 @@ def test_a_port_that_another_program_has_is_named_at_once_with_what_to_do(samvir
     assert f"Porten {port} er ikke ledig." in ran.err
     assert "SAMVIRKE_PORT_DESK" in ran.err
     assert "[PORT_TAKEN]" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [("2027-01-14T07:05:00+00:00", "14.01. 08:05"), ("2027-07-01T22:30:00+00:00", "02.07. 00:30")],
+)
+def test_times_are_read_as_norwegian_clocks_show_them_whatever_the_machine_s_zone(
+    stored: str, read: str
+) -> None:
+    assert local(stored) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2027-01-14T08:00", "2027-01-14T08:00:00+01:00"),
+        ("2027-07-14T08:00", "2027-07-14T08:00:00+02:00"),
+        ("2027-01-14T08:00+00:00", "2027-01-14T08:00:00+00:00"),
+    ],
+)
+def test_a_time_written_without_an_offset_is_norwegian(written: str, meant: str) -> None:
+    found = moment(written)
+    assert found is not None
+    assert found.isoformat() == meant
 
 
 def test_a_code_of_a_newer_hub_is_shown_as_it_is() -> None:

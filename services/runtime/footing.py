@@ -11,6 +11,7 @@ from services.runtime.connect import connect
 from services.runtime.epochs import Gate
 from services.runtime.follower import Trades
 from services.runtime.guarded import Folded
+from services.runtime.lasting import lasting
 from services.runtime.ledger import Ledger, Recorded
 from services.runtime.settings import Settings
 
@@ -43,8 +44,8 @@ class Footing:
             self.gates[mode] = Gate(nc, mode, mark)
             self.folds[mode] = Folded(nc, mode, self._user, self._trades, self._folding(mode))
             await self.gates[mode].open()
-            self._tasks.append(asyncio.create_task(self.gates[mode].keep()))
-            self._tasks.append(asyncio.create_task(self.folds[mode].follower.run()))
+            self._tasks.append(lasting(self.gates[mode].keep(), f"{self._room}.{mode}.gate"))
+            self._tasks.append(lasting(self.folds[mode].follower.run(), f"{self._room}.{mode}.fold"))
         ledger = Ledger(nc, self.gates)
         await ledger.open()
         async with asyncio.timeout(READY_S):

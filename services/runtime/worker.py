@@ -15,6 +15,7 @@ import orjson
 from services.runtime import logs, state
 from services.runtime.connect import lost_connections
 from services.runtime.health import HealthServer, Part
+from services.runtime.lasting import ended_tasks
 from services.runtime.room import Room
 from services.runtime.settings import Settings
 
@@ -43,6 +44,8 @@ BEAT_S = 0.5
 STOP_S = 3.0
 LOST_CONNECTION = 75
 """Exit code of a worker that the broker has closed for good: only a new process connects anew."""
+TASK_ENDED = 76
+"""Exit code of a worker in which a task ended that should last."""
 
 
 def run_worker(parts: Sequence[str], settings: Settings, beat: int | None = None) -> int:
@@ -135,6 +138,9 @@ class _Worker:
             if lost_connections():
                 logs.get(count=len(lost_connections())).error("worker.connection_lost")
                 return LOST_CONNECTION
+            if ended_tasks():
+                logs.get(tasks=list(ended_tasks())).error("worker.task_ended")
+                return TASK_ENDED
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._asked_to_stop.wait()

@@ -8,6 +8,7 @@ import time
 from nats.aio.client import Client
 
 from services.runtime.connect import connect
+from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
 
 OBEYS_S = 0.05
@@ -32,7 +33,7 @@ class Quiet:
 
 
 class Obedient(Quiet):
-    """Holds a connection, and does what HOME/order says: die, hang, or cut the connection for good."""
+    """Holds a connection, and does what HOME/order says: die, hang, end a task, or cut the connection."""
 
     name = "obedient"
 
@@ -62,6 +63,8 @@ class Obedient(Quiet):
                 os.kill(os.getpid(), signal.SIGKILL)
             elif order == "hang":
                 time.sleep(600)  # noqa: ASYNC251 - hanging is what is asked for
+            elif order == "end":
+                lasting(asyncio.sleep(0), "obedient.task")
             else:
                 await self.nc._close(Client.CLOSED)
 

@@ -103,6 +103,14 @@ async def test_a_worker_whose_connection_was_closed_for_good_is_started_again(hu
         await until(lambda: pid_of(hub_home, "obedient") != first, 10)
 
 
+async def test_a_worker_in_which_a_task_ended_that_should_last_is_started_again(hub_home: Path) -> None:
+    async with running(hub_home, "obedient") as (_, said):
+        first = pid_of(hub_home, "obedient")
+        give_order(hub_home, "end")
+        await until(lambda: ("restart", "obedient") in said, 5)
+        await until(lambda: pid_of(hub_home, "obedient") != first, 10)
+
+
 async def test_a_broker_that_was_killed_is_back_on_the_same_address(hub_home: Path) -> None:
     async with running(hub_home, "obedient") as (supervisor, said):
         broker = supervisor.broker

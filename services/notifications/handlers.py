@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 
 from schemas import authorisation
+from schemas.directory import Directory
 from schemas.envelope import Accepted, Actor, Answer, Body, Command
 from schemas.notifications import (
     Acknowledge,
@@ -55,6 +56,7 @@ class Handlers:
             raise Refusal(refused.code, **refused.parameters)
         if not authorisation.is_centre(actor) and request.watch != actor.key:
             raise Refusal("NOT_ALLOWED", act=POLICY)
+        _check_steps(request, actor, directory)
         body = PolicySet(watch=request.watch, rules=request.rules, channels=request.channels)
         draft = command_draft(command, mode, request.watch, POLICY, body)
         recorded = await self._pager.ledger.append(draft, resend=command.data.resend)
@@ -164,6 +166,21 @@ class Handlers:
         owner, incident = chain.place.key, chain.place.id
         draft = command_draft(command, chain.mode, owner, incident, body, controller=chain.controller)
         self._pager.take(chain, await self._pager.ledger.append(draft, resend=command.data.resend))
+
+
+def _check_steps(request: SetPolicy, actor: Actor, directory: Directory) -> None:
+    """Refuse a step that tells a hidden watch, or another house: who is paged there is told to the own watch.
+
+    What the centre file says was agreed upon.
+    """
+    if authorisation.is_centre(actor):
+        return
+    for step in (step for rules in request.rules for step in rules.steps):
+        watch = step.watch or actor.key
+        is_own_house = watch.partition(".")[0] == actor.organisation
+        is_open = watch in directory.watches and is_own_house and not directory.hidden(watch)
+        if watch != actor.key and not is_open:
+            raise Refusal("UNKNOWN_WATCH", watch=watch)
 
 
 def place_of(row: ChainRow) -> Place:

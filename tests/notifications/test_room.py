@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from schemas.identifiers import new_id
-from schemas.notifications import Acknowledge, Decline
+from schemas.notifications import Acknowledge, Decline, PolicyRules, SetPolicy, Step
 from schemas.people import Granted
-from schemas.vocabulary import Role
+from schemas.vocabulary import DutyFunction, Priority, Role
+from schemas.watch import Established
 from services.runtime import names
 from tests.caller import Caller
 from tests.hub import Hub
@@ -201,3 +202,20 @@ async def _first_chain(caller: Caller, incident: str) -> dict[str, Any]:
                 found: dict[str, Any] = answer["chains"][0]
                 return found
             await asyncio.sleep(0.05)
+
+
+async def test_a_policy_pages_no_hidden_watch_and_nobody_of_another_house(here: Desk) -> None:
+    await here.put(names.PEOPLE_LEDGER, WATCH, "liv", Granted(person="liv", role=Role.LEADER, where=WATCH))
+    for watch, is_hidden in (("4624.barnevern", True), ("4624.vei", False)):
+        body = Established(watch=watch, code="X", title="A watch", posts=["duty"], hidden=is_hidden)
+        await here.put(names.WATCH_LEDGER, watch, watch.partition(".")[2], body)
+    leader = await here.office.caller(WATCH, "liv")
+
+    def policy(watch: str | None) -> SetPolicy:
+        step = Step(after_s=0, function=DutyFunction.PRIMARY, watch=watch)
+        return SetPolicy(watch=WATCH, rules=[PolicyRules(priority=Priority.HIGH, steps=[step])])
+
+    for watch in ("4624.barnevern", "4624.nosuch", COORDINATOR):
+        assert await leader.refused(policy(watch), mode=MODE) == "UNKNOWN_WATCH"
+    for own in (None, WATCH, "4624.vei"):
+        await leader.accepted(policy(own), mode=MODE)

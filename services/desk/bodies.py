@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from schemas.envelope import Request, Strict, Token
 from schemas.identifiers import new_id
 from schemas.incidents import ItemContent
-from services.runtime.reading import LIMIT_BYTES, Refusal, read_json, validate
+from services.runtime.reading import LIMIT_BYTES, Refusal, read_question, validate
 
 JSON = "application/json"
 _WORDS = frozenset(ItemContent.model_fields)
@@ -47,7 +47,7 @@ async def read_said(request: HttpRequest, *, optional: bool = False) -> Said:
         return Said(new_id(), None, {}, None)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise Refusal("MALFORMED", where=["content-type"])
-    fields = read_json(raw, LIMIT_BYTES)
+    fields = read_question(raw)
     about = {name: fields.pop(name) for name in About.model_fields if name in fields}
     told = validate(About, orjson.dumps(about))
     content = fields.pop("content", None) or {}

@@ -22,7 +22,7 @@ from services.runtime.connect import faststream_options
 from services.runtime.direct import StreamUnreachable
 from services.runtime.epochs import UNREACHABLE, Gate
 from services.runtime.ledger import IdTaken
-from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_command, read_json
+from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_command, read_question
 from services.runtime.settings import Settings
 
 IN_HAND = 2_000
@@ -123,7 +123,7 @@ class Door:
             query = self._queries.get(address.verb)
             if query is None:
                 raise Refusal("UNKNOWN_TYPE")
-            return await query(read_json(body or b"{}"), address)
+            return await query(read_question(body or b"{}"), address)
         except Refusal as refusal:
             return refusal.refused
         except Exception as fault:

@@ -72,6 +72,19 @@ def read_json(raw: bytes, limit: int = LIMIT_BYTES) -> Any:
     return found
 
 
+def read_question(raw: bytes, limit: int = LIMIT_BYTES) -> dict[str, Any]:
+    """The JSON object in ``raw``, of values that can be written again: no half characters, nothing endless.
+
+    Raises Refusal as ``read_json`` does.
+    """
+    found: dict[str, Any] = read_json(raw, limit)
+    try:
+        orjson.dumps(found)
+    except TypeError:
+        raise Refusal("MALFORMED", where=["body"]) from None
+    return found
+
+
 def validate(model: type[M], raw: bytes, within: str = "") -> M:
     """``raw`` as a model. Raises Refusal with the fields that are wrong, never with their values."""
     try:

@@ -154,6 +154,13 @@ async def test_an_unknown_verb_and_an_unknown_mode_are_refused(desk: Desk) -> No
         assert (await desk.send(orjson.dumps(message()), subject))["code"] == "UNKNOWN_TYPE"
 
 
+@pytest.mark.parametrize("odd", [b"9" * 30, b'"\\ud800"', b"[" * 600 + b"]" * 600, b"-" + b"9" * 400])
+async def test_what_cannot_be_written_again_as_json_is_no_question(desk: Desk, odd: bytes) -> None:
+    about = subjects.query(MODE, "4601", "vaktsentral", "watch", "duty")
+    answer = await desk.send(b'{"at": %s}' % odd, about)
+    assert (answer["code"], answer["parameters"]) == ("MALFORMED", {"where": ["body"]})
+
+
 async def test_a_question_is_answered_and_a_bad_one_refused(desk: Desk) -> None:
     ask = subjects.query(MODE, "4601", "vaktsentral", "watch", "duty")
     other = subjects.query(MODE, "4601", "vaktsentral", "watch", "weather")

@@ -135,12 +135,14 @@ class Picture:
             self._give(self.had.get(body.fact, set()), "notice", body.fact, taken)
 
     def _nobody_reached(self, taken: Taken, body: notifications.NobodyReached) -> None:
-        """Said to all who may see the incident."""
+        """Said to all who may see the incident and what the page was for; of a hidden watch to nobody."""
         head = self._head_of(taken, body.cause)
-        if head is not None:
+        if head is not None and not self.directory.hidden(body.watch):
             self._keep(self._about_head(head, _item(taken, "nobody_reached")))
-            receivers_of_head = self._receivers(self.items[head.fact], taken)
-            self._give(receivers_of_head, "nobody_reached", taken.fact.id, taken)
+            cause = self.items.get(body.cause, self.items[head.fact])
+            heard = {*self._receivers(cause, taken), cause.author.partition(".")[0]}
+            heard.intersection_update(self._receivers(self.items[head.fact], taken))
+            self._give(heard, "nobody_reached", taken.fact.id, taken)
 
     def _head_of(self, taken: Taken, cause: str) -> Head | None:
         """The incident that a chain was started for, by the item that started it."""

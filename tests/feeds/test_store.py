@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from schemas import incidents, notifications, warnings
 from schemas.envelope import Body
+from schemas.identifiers import new_id
 from schemas.vocabulary import IncidentState, Level
 from services.feeds.store import Fresh, Page, Store
 from services.feeds.wording import as_item
@@ -18,6 +19,7 @@ from services.runtime.settings import Settings
 from tests.feeds.facts import (
     BARNEVERN,
     NEIGHBOUR,
+    VAKT,
     Line,
     agreement,
     centre,
@@ -182,6 +184,20 @@ def test_states_and_nobody_reached_are_said_to_those_who_may_see_the_head(feeds:
     assert feeds.kinds("4624") == ["incident", "nobody_reached", "state"]
     assert [item["state"] for item in feeds.shown("4624")] == ["closed", "closed", "closed"]
     assert feeds.kinds("nett") == []
+
+
+def test_that_nobody_was_reached_is_said_to_those_who_may_see_what_it_was_about(feeds: Feeds) -> None:
+    head = opening(Level.REGION)
+    inner, outer = entry(head, Level.ORGANISATION), entry(head, Level.REGION)
+
+    def nobody(cause: Made, watch: str = VAKT) -> Made:
+        chain = {"chain": new_id(), "watch": watch, "cause": cause.id, "priority": "high"}
+        return following(head, notifications.NobodyReached.model_validate(chain))
+
+    feeds.take(head, inner, nobody(inner), nobody(head, BARNEVERN))
+    assert feeds.kinds("4624") == ["incident"]
+    feeds.take(outer, nobody(outer))
+    assert feeds.kinds("4624") == ["incident", "entry", "nobody_reached"]
 
 
 def test_a_chain_that_is_answered_moves_a_new_incident_on(feeds: Feeds) -> None:

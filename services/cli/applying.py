@@ -59,10 +59,11 @@ async def apply(settings: Settings, centre: Centre, modes: Sequence[Mode]) -> Ap
 
     Returns when every service has read it.
     """
-    await _announce(settings, centre)
     applied = Applied()
+    # Connected first: while the broker takes new watches over, it turns away whoever is just connecting.
     nc = await connect(settings, names.CENTRE)
     try:
+        await _announce(settings, centre)
         await asyncio.gather(*(_apply_mode(nc, mode, centre, applied) for mode in modes))
     finally:
         await nc.close()

@@ -167,11 +167,14 @@ class Live:
                 self._lost = True
 
     async def _check(self) -> None:
+        """Ends the stream when the token ends, and when it cannot be checked."""
         holds = True
-        while holds:
-            await asyncio.sleep(CHECK_S)
-            holds = await self._holds()
-        self.end()
+        try:
+            while holds:
+                await asyncio.sleep(CHECK_S)
+                holds = await self._holds()
+        finally:
+            self.end()
 
 
 async def next_items(nc: Client, mode: str, org: str, after: str | None, limit: int = 200) -> Item | None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from services.runtime.direct import Direct
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
+from services.runtime.lasting import lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
@@ -110,7 +110,11 @@ class FeedsRoom:
             delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret)
             await delivery.open()
             projector = self._projectors[mode] = Projector(nc, mode, names.FEEDS, store, PACE_S, CALM_S)
-            self._run(projector.run(), delivery.copy(), delivery.tick())
+            self._tasks += [
+                lasting(projector.run(), f"feeds.{mode}.projector"),
+                lasting(delivery.copy(), f"feeds.{mode}.copy"),
+                lasting(delivery.tick(), f"feeds.{mode}.tick"),
+            ]
         await Counter(nc, self._deliveries).open()
 
     def _handing_over(self) -> Any:
@@ -121,9 +125,6 @@ class FeedsRoom:
             loop.call_soon_threadsafe(self._deliveries[fresh.mode].queue.put_nowait, fresh)
 
         return hand_over
-
-    def _run(self, *work: Coroutine[Any, Any, None]) -> None:
-        self._tasks += [asyncio.create_task(one) for one in work]
 
 
 def thread_secret(file: Path) -> bytes:

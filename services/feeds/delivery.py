@@ -18,7 +18,7 @@ from services.feeds.share import subscribers
 from services.feeds.store import Fresh, Page, Store
 from services.feeds.wording import Entry, as_item, is_open, read_position
 from services.runtime import logs
-from services.runtime.direct import Direct, StreamUnreachable
+from services.runtime.direct import Direct
 from services.runtime.reading import LIMIT_BYTES, Refusal, read_json
 
 TICK_S = 15.0
@@ -66,16 +66,18 @@ class Delivery:
             self._newest |= fresh.newest
             try:
                 await self._publish(fresh)
-            except (NatsError, StreamUnreachable, OSError) as fault:
+            except Exception as fault:
                 logs.get(mode=self._mode).warning("feeds.not_copied", exc_info=fault)
 
     async def tick(self) -> None:
         """Tell each subscriber every 15 s how far its feed has come, for ever."""
         while True:
             await asyncio.sleep(TICK_S)
-            with contextlib.suppress(NatsError, OSError):
+            try:
                 for org in self._open_feeds():
                     await self._tick(org)
+            except Exception as fault:
+                logs.get(mode=self._mode).warning("feeds.not_ticked", exc_info=fault)
 
     async def answer(self, org: str, asked: dict[str, Any]) -> dict[str, Any]:
         """The next items after a position. Raises Refusal."""

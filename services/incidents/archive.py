@@ -1,7 +1,6 @@
 """The part ``incidents-archive``: keeps the ledger's second copy, answers from it, and erases (D2, D16)."""
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from typing import Any
 
@@ -21,6 +20,7 @@ from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
 from services.runtime.door import Door
+from services.runtime.lasting import lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
@@ -65,11 +65,11 @@ class Archive:
         await asyncio.to_thread(filing.open)
         for mode in settings.modes:
             self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing, PACE_S)
-            self._run(self.projectors[mode].run())
+            self._run(self.projectors[mode].run(), f"{mode}.projector")
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
-        self._run(self._tend(nc, eraser))
-        self._run(self._heal(direct))
+        self._run(self._tend(nc, eraser), "tend")
+        self._run(self._heal(direct), "heal")
         queries = Queries(store, Lookups(store.engine), self.projectors, filing.directories)
         handlers = {"get": queries.get, "list": queries.listing}
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
@@ -101,8 +101,8 @@ class Archive:
         self._clients.append(nc)
         return nc
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(lasting(work, f"{self.name}.{name}"))
 
     async def _answer_mark(self, message: Msg) -> None:
         """How far the archive has read: doors stay shut until the ledger still has that fact (D18)."""
@@ -150,7 +150,7 @@ class Archive:
         assert self._store is not None  # noqa: S101  set before this runs
         while True:
             for mode in self._settings.modes:
-                with contextlib.suppress(Exception):
+                try:
                     missing = await asyncio.to_thread(self._store.missing, mode)
                     wanted = {
                         row["fact"]: Wanted(row["watch"], row["sort"], bytes(row["commitment"]))
@@ -158,4 +158,6 @@ class Archive:
                     }
                     found = await fetch(direct, mode, wanted)
                     await asyncio.to_thread(self._store.heal, mode, found)
+                except Exception as fault:
+                    logs.get(mode=mode).error("archive.not_healed", exc_info=fault)
             await asyncio.sleep(HEAL_S)

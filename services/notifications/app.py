@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 from nats.aio.client import Client
@@ -24,6 +25,7 @@ from services.runtime.database import open_database
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
 from services.runtime.http import Server
+from services.runtime.lasting import lasting
 from services.runtime.reaction import Reaction, Source
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
@@ -130,7 +132,7 @@ class NotificationsRoom:
         await keeper.restore()
         for mode, picture in self._pictures.items():
             picture.on_manning = lambda watch, mode=mode: pager.wake_watch(mode, watch)  # type: ignore[misc]
-        self._run(keeper.run())
+        self._run(keeper.run(), "notifications.keeper")
 
     async def _serve(self, handlers: Handlers, reactions: Reactions) -> None:
         settings = self._settings
@@ -159,8 +161,8 @@ class NotificationsRoom:
         found = (gate.epoch for mode, gate in self._footing.gates.items() if names.ledger(mode) == stream)
         return next(found, 0)
 
-    def _run(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = lasting(work, name)
         self._tasks.append(task)
 
         async def end() -> None:

@@ -10,6 +10,7 @@ from services.notifications import store
 from services.notifications.commits import Store
 from services.runtime import logs, names
 from services.runtime.connect import connect
+from services.runtime.lasting import lasting
 from services.runtime.reader import Message, Reader
 from services.runtime.settings import Settings
 
@@ -30,7 +31,7 @@ class Contacts:
         """Return when the copy is as new as the bucket, or after READY_S seconds."""
         for person, value in (await self._rows.run(store.contacts())).items():
             self._take(person, value)
-        self._task = asyncio.get_running_loop().create_task(self._follow())
+        self._task = lasting(self._follow(), "notifications.contacts")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_S):
                 await self._ready.wait()

@@ -16,7 +16,10 @@ Trades = Sequence[str | tuple[str, str]]
 
 
 class Follower:
-    """Applies each fact of some trades of a mode, in order; ``ready`` is set once it has caught up."""
+    """Applies each fact of some trades of a mode, in order; ``ready`` is set once it has caught up.
+
+    ``unread`` counts the facts that could not be read or applied: one such fact stops nobody.
+    """
 
     def __init__(
         self, nc: Client, mode: str, name: str, filters: Sequence[str], apply: Callable[[Recorded], None]
@@ -39,9 +42,10 @@ class Follower:
         try:
             fact, body = read_fact(message.data)
             self._apply(Recorded(fact, body, message.sequence, message.subject))
-        except ValueError:
+        except Exception as fault:
             self.unread += 1
-            logs.get(sequence=message.sequence).warning("follower.unread")
+            kind = type(fault).__qualname__
+            logs.get(sequence=message.sequence, error_type=kind).warning("follower.unread")
 
 
 def trade_filters(mode: str, trades: Trades) -> list[str]:

@@ -76,4 +76,5 @@ class Footing:
         """``ok`` is True while every mode takes in facts and is followed."""
         reasons = {mode: gate.reason for mode, gate in self.gates.items() if gate.reason}
         ok = not reasons and bool(self.gates) and not any(task.done() for task in self._tasks)
-        return {"ok": ok, "gates": reasons}
+        unread = sum(fold.follower.unread for fold in self.folds.values())
+        return {"ok": ok, "gates": reasons, "unread": unread}

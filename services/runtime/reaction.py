@@ -23,6 +23,7 @@ from services.runtime import logs, names
 from services.runtime.appender import AppendError
 from services.runtime.connect import connect, faststream_options
 from services.runtime.direct import StreamUnreachable
+from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
 
 DELAY_S, DELAY_MOST_S = 0.2, 5.0
@@ -90,7 +91,7 @@ class Reaction:
         await self._look(nc)
         if self.reason is None:
             await self._subscribe()
-        self._watchdog = asyncio.get_running_loop().create_task(self._watch(nc))
+        self._watchdog = lasting(self._watch(nc), f"{self._service}.watchdog")
 
     async def stop(self) -> None:
         """Finish what is being handled, and close; what was not acknowledged is delivered again."""

@@ -1,6 +1,7 @@
 """Reading a stream in order, from a place of one's own, without acknowledgements (D5)."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from services.runtime import logs
 
@@ -163,7 +165,8 @@ class Reader:
     async def _answer_flow(self, message: Msg) -> None:
         reply = message.reply or (message.headers or {}).get("Nats-Consumer-Stalled", "")
         if reply:
-            await self._nc.publish(reply)
+            with contextlib.suppress(NatsError, OSError):  # silence follows, and the reader begins anew
+                await self._nc.publish(reply)
 
     def _missed(self, heartbeat: Msg) -> bool:
         """True if the broker has sent more than has arrived, with nothing left on the way."""
@@ -177,7 +180,8 @@ class Reader:
     async def _end(self) -> None:
         subscription, self._subscription = self._subscription, None
         if subscription is not None and self._nc.is_connected:
-            await subscription.unsubscribe()
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
 
 
 def _is_idle(heartbeat: Msg) -> bool:

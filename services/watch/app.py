@@ -8,6 +8,7 @@ from services.runtime import names
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
+from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
 from services.watch.handlers import Handlers, Picture
 from services.watch.horizon import Horizon
@@ -54,7 +55,7 @@ class WatchRoom:
             gates=self._footing.gates,
         )
         await self._door.start()
-        self._looking = asyncio.create_task(Horizon(ledger, self._pictures).run())
+        self._looking = lasting(Horizon(ledger, self._pictures).run(), "watch.horizon")
 
     async def stop(self) -> None:
         """Close the door first, then what it stands on."""

@@ -33,6 +33,8 @@ class Horizon:
                     await self.look(mode, datetime.now(UTC).astimezone())
                 except (AppendError, StreamUnreachable) as fault:
                     logs.get(mode=mode, error_type=type(fault).__qualname__).warning("horizon.not_said")
+                except Exception as fault:
+                    logs.get(mode=mode).error("horizon.fault", exc_info=fault)
             await asyncio.sleep(EVERY_S)
 
     async def look(self, mode: str, now: datetime) -> None:

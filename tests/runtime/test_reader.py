@@ -169,3 +169,24 @@ async def test_a_follower_passes_over_what_it_cannot_read(fresh_broker: Hub) -> 
         await asyncio.gather(running, return_exceptions=True)
         await nc.close()
     assert (len(applied), follower.unread) == (1, 1)
+
+
+async def test_a_follower_goes_on_after_a_fact_on_which_its_fold_stumbles(fresh_broker: Hub) -> None:
+    applied: list[Recorded] = []
+
+    def stumble_once(recorded: Recorded) -> None:
+        if not follower.unread:
+            raise KeyError(recorded.sequence)
+        applied.append(recorded)
+
+    async with empty_archive(fresh_broker), open_ledger(fresh_broker) as ledger:
+        await write(ledger, 2)
+        nc = await fresh_broker.connect(names.INCIDENTS_LEDGER)
+        follower = Follower(nc, MODE, NAME, [subjects.ledger(MODE)], stumble_once)
+        running = asyncio.create_task(follower.run())
+        async with asyncio.timeout(10):
+            await follower.ready.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await nc.close()
+    assert (len(applied), follower.unread) == (1, 1)

@@ -174,7 +174,11 @@ def nobody(watch: str) -> Actor:
 
 
 def _site(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+    """Scheme and host; nothing, which is no site of ours, for what is no address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
     return parts.scheme, parts.netloc.lower()
 
 

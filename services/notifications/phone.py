@@ -146,7 +146,11 @@ class Phone:
         if origin is None:
             return request.headers.get("sec-fetch-site") in (None, "same-origin")
         own = {request.headers.get("host", ""), urlsplit(self._settings.public_phone_url).netloc}
-        return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc in own
+        try:
+            site = urlsplit(origin).netloc
+        except ValueError:
+            return False
+        return bool(site) and site in own
 
 
 def make_app(phone: Phone) -> Starlette:

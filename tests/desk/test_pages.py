@@ -71,7 +71,7 @@ async def test_opening_a_link_changes_nothing_and_its_button_signs_in_once(house
         assert "LINK_SPENT" in again.text
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", None])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[::1", None])
 async def test_another_site_cannot_sign_anybody_in(house: House, origin: str | None) -> None:
     path = await house.link()
     async with house.client(headers={} if origin is None else {"Origin": origin}) as browser:

@@ -115,6 +115,7 @@ async def test_cannot_brings_the_next_person_at_once(here: Desk) -> None:
         ({"token": "0" * 64}, 403),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://[::1"}, 403),
         ({"act": "x"}, 400),
     ],
 )

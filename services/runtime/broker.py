@@ -26,6 +26,7 @@ _DEFAULTS = {"GOMEMLIMIT": "96MiB", "GOGC": "50"}
 _READY_S = 20.0
 _RELOAD_S = 5.0
 _STOP_S = 3.0
+_CHECK_S = 30
 _POLL_S = 0.02
 _PORTS_TRIED = 3
 _RELOADED = "Reloaded server configuration"
@@ -172,9 +173,11 @@ def server_settings(home: Path, name: str, listen: str) -> str:
 
 def check(configuration: Path) -> None:
     """Let the server judge a configuration. Raises BrokerFailed with the server's own words."""
-    judged = subprocess.run(
-        [binary(), "-t", "-c", str(configuration)], capture_output=True, text=True, check=False, timeout=30
-    )
+    command = [binary(), "-t", "-c", str(configuration)]
+    try:
+        judged = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_CHECK_S)
+    except subprocess.TimeoutExpired:
+        raise BrokerFailed("it did not judge its configuration in time") from None
     if judged.returncode != 0:
         raise BrokerFailed(judged.stderr.strip())
 
@@ -201,7 +204,8 @@ async def _greeting(port: int) -> str | None:
                 line = await reader.readline()
     except (OSError, TimeoutError):
         return None
-    if not line.startswith(b"INFO "):
+    try:
+        name: str = orjson.loads(line.removeprefix(b"INFO "))["server_name"]
+    except (ValueError, TypeError, KeyError):
         return None
-    name: str = orjson.loads(line[5:])["server_name"]
     return name

@@ -165,6 +165,8 @@ class Supervisor:
         try:
             while not self._asked_to_stop.is_set():
                 await self._tick()
+                if probing.done():
+                    probing.result()
                 if self._asked_to_reload.is_set():
                     self._asked_to_reload.clear()
                     await self._reload()
@@ -188,6 +190,7 @@ class Supervisor:
         while self.broker is not None:
             await asyncio.sleep(TICK_S)
             if self.broker.pid is None:
+                missed = 0
                 await self._restart_broker(self.broker, "DIED")
             elif time.monotonic() - asked > _PROBE_S:
                 missed = 0 if await self.broker.answers() else missed + 1

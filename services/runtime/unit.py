@@ -52,17 +52,19 @@ class Unit:
 
     def start(self) -> None:
         """Start the worker; it is ready once it has said so."""
+        self._began = self._heard = time.monotonic()
+        self._has_beaten = self.is_ready = False
         self._close_pipe()
         self._pipe, far_end = os.pipe()
         os.set_blocking(self._pipe, False)
         parts = ",".join(self.parts)
         command = [sys.executable, "-m", "services.runtime.worker", parts, "--beat", str(far_end)]
-        self._child = processes.spawn(command, self._env, [far_end], self._log)
-        os.close(far_end)
+        try:
+            self._child = processes.spawn(command, self._env, [far_end], self._log)
+        finally:
+            os.close(far_end)
         processes.remember(self._records / f"{self.name}.json", self._child.pid)
         asyncio.get_running_loop().add_reader(self._pipe, self._read)
-        self._began = self._heard = time.monotonic()
-        self._has_beaten = self.is_ready = False
 
     def forgive(self) -> None:
         """Count the silence anew: the supervisor itself was not running."""
@@ -73,13 +75,21 @@ class Unit:
         now = time.monotonic()
         if self._again_at is not None:
             if now >= self._again_at:
-                self._again_at = None
-                self.start()
+                self._try_again(now)
             return None
         found = self._trouble(now)
         if found is not None:
             self._bury(now)
         return found
+
+    def _try_again(self, now: float) -> None:
+        """Start anew; a machine without processes, memory or disk to spare is asked again later."""
+        self._again_at = None
+        try:
+            self.start()
+        except OSError as fault:
+            logs.get(part=self.name).error("worker.not_started", errno=fault.errno)
+            self._bury(now)
 
     async def stop(self) -> None:
         """End the worker, by force when it takes too long."""
@@ -101,7 +111,7 @@ class Unit:
             self._child.wait()
         code = self._child.returncode if self._child is not None else None
         self._close_pipe()
-        if now - self._began > _STEADY_S:
+        if self._has_beaten and now - self._began > _STEADY_S:
             self._delay = _FIRST_DELAY_S
         self._again_at = now + self._delay
         self._delay = min(self._delay * 2, _LONGEST_DELAY_S)

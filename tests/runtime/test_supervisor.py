@@ -111,6 +111,18 @@ async def test_a_worker_in_which_a_task_ended_that_should_last_is_started_again(
         await until(lambda: pid_of(hub_home, "obedient") != first, 10)
 
 
+async def test_a_worker_that_cannot_be_started_for_lack_of_disk_is_started_later(hub_home: Path) -> None:
+    async with running(hub_home, "quiet") as (supervisor, _):
+        unit, first = supervisor.units[0], pid_of(hub_home, "quiet")
+        log = hub_home / "log"
+        log.rename(hub_home / "log.away")
+        log.touch()
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: unit.restarts > 1, 10)
+        log.unlink()
+        await until(lambda: unit.is_ready and pid_of(hub_home, "quiet") != first, 20)
+
+
 async def test_a_broker_that_was_killed_is_back_on_the_same_address(hub_home: Path) -> None:
     async with running(hub_home, "obedient") as (supervisor, said):
         broker = supervisor.broker

@@ -130,5 +130,8 @@ def written(**fields: Any) -> dict[str, Any] | None:
 
 
 def local(text: str | None) -> str:
-    """A time as a duty officer reads it: date and clock in Norway."""
-    return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m. %H:%M") if text else "–"
+    """A time as a duty officer reads it: date and clock in Norway; as it was sent when no calendar has it."""
+    try:
+        return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m. %H:%M") if text else "–"
+    except OverflowError:
+        return str(text)

@@ -76,7 +76,10 @@ def sentence(code: str) -> str:
 
 
 def moment(text: str | None) -> str:
-    """A time as Norwegian watches write it: 24 h, in Norway."""
+    """A time as Norwegian watches write it: 24 h, in Norway; as it was sent when no calendar there has it."""
     if not text:
         return ""
-    return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m.%Y %H:%M:%S")
+    try:
+        return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m.%Y %H:%M:%S")
+    except OverflowError:
+        return text

@@ -95,6 +95,16 @@ async def test_a_change_needs_the_session_s_own_mark_and_origin(house: House) ->
         assert (await browser.post(path, data=said | {"csrf": mark})).status_code == 303
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_at_the_end_of_the_calendar_breaks_no_page(house: House, when: str) -> None:
+    report = await house.report(occurred_at=when)
+    async with house.signed_in() as browser:
+        for path in ("/incidents", f"/incidents/{report['ref']}?after={report['receipt']}"):
+            answer = await browser.get(path)
+            assert answer.status_code == 200
+    assert when in answer.text
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 async def test_hostile_text_is_shown_and_never_run(house: House, payload: str) -> None:
     report = await house.report(headline=payload, text=payload, place=payload, source=payload)

@@ -108,8 +108,14 @@ def _written(entry: dict[str, Any], lang: str) -> str:
 def _chains(chains: list[dict[str, Any]], lang: str) -> list[str]:
     if not chains:
         return []
-    rows = [(one["watch"], word(one["priority"], lang), word(one.get("outcome"), lang)) for one in chains]
+    rows = [(one["watch"], word(one["priority"], lang), word(_outcome(one), lang)) for one in chains]
     return ["", say("Told:", lang), *table(rows)]
+
+
+def _outcome(chain: dict[str, Any]) -> str | None:
+    """Nobody is taken to be told: as long as no message has left, that is what is said."""
+    is_waiting = chain.get("outcome") == "open" and not chain.get("sent", True)
+    return "not_sent" if is_waiting else chain.get("outcome")
 
 
 def register(app: typer.Typer, incident: typer.Typer) -> None:

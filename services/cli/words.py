@@ -13,6 +13,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "in_progress": "in progress",
         "closed": "closed",
         "open": "waits for an answer",
+        "not_sent": "no message has gone out yet",
         "nobody_reached": "nobody was reached",
         "critical": "critical",
         "high": "high",

@@ -219,7 +219,7 @@ def _chains(log: Log, found: Iterable[Filed], head_seen: bool, viewer: Viewer) -
             continue
         if isinstance(body, notifications.Started) and _sees_page(log, one.place.key, body, viewer):
             told = {"chain": body.chain, "watch": body.watch, "priority": body.priority.value}
-            chains[body.chain] = told | {"outcome": "open", "steps": []}
+            chains[body.chain] = told | {"outcome": "open", "sent": False, "steps": []}
         elif body.chain in chains:
             _take_step(chains[body.chain], one, body, viewer)
     return chains.values()
@@ -237,6 +237,8 @@ def _sees_page(log: Log, owner: str, started: notifications.Started, viewer: Vie
 
 def _take_step(chain: dict[str, Any], one: Filed, body: Any, viewer: Viewer) -> None:
     match body:
+        case notifications.Sent():
+            chain["sent"] = True
         case notifications.Acknowledged():
             chain["outcome"] = "acknowledged"
         case notifications.NobodyReached():

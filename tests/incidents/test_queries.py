@@ -171,6 +171,26 @@ async def test_steps_of_a_page_are_told_to_the_paged_watch_only(here: Office) ->
     assert [step["what"] for step in own["chains"][0]["steps"]] == ["sent", "acknowledged"]
     (theirs,) = (await here.get(AUST, id=made.about))["chains"]
     assert (theirs["outcome"], theirs["steps"]) == ("acknowledged", [{"function": "primary"}])
+    assert theirs["sent"]
+
+
+async def test_as_long_as_no_message_has_left_nobody_is_taken_to_be_told(here: Office) -> None:
+    made, of = opened(level=Level.ORGANISATION), {"chain": "c1", "watch": VAKT}
+    rules = {"priority": Priority.NORMAL, "steps": [{"after_s": 0, "function": DutyFunction.PRIMARY}]}
+    cause = {"cause": made.id, "priority": Priority.NORMAL, "type": "flood", "rules": rules}
+    started = notifications.Started.model_validate({**of, **cause, "channels": [Channel.GATEWAY]})
+    failed = notifications.Failed(
+        chain="c1",
+        watch=VAKT,
+        step=0,
+        person="p9",
+        function=DutyFunction.PRIMARY,
+        channel=Channel.GATEWAY,
+        code="NOT_CONFIGURED",
+    )
+    await here.write(made, Made(started, about=made.about), Made(failed, about=made.about))
+    (chain,) = (await here.get(VAKT, id=made.about))["chains"]
+    assert (chain["outcome"], chain["sent"]) == ("open", False)
 
 
 def _hiding() -> Made:

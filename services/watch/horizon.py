@@ -49,7 +49,7 @@ class Horizon:
     async def _say(self, mode: str, gap: roster.Gap, now: datetime) -> None:
         key, post, function = gap.place
         org, code = subjects.split_key(key)
-        began = gap.since.astimezone(UTC).isoformat()
+        began = _named(gap.since)
         id = derived_id("gap", mode, key, post, function.value, began)
         body = watch.GapFound(post=post, function=function, since=gap.since, until=gap.until)
         draft = Draft(
@@ -65,6 +65,14 @@ class Horizon:
             await self._ledger.append(draft)
         except IdTaken:
             logs.get(mode=mode).info("horizon.said_before")
+
+
+def _named(since: datetime) -> str:
+    """A gap's beginning as part of its id, whatever the offset; as it was sent where the calendar ends."""
+    try:
+        return since.astimezone(UTC).isoformat()
+    except OverflowError:
+        return since.isoformat()
 
 
 def _actor(org: str, code: str) -> Actor:

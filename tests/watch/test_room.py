@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -130,6 +130,21 @@ async def test_the_picture_is_the_same_after_a_restart_and_a_gap_is_said_once(hu
         assert hub.rooms[0].health()["ok"]
     assert len(await _gaps(hub)) == 1
     assert await who(lead) == ["kari"]
+
+
+async def test_a_shift_at_the_end_of_the_calendar_keeps_no_other_gap_from_being_said(hub: Office) -> None:
+    chief, lead = await hub.caller(KEY, "chief"), await hub.caller(KEY, "kari")
+    first = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    odd = manned("chief", watch="4601.barnevern").model_copy(
+        update={"since": first, "until": first + timedelta(hours=1)}
+    )
+    await chief.accepted(odd)
+    await lead.accepted(manned("ola", -1, 5))
+    await hub.stop()
+    await hub.start()
+    async with asyncio.timeout(5):
+        while len(await _gaps(hub)) < 2:  # noqa: ASYNC110 - the fact lies in another process
+            await asyncio.sleep(0.05)
 
 
 async def _gaps(hub: Office) -> list[GapFound]:

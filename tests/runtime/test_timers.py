@@ -22,7 +22,7 @@ class Bench(NamedTuple):
     timers: Timers
     direct: Direct
 
-    async def count(self, key: Key, phase: str) -> int:
+    async def number(self, key: Key, phase: str) -> int:
         """How many messages of a phase lie in the stream."""
         return len(await self.direct.history(names.TIMERS, subjects.timer(key.mode, phase, key.name)))
 
@@ -45,9 +45,9 @@ async def test_a_timer_fires_once_at_its_moment_and_is_then_armed_no_more(bench:
     key = Key("exercise", uuid4().hex)
     await bench.timers.arm(key, soon(0.3), "cause")
     assert await bench.timers.missing([key]) == []
-    assert await bench.count(key, "fired") == 0
+    assert await bench.number(key, "fired") == 0
     await asyncio.sleep(1.2)
-    assert await bench.count(key, "fired") == 1
+    assert await bench.number(key, "fired") == 1
     assert await bench.timers.missing([key]) == [key]
 
 
@@ -56,8 +56,8 @@ async def test_arming_again_moves_the_moment(bench: Bench) -> None:
     await bench.timers.arm(key, soon(0.3), "cause-1")
     await bench.timers.arm(key, soon(60), "cause-2")
     await asyncio.sleep(1.0)
-    assert await bench.count(key, "fired") == 0
-    assert await bench.count(key, "set") == 1
+    assert await bench.number(key, "fired") == 0
+    assert await bench.number(key, "set") == 1
 
 
 async def test_a_cancelled_timer_never_fires(bench: Bench) -> None:
@@ -65,7 +65,7 @@ async def test_a_cancelled_timer_never_fires(bench: Bench) -> None:
     await bench.timers.arm(key, soon(0.4), "cause")
     assert await bench.timers.cancel(key)
     await asyncio.sleep(1.0)
-    assert await bench.count(key, "fired") == 0
+    assert await bench.number(key, "fired") == 0
     assert not await bench.timers.cancel(key)
 
 
@@ -80,7 +80,7 @@ async def test_an_overdue_timer_fires_at_once_and_a_lost_one_can_be_armed_again(
     key, at = Key("exercise", uuid4().hex), soon(-5)
     await bench.timers.arm(key, at, "cause")
     await asyncio.sleep(0.8)
-    assert await bench.count(key, "fired") == 1
+    assert await bench.number(key, "fired") == 1
     await bench.timers.arm(key, at, "cause", again=True)
     await asyncio.sleep(0.8)
-    assert await bench.count(key, "fired") == 2
+    assert await bench.number(key, "fired") == 2

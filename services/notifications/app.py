@@ -129,6 +129,8 @@ class NotificationsRoom:
     async def _drive(self, pager: Pager) -> None:
         """Take up the open chains, and look after them from now on."""
         keeper = Keeper(pager, self._pictures)
+        for picture in self._pictures.values():
+            picture.on_end = keeper.hear
         await keeper.restore()
         for mode, picture in self._pictures.items():
             picture.on_manning = lambda watch, mode=mode: pager.wake_watch(mode, watch)  # type: ignore[misc]

@@ -15,6 +15,7 @@ from services.notifications.rules import Chain
 from services.notifications.store import ChainRow, DeliveryRow
 from services.runtime import logs
 from services.runtime.direct import StreamUnreachable
+from services.runtime.ledger import Recorded
 from services.runtime.timers import Key, TimerFailed
 
 SWEEP_S = 30.0
@@ -36,6 +37,12 @@ class Keeper:
         for row in rows:
             await self._take_up(row, [one for one in pending if one.chain == row.chain])
         await self._find_unknown()
+
+    def hear(self, chain_id: str, recorded: Recorded) -> None:
+        """End a chain that the ledger says has ended: the answer to the writer may have been lost."""
+        chain = self._pager.open.get(chain_id)
+        if chain is not None:
+            self._pager.take(chain, recorded)
 
     async def run(self) -> None:
         """Sweep for ever."""

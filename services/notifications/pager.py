@@ -24,7 +24,7 @@ from services.notifications.records import delivery_of, draft_of, row_of
 from services.notifications.rules import Chain
 from services.notifications.sender import Report, Sender
 from services.runtime import logs
-from services.runtime.appender import StreamFull, Unreachable
+from services.runtime.appender import AppendError
 from services.runtime.direct import StreamUnreachable
 from services.runtime.ledger import IdTaken, Ledger, Recorded
 from services.runtime.locks import KeyedLocks
@@ -133,7 +133,7 @@ class Pager:
             except IdTaken:
                 _line(chain, fact=identity).error("chain.id_taken")
                 return
-            except (Unreachable, StreamFull, StreamUnreachable) as fault:
+            except (AppendError, StreamUnreachable) as fault:
                 _line(chain).warning("chain.not_recorded", exc_info=fault)
             await asyncio.sleep(RETRY_S)
 

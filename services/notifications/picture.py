@@ -17,9 +17,14 @@ TRADES = (*directory.TRADES, notifications.TRADE)
 
 @dataclass(slots=True)
 class Picture:
-    """A fold in memory; ``on_manning`` is called with the key of a watch whose manning has changed."""
+    """A fold in memory.
+
+    ``on_manning`` is called with the key of a watch whose manning has changed, ``on_end`` with the id of a
+    chain and the fact that ended it.
+    """
 
     on_manning: Callable[[str], None] = lambda watch: None
+    on_end: Callable[[str, Recorded], None] = lambda chain, recorded: None
     directory: Directory = field(default_factory=Directory)
     duty: Duty = field(default_factory=Duty)
     policies: dict[str, PolicySet] = field(default_factory=dict)
@@ -39,6 +44,7 @@ class Picture:
                 self.open[body.chain] = place
             case Acknowledged() | NobodyReached():
                 self.open.pop(body.chain, None)
+                self.on_end(body.chain, recorded)
             case Manned() | Released():
                 self.on_manning(place.key)
 

@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.notifications import Acknowledge
+from schemas.notifications import Acknowledge, Acknowledged
+from schemas.vocabulary import DutyFunction
 from services.notifications import keeper
+from services.runtime import names
 from services.runtime.settings import Settings
 from services.runtime.timers import Key
 from tests.caller import office
 from tests.hub import Hub
-from tests.notifications.desk import MODE, PHONES, WATCH, Desk, desk, prepared, settings_for, until
+from tests.notifications.desk import MODE, OWNER, PHONES, WATCH, Desk, desk, prepared, settings_for, until
 from tests.notifications.outside import gateway, mail
 
 
@@ -116,6 +118,21 @@ async def test_a_lost_database_forgets_no_chain(here: Desk) -> None:
     await here.office.start()
     story = await here.wait_for(incident, "sent ola")
     assert story == ["started", "sent kari", "escalated no_answer", "sent ola"]
+
+
+async def test_an_answer_that_is_stored_ends_the_chain_though_its_receipt_was_lost(here: Desk) -> None:
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 60, end_s=90)
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    chain = await here.chain_of(incident)
+    pager = here.room.pager
+    assert pager is not None
+    primary = DutyFunction.PRIMARY
+    said = Acknowledged(chain=chain, watch=WATCH, cause=chain, person="kari", function=primary)
+    await here.put(names.NOTIFICATIONS_LEDGER, OWNER, incident, said)
+    await until(lambda: chain not in pager.open, 3)
+    assert chain not in pager.due
 
 
 async def test_a_new_holder_is_told_of_what_is_open_at_the_change_of_shift(here: Desk) -> None:

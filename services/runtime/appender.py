@@ -22,6 +22,8 @@ TRIES = 3
 WRONG_LAST = 10071
 DUPLICATE_IN_BATCH = 10201
 FULL = (10047, 10077, 10023)
+_NO_ANSWER = (NatsError, TimeoutError, OSError, ValueError, TypeError, KeyError)
+"""None came, or one that says nothing of what was stored."""
 
 
 class AppendError(Exception):
@@ -152,9 +154,9 @@ class Appender:
                 reply = await self._nc.request(
                     outgoing.subject, outgoing.payload, timeout=TIMEOUT_S, headers=headers
                 )
-            except (NatsError, TimeoutError, OSError):
+                return _read_ack(reply.data)
+            except _NO_ANSWER:
                 continue
-            return _read_ack(reply.data)
         raise Unreachable(outgoing.message_id)
 
     async def _commit(self, many: list[Outgoing]) -> int | None:
@@ -162,7 +164,7 @@ class Appender:
         batch = secrets.token_hex(8)
         for place, outgoing in enumerate(many, start=1):
             headers = outgoing.headers() | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(place)}
-            with contextlib.suppress(NatsError, TimeoutError, OSError):
+            with contextlib.suppress(*_NO_ANSWER):
                 if place < len(many):
                     await self._nc.publish(outgoing.subject, outgoing.payload, headers=headers)
                     continue

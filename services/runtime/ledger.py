@@ -13,9 +13,9 @@ from schemas.identifiers import id_time
 from schemas.sharing import content_class
 from schemas.vocabulary import ContentClass, Mode
 from services.runtime import names
-from services.runtime.appender import Ack, Appender, Conflict, Outgoing
+from services.runtime.appender import Ack, Appender, Conflict, Outgoing, Unreachable
 from services.runtime.direct import Direct, Stored
-from services.runtime.epochs import Gate
+from services.runtime.epochs import BEHIND, Gate
 from services.runtime.facts import (
     Draft,
     Recorded,
@@ -60,7 +60,7 @@ class Ledger:
 
         The same draft again gives the fact that was stored first. ``looked``: the caller has read the history
         and has not found it there. Raises Conflict when the guard no longer holds, IdTaken when the id stands
-        for something else, and what the appender raises.
+        for something else, Unreachable when facts are missing in the ledger, and what the appender raises.
         """
         is_again = resend or self._is_stale(draft)
         if is_again and not looked:
@@ -70,9 +70,8 @@ class Ledger:
         sealed = await self._keep_content(draft, is_again)
         fact = fact_of(draft, sealed)
         raw = fact.encode()
-        outgoing = Outgoing(subject_of(draft), raw, draft.id, draft.guard, draft.expected)
         try:
-            ack = await self._facts[Mode(draft.place.mode)].append(outgoing)
+            ack = await self._put(draft, raw)
         except Conflict:
             earlier = None if looked else await self._find(draft)
             if earlier is None:
@@ -81,7 +80,7 @@ class Ledger:
         if ack.duplicate:
             return await self._known(draft, ack)
         self.gates[draft.place.mode].observe(ack.sequence, raw)
-        return Recorded(fact, draft.body, ack.sequence, outgoing.subject, fresh=True)
+        return Recorded(fact, draft.body, ack.sequence, subject_of(draft), fresh=True)
 
     async def history(self, mode: str, id: str, org: str = "*", watch: str = "*") -> list[Recorded]:
         """Every fact about an id, in order; those that this version cannot read are left out."""
@@ -126,6 +125,13 @@ class Ledger:
         subject = subjects.content(mode, place.org, place.watch, ContentClass.SHARED, fact_id)
         await self._content[Mode(mode)].append(Outgoing(subject, sealed, f"{fact_id}-shared"))
         return commitment(sealed)
+
+    async def _put(self, draft: Draft, raw: bytes) -> Ack:
+        """Into the ledger, unless facts turned out to be missing in it while the command was in hand."""
+        if self.gates[draft.place.mode].reason == BEHIND:
+            raise Unreachable(draft.id)
+        outgoing = Outgoing(subject_of(draft), raw, draft.id, draft.guard, draft.expected)
+        return await self._facts[Mode(draft.place.mode)].append(outgoing)
 
     def _is_stale(self, draft: Draft) -> bool:
         born = id_time(draft.command)

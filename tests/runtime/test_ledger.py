@@ -5,15 +5,25 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from schemas import subjects
 from schemas.canonical import commitment, digest, seal, unseal
 from schemas.identifiers import new_id
 from schemas.vocabulary import ContentClass, Level
 from services.runtime import names
-from services.runtime.appender import Conflict
+from services.runtime.appender import (
+    BATCH_FROM,
+    SINGLES_IN_FLIGHT,
+    Appender,
+    Conflict,
+    Outgoing,
+    Unreachable,
+)
+from services.runtime.epochs import BEHIND
 from services.runtime.ledger import IdTaken, Ledger
 from tests.hub import Hub
 from tests.ledgers import MODE, SENDER, empty_archive, open_ledger, opening, shorten_memory
@@ -85,6 +95,41 @@ async def test_of_two_that_race_for_the_same_place_in_a_log_one_wins(ledger: Led
     outcomes = await asyncio.gather(*(ledger.append(draft) for draft in racing), return_exceptions=True)
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 4
     assert len(await ledger.history(MODE, first.fact.subject)) == 2
+
+
+async def test_what_is_in_hand_when_facts_turn_out_to_be_missing_is_not_stored(ledger: Ledger) -> None:
+    draft = opening()
+    ledger.gates[MODE].reason = BEHIND
+    with pytest.raises(Unreachable):
+        await ledger.append(draft)
+    ledger.gates[MODE].reason = None
+    assert await ledger.history(MODE, draft.place.id) == []
+    assert (await ledger.append(draft)).fresh
+
+
+async def test_messages_are_stored_one_by_one_when_the_answer_to_a_batch_makes_no_sense(
+    fresh_broker: Hub,
+) -> None:
+    nc = await fresh_broker.connect(names.INCIDENTS_LEDGER)
+    ask, answers = nc.request, [b"?"]
+
+    async def garble_once(subject: str, payload: bytes = b"", **more: Any) -> Msg:
+        reply = await ask(subject, payload, **more)
+        if "Nats-Batch-Commit" in (more.get("headers") or {}) and answers:
+            reply.data = answers.pop()
+        return reply
+
+    nc.request = garble_once  # type: ignore[assignment]
+    appender, about = Appender(nc), new_id()
+    wanted = [
+        Outgoing(subjects.fact(MODE, "4601", "vaktsentral", "incidents", about, "opened"), b"{}", new_id())
+        for _ in range(BATCH_FROM + SINGLES_IN_FLIGHT)
+    ]
+    async with asyncio.timeout(10):
+        acks = await asyncio.gather(*(appender.append(outgoing) for outgoing in wanted))
+    assert answers == []
+    assert len({ack.sequence for ack in acks}) == len(wanted)
+    await nc.close()
 
 
 async def test_many_at_once_are_all_stored_once(ledger: Ledger) -> None:

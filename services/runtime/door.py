@@ -11,6 +11,7 @@ from faststream import AckPolicy
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from schemas import subjects
 from schemas.envelope import Accepted, Answer, Refused, Request
@@ -107,7 +108,12 @@ class Door:
         finally:
             self._room.release()
         raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
-        await self._connection().publish(reply, raw)
+        try:
+            await self._connection().publish(reply, raw)
+        except (NatsError, OSError) as fault:  # who asked hears nothing, and asks again
+            line = logs.get(org=address.org, watch=address.watch, trade=self._trade)
+            line.error("door.not_answered", error_type=type(fault).__qualname__)
+            return
         _log(self._nameable(address), answer, began)
 
     def _nameable(self, address: Address) -> Address:

@@ -70,7 +70,7 @@ async def desk(broker: Hub, tmp_path: Path) -> AsyncIterator[Desk]:
         async def duty(asked: dict[str, Any], address: Address) -> dict[str, Any]:
             if "at" in asked:
                 raise Refusal("BAD_PERIOD")
-            return {"status": "ok", "watch": address.key}
+            return {"status": "ok", "watch": address.key} | ({"x": "x" * 5_000_000} if "all" in asked else {})
 
         commands, queries = (Route(watch.Release, release),), {"duty": duty}
         door = Door(broker.settings, names.WATCH_DOOR, "watch", commands, queries, {MODE: gate})
@@ -168,6 +168,17 @@ async def test_a_question_is_answered_and_a_bad_one_refused(desk: Desk) -> None:
     assert (await desk.send(b'{"at": 1}', ask))["code"] == "BAD_PERIOD"
     assert (await desk.send(b"[]", ask))["code"] == "MALFORMED"
     assert (await desk.send(b"{}", other))["code"] == "UNKNOWN_TYPE"
+
+
+async def test_an_answer_too_large_to_be_sent_is_said_in_the_log(desk: Desk, tmp_path: Path) -> None:
+    ask = subjects.query(MODE, "4601", "vaktsentral", "watch", "duty")
+    log = tmp_path / "log"
+    with logging_to(log):
+        await desk.nc.publish(ask, b'{"all": 1}', reply=desk.nc.new_inbox())
+        async with asyncio.timeout(5):
+            while b"door.not_answered" not in log.read_bytes():  # noqa: ASYNC110 - the door's task writes it
+                await asyncio.sleep(0.02)
+    assert (await desk.send(b"", ask))["status"] == "ok"
 
 
 @pytest.mark.parametrize("reason", [BEHIND, UNREACHABLE])

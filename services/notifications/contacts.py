@@ -26,6 +26,7 @@ class Contacts:
         self._known: dict[str, Contact] = {}
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._is_reading = False
 
     async def open(self) -> None:
         """Return when the copy is as new as the bucket, or after READY_S seconds."""
@@ -50,7 +51,7 @@ class Contacts:
     @property
     def follows(self) -> bool:
         """True while the bucket is followed."""
-        return self._task is not None and not self._task.done()
+        return self._is_reading and self._task is not None and not self._task.done()
 
     async def _follow(self) -> None:
         """Follow for ever; the copy serves meanwhile."""
@@ -67,11 +68,13 @@ class Contacts:
         reader = Reader(nc, names.PEOPLE_STREAM, names.NOTIFICATIONS_PEOPLE, [subject], start=1)
         try:
             async for batch in reader.batches():
+                self._is_reading = True
                 for message in batch:
                     await self._keep(message)
                 if not batch or batch[-1].pending == 0:
                     self._ready.set()
         finally:
+            self._is_reading = False
             await reader.close()
             await nc.close()
 

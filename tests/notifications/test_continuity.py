@@ -12,8 +12,10 @@ import pytest
 
 from schemas.notifications import Acknowledge, Acknowledged
 from schemas.vocabulary import DutyFunction
-from services.notifications import keeper
+from services.notifications import contacts, keeper
+from services.notifications.commits import Store
 from services.runtime import names
+from services.runtime.database import open_database
 from services.runtime.settings import Settings
 from services.runtime.timers import Key
 from tests.caller import office
@@ -157,3 +159,16 @@ async def test_the_broker_may_restart_while_a_chain_is_open(here: Desk) -> None:
     caller = await here.office.caller(WATCH, "ola")
     await until(lambda: bool(here.room.health()["ok"]))
     await caller.accepted(Acknowledge(chain=chain), mode=MODE)
+
+
+async def test_health_says_when_the_book_of_addresses_cannot_be_followed(
+    fresh_broker: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contacts, "READY_S", 0.2)
+    monkeypatch.setattr(names, "PEOPLE_STREAM", "NOT_THERE")
+    rows = Store(open_database(fresh_broker.settings, "notifications"))
+    book = contacts.Contacts(fresh_broker.settings, rows)
+    await book.open()
+    assert not book.follows
+    await book.close()
+    await rows.close()

@@ -34,7 +34,7 @@ PARTS: Mapping[str, str] = {
 }
 """Where each part is built; a part may also be spelt out as `module:function`."""
 
-STEP_BACK = 10
+STEP_BACK = 15
 """Niceness of what may wait: an export, a feed or a page of the desk never delays a report or a call."""
 
 COLLECT_AFTER = (20_000, 50, 50)

@@ -79,3 +79,4 @@ async def test_a_crowd_that_says_nothing_keeps_no_probe_out(client: httpx.AsyncC
     assert (await client.get("/livez")).status_code == 200
     for _, writer in crowd:
         writer.close()
+    await asyncio.gather(*(writer.wait_closed() for _, writer in crowd), return_exceptions=True)

@@ -36,12 +36,16 @@ async def _echo(request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def connections(server: Server, count: int, said: bytes = b"") -> AsyncIterator[list[Pair]]:
-    pairs = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(count)]
-    for _, writer in pairs:
-        writer.write(said)
-    yield pairs
-    for _, writer in pairs:
-        writer.close()
+    pairs: list[Pair] = []
+    try:
+        for _ in range(count):
+            pairs.append(await asyncio.open_connection("127.0.0.1", server.port))
+            pairs[-1][1].write(said)
+        yield pairs
+    finally:
+        for _, writer in pairs:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for _, writer in pairs), return_exceptions=True)
 
 
 async def ended(pair: Pair) -> bool:

@@ -36,12 +36,14 @@ class Office:
         self.archive = archive
         self._scribes: dict[str, Scribe] = {}
         self._clients: dict[str, Client] = {}
+        self._connecting = asyncio.Lock()
 
     async def client(self, user: str) -> Client:
-        """A connection of one user, kept open."""
-        if user not in self._clients:
-            self._clients[user] = await self.hub.connect(user)
-        return self._clients[user]
+        """A connection of one user, kept open; one however many ask at once."""
+        async with self._connecting:
+            if user not in self._clients:
+                self._clients[user] = await self.hub.connect(user)
+            return self._clients[user]
 
     async def write(self, *made: Made) -> int:
         """Append facts one by one; the last one's sequence, once the archive has it."""

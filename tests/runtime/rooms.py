@@ -23,7 +23,9 @@ class Quiet:
         self.settings = settings
 
     async def start(self) -> None:
-        (self.settings.home / f"{self.name}.pid").write_text(str(os.getpid()))
+        fresh = self.settings.home / f"{self.name}.new"
+        fresh.write_text(str(os.getpid()))
+        fresh.rename(self.settings.home / f"{self.name}.pid")
 
     async def stop(self) -> None:
         (self.settings.home / f"{self.name}.stopped").touch()

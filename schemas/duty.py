@@ -58,10 +58,6 @@ class Duty:
         found = (manned.person for place, manned in self.held(watch, now) if place[2] is function)
         return tuple(dict.fromkeys(found))
 
-    def is_on_duty(self, person: str, watch: str, now: datetime) -> bool:
-        """True if the person holds any function of the watch now."""
-        return any(manned.person == person for _, manned in self.held(watch, now))
-
 
 def _covers(manned: Manned, now: datetime) -> bool:
     return manned.since <= now and (manned.until is None or now < manned.until)

@@ -32,6 +32,7 @@ def read_body(fact: Fact) -> Body | None:
 def schemas() -> dict[str, dict[str, Any]]:
     """File name to JSON Schema, for every message of the contract."""
     from schemas.centre import Centre
+    from schemas.exercise_file import Exercise
 
     made: dict[str, dict[str, Any]] = {
         "command.json": Command.model_json_schema(),
@@ -39,6 +40,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "accepted.json": Accepted.model_json_schema(),
         "refused.json": Refused.model_json_schema(),
         "centre.json": Centre.model_json_schema(),
+        "exercise.json": Exercise.model_json_schema(),
         "feeds/item.json": feeds.FeedItem.model_json_schema(),
         "feeds/page.json": feeds.FeedPage.model_json_schema(),
     }

@@ -149,8 +149,9 @@ def _people_writer() -> Grant:
 
 
 def _desk() -> Grant:
-    asks = (subjects.feed("*", "*", "next"), *_reader(names.DESK, [names.PEOPLE_STREAM]))
-    return Grant(names.DESK, asks, (subjects.feed("*", "*", "items"),))
+    """Follows feeds, and reads facts and texts for its own picture of what stands open."""
+    reads = (*_reader(names.DESK, (*names.ledgers(), names.PEOPLE_STREAM)), *_direct(names.contents()))
+    return Grant(names.DESK, (subjects.feed("*", "*", "next"), *reads), (subjects.feed("*", "*", "items"),))
 
 
 def _phone() -> tuple[str, ...]:

@@ -1,0 +1,234 @@
+"""The desk's own picture of one mode: what stands open, folded from the ledger in memory (D21). Pure."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from schemas import incidents, notifications, warnings, watch
+from schemas.directory import Directory
+from schemas.envelope import Fact
+from schemas.sharing import Reach
+from schemas.subjects import Place
+from schemas.vocabulary import ContentClass, IncidentState, Level, Priority, Tag
+
+OSLO = ZoneInfo("Europe/Oslo")
+Key = tuple[str, str]
+"""Birthplace and id of an incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Where the text of an item lies, and who may see it."""
+
+    fact: str
+    sort: ContentClass | None
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One watch is being told, since a time; ``item`` is what it is told about."""
+
+    id: str
+    watch: str
+    item: str
+    since: datetime
+    priority: Priority
+    outcome: str = "open"
+    sent: bool = False
+
+
+@dataclass(slots=True)
+class Standing:
+    """An incident as it stands; ``told`` are the items that somebody was to be told about."""
+
+    key: Key
+    ref: str = ""
+    number: int = 0
+    year: int = 0
+    type: str = ""
+    priority: Priority = Priority.NORMAL
+    state: IncidentState = IncidentState.NEW
+    head: Words | None = None
+    tags: tuple[Tag, ...] = ()
+    opened_at: datetime | None = None
+    occurred_at: datetime | None = None
+    struck: bool = False
+    erased: bool = False
+    replaced_by: Words | None = None
+    told: dict[str, Words] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """The key of the watch in whose log it lies."""
+        return self.key[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a fact changed. ``reach`` is of the item that came into the log, None for the row only.
+
+    ``watches``, when given, are the only ones that may learn of it.
+    """
+
+    key: Key
+    fact: str
+    reach: Reach | None = None
+    watches: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class Board:
+    """Each fact is applied once, in ledger order."""
+
+    directory: Directory = field(default_factory=Directory)
+    open: dict[Key, Standing] = field(default_factory=dict)
+    closed: dict[Key, Standing] = field(default_factory=dict)
+    numbers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    sources: dict[str, datetime] = field(default_factory=dict)
+    duty_changed: int = 0
+
+    def apply(self, place: Place, fact: Fact, body: Any) -> Change | None:
+        """Take in one fact; what it changed for those who look, if anything."""
+        self.directory.apply(body)
+        if isinstance(body, watch.Manned | watch.Released | watch.GapFound):
+            self.duty_changed += 1
+        if isinstance(body, warnings.Published):
+            self.sources[body.source] = fact.time
+        step = _STEPS.get(type(body))
+        return step(self, (place.key, place.id), fact, body) if step is not None else None
+
+    def find(self, key: Key) -> Standing | None:
+        """The incident, open or closed."""
+        return self.open.get(key) or self.closed.get(key)
+
+    def _open(self, key: Key, fact: Fact, body: incidents.Opened) -> Change:
+        year = fact.time.astimezone(OSLO).year
+        self.numbers[key[0], year] += 1
+        before = self.find(key)
+        head = Words(fact.id, fact.data.content_class, Reach(key[0], body.level, tuple(body.named)))
+        standing = Standing(
+            key,
+            body.ref,
+            self.numbers[key[0], year],
+            year,
+            body.type,
+            body.priority,
+            head=head,
+            tags=tuple(body.tags),
+            opened_at=fact.time,
+            occurred_at=fact.data.occurred_at,
+            told={} if before is None else before.told,
+            chains={} if before is None else before.chains,
+        )
+        if body.notify:
+            standing.told[fact.id] = head
+        self.open[key] = standing
+        return Change(key, fact.id, head.reach)
+
+    def _add_entry(self, key: Key, fact: Fact, body: incidents.EntryAdded) -> Change:
+        author = fact.data.actor.key
+        reach = Reach(key[0], body.level, tuple(body.named), None if author == key[0] else author)
+        if body.notify:
+            standing = self.find(key) or self.open.setdefault(key, Standing(key))
+            standing.told[fact.id] = Words(fact.id, fact.data.content_class, reach)
+        return Change(key, fact.id, reach)
+
+    def _change_state(self, key: Key, fact: Fact, body: incidents.StateChanged) -> Change | None:
+        standing = self.find(key)
+        if standing is None:
+            return None
+        standing.state = body.state
+        is_closed = body.state is IncidentState.CLOSED
+        here, there = (self.closed, self.open) if is_closed else (self.open, self.closed)
+        here[key] = standing
+        there.pop(key, None)
+        return Change(key, fact.id, None if standing.head is None else standing.head.reach)
+
+    def _correct(self, key: Key, fact: Fact, body: incidents.Corrected) -> Change:
+        reach = Reach(key[0], body.level, tuple(body.named), fact.data.actor.key)
+        standing = self.find(key)
+        words = None if standing is None else standing.replaced_by or standing.head
+        if standing is not None and words is not None and words.fact == body.entry:
+            standing.struck = body.manner == "strike"
+            standing.replaced_by = Words(fact.id, fact.data.content_class, reach)
+        return Change(key, fact.id, reach)
+
+    def _share(self, key: Key, fact: Fact, body: incidents.SharedWider) -> Change | None:
+        standing = self.find(key)
+        wide = Reach(key[0], body.level, tuple(body.named))
+        if standing is not None and standing.head is not None:
+            if body.entry in (incidents.HEAD, standing.head.fact):
+                standing.head = _wider(standing.head, body)
+                if body.notify:
+                    standing.told[standing.head.fact] = standing.head
+                wide = standing.head.reach
+            elif body.entry in standing.told:
+                standing.told[body.entry] = _wider(standing.told[body.entry], body)
+        return Change(key, fact.id, wide)
+
+    def _erase(self, key: Key, fact: Fact, body: incidents.Erased) -> Change | None:
+        standing = self.find(key)
+        if standing is None or standing.head is None:
+            return None
+        words = standing.replaced_by or standing.head
+        standing.erased = standing.erased or body.fact == words.fact
+        return Change(key, fact.id, standing.head.reach)
+
+    def _start(self, key: Key, fact: Fact, body: notifications.Started) -> Change | None:
+        standing = self.find(key)
+        if standing is None:
+            return None
+        item = body.item or body.cause
+        standing.chains[body.chain] = Chain(body.chain, body.watch, item, fact.time, body.priority)
+        return Change(key, fact.id, watches=self._concerned(standing, body.watch))
+
+    def _step(self, key: Key, fact: Fact, body: Any) -> Change | None:
+        standing = self.find(key)
+        chain = None if standing is None else standing.chains.get(body.chain)
+        if standing is None or chain is None:
+            return None
+        match body:
+            case notifications.Sent():
+                chain = replace(chain, sent=True)
+            case notifications.Acknowledged():
+                chain = replace(chain, outcome="acknowledged")
+                if standing.state is IncidentState.NEW:
+                    standing.state = IncidentState.ACKNOWLEDGED
+            case notifications.NobodyReached():
+                chain = replace(chain, outcome="nobody_reached")
+        standing.chains[body.chain] = chain
+        if isinstance(body, notifications.Acknowledged) and standing.head is not None:
+            return Change(key, fact.id, standing.head.reach)
+        return Change(key, fact.id, watches=self._concerned(standing, body.watch))
+
+    def _concerned(self, standing: Standing, told: str) -> frozenset[str] | None:
+        """Who may learn of a step: all that see the incident, of a hidden watch's only the two sides."""
+        return frozenset((standing.owner, told)) if self.directory.hidden(told) else None
+
+
+_STEPS: dict[type, Callable[[Board, Key, Fact, Any], Change | None]] = {
+    incidents.Opened: Board._open,
+    incidents.EntryAdded: Board._add_entry,
+    incidents.StateChanged: Board._change_state,
+    incidents.Corrected: Board._correct,
+    incidents.SharedWider: Board._share,
+    incidents.Erased: Board._erase,
+    notifications.Started: Board._start,
+    notifications.Sent: Board._step,
+    notifications.Failed: Board._step,
+    notifications.Escalated: Board._step,
+    notifications.Acknowledged: Board._step,
+    notifications.Declined: Board._step,
+    notifications.NobodyReached: Board._step,
+}
+
+
+def _wider(words: Words, body: incidents.SharedWider) -> Words:
+    level: Level = max(words.reach.level, body.level, key=lambda level: level.rank)
+    named = tuple(dict.fromkeys((*words.reach.named, *body.named)))
+    return replace(words, reach=replace(words.reach, level=level, named=named))

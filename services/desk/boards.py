@@ -1,0 +1,125 @@
+"""The boards of all modes, kept up to date from the ledger, and the texts of what stands on them."""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from nats.aio.client import Client
+
+from schemas import directory, incidents, notifications, subjects, warnings
+from schemas.canonical import unseal
+from services.desk.board import Board, Change, Words
+from services.desk.rules import Row
+from services.runtime import logs, names
+from services.runtime.direct import Direct, StreamUnreachable
+from services.runtime.follower import Follower, trade_filters
+from services.runtime.lasting import lasting
+from services.runtime.ledger import Recorded
+
+TRADES = (*directory.TRADES, incidents.TRADE, notifications.TRADE, (warnings.TRADE, "published"))
+READY_S = 10.0
+TEXTS_MOST = 20_000
+_AT_ONCE = 200
+
+Content = dict[str, Any]
+Listener = Callable[[str, Change | None], None]
+"""Told of the mode and of what a fact has changed; None for duty, sources and who may do what."""
+
+
+class Boards:
+    """Opened once by the desk, closed with it."""
+
+    def __init__(self, nc: Client, modes: Sequence[str]) -> None:
+        self._nc = nc
+        self._direct = Direct(nc)
+        self._modes = tuple(modes)
+        self._boards: dict[str, Board] = {mode: Board() for mode in modes}
+        self._texts: OrderedDict[str, Content] = OrderedDict()
+        self._followers: dict[str, Follower] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Listener] = []
+
+    async def open(self) -> None:
+        """Begin to read; return when the boards show what stands, or after READY_S with what there is."""
+        await self._direct.open()
+        for mode in self._modes:
+            filters = trade_filters(mode, TRADES)
+            follower = Follower(self._nc, mode, names.DESK, filters, self._taking(mode))
+            self._followers[mode] = follower
+            self._tasks.append(lasting(follower.run(), f"desk.{mode}.board"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_S):
+                for follower in self._followers.values():
+                    await follower.ready.wait()
+
+    async def close(self) -> None:
+        """Read no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def of(self, mode: str) -> Board:
+        """The board of a mode."""
+        return self._boards[mode]
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` after each fact that changed something."""
+        self._listeners.append(listener)
+
+    def ready(self, mode: str) -> bool:
+        """True once the board shows all that stood when the desk began."""
+        return self._followers[mode].ready.is_set()
+
+    def health(self) -> dict[str, object]:
+        """Whether every mode is followed, and how many facts could not be read."""
+        ready = all(self.ready(mode) for mode in self._followers)
+        return {"board": ready, "unread": sum(one.unread for one in self._followers.values())}
+
+    async def texts(self, mode: str, rows: Iterable[Row]) -> dict[str, Content]:
+        """The words of rows by the id of their fact; what is erased or cannot be read is left out."""
+        wanted = {row.words.fact: row.words for row in rows if row.words.sort and not row.erased}
+        missing = [words for fact, words in wanted.items() if fact not in self._texts]
+        if missing:
+            await self._fetch(mode, missing)
+        return {fact: self._texts[fact] for fact in wanted if fact in self._texts}
+
+    def forget(self, fact: str) -> None:
+        """Drop a text that was erased."""
+        self._texts.pop(fact, None)
+
+    async def _fetch(self, mode: str, missing: list[Words]) -> None:
+        stream = names.content(mode)
+        for start in range(0, len(missing), _AT_ONCE):
+            wanted = [_place(mode, words) for words in missing[start : start + _AT_ONCE]]
+            try:
+                found = await self._direct.newest_of(stream, wanted)
+            except StreamUnreachable:
+                logs.get(mode=mode).warning("desk.no_texts")
+                return
+            for stored in found:
+                self._texts[stored.subject.rpartition(".")[2]] = unseal(stored.data)
+        while len(self._texts) > TEXTS_MOST:
+            self._texts.popitem(last=False)
+
+    def _taking(self, mode: str) -> Callable[[Recorded], None]:
+        board = self._boards[mode]
+
+        def take(recorded: Recorded) -> None:
+            place = subjects.parse_place(recorded.subject)
+            if place is None or recorded.body is None:
+                return
+            if isinstance(recorded.body, incidents.Erased):
+                self.forget(recorded.body.fact)
+            change = board.apply(place, recorded.fact, recorded.body)
+            for listener in self._listeners:
+                listener(mode, change)
+
+        return take
+
+
+def _place(mode: str, words: Words) -> str:
+    org, watch = subjects.split_key(words.reach.owner)
+    assert words.sort is not None  # noqa: S101  only what has a text is fetched
+    return subjects.content(mode, org, watch, words.sort.value, words.fact)

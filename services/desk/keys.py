@@ -1,0 +1,54 @@
+"""Every key of the desk, in one table: the handlers, the list under `?` and aria-keyshortcuts are made of it."""
+
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    """``press`` as a browser says it (modifiers first), how it is printed, what it does, and in which words.
+
+    ``single`` keys work only while no field has the focus, and can be switched off (WCAG 2.1.4).
+    """
+
+    press: str
+    shown: str
+    act: str
+    text: str
+    single: bool = False
+
+
+KEYS: tuple[Key, ...] = (
+    Key("F2", "F2", "line", "command line"),
+    Key("Control+k", "Ctrl+K", "line", "command line"),
+    Key("F4", "F4", "ack", "acknowledge the chosen incident"),
+    Key("Control+Enter", "Ctrl+Enter", "save", "save what is being written"),
+    Key("ArrowDown", "↓", "down", "next incident in the list"),
+    Key("ArrowUp", "↑", "up", "previous incident in the list"),
+    Key("PageDown", "PgDn", "pagedown", "ten further down"),
+    Key("PageUp", "PgUp", "pageup", "ten further up"),
+    Key("Home", "Home", "newest", "to the top, and let newcomers in"),
+    Key("Enter", "Enter", "open", "open the chosen incident"),
+    Key("Escape", "Esc", "back", "back, and cancel"),
+    Key("F1", "F1", "help", "these keys"),
+    Key("?", "?", "help", "these keys", single=True),
+    Key("n", "N", "new", "report something new", single=True),
+    Key("k", "K", "ack", "acknowledge the chosen incident", single=True),
+    Key("l", "L", "log", "write in the log", single=True),
+    Key("r", "R", "correct", "correct the last entry of one's own", single=True),
+    Key("a", "A", "state", "change state or close", single=True),
+    Key("v", "V", "duty", "who is on duty", single=True),
+)
+
+
+def shortcuts(act: str) -> str:
+    """The value of aria-keyshortcuts for what does an act."""
+    return " ".join(key.press for key in KEYS if key.act == act)
+
+
+def printed(act: str) -> str:
+    """The first key for an act, as it stands on the button."""
+    return next(key.shown for key in KEYS if key.act == act)
+
+
+def table() -> list[list[object]]:
+    """What the handlers read: the press, the act, and whether it is a single key."""
+    return [[key.press, key.act, key.single] for key in KEYS]

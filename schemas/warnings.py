@@ -42,8 +42,9 @@ class Published(Body):
     """An official warning, its update or its end, addressed by municipality number.
 
     ``awareness`` is the highest level, 1 to 4; ``levels`` gives each municipality's own where they differ.
-    ``quiet`` is told to nobody. ``raw`` is the SHA-256 of the message; the fact's ``occurred_at`` is when its
-    sender sent it.
+    ``quiet`` is told to nobody. ``brief`` came in a form that says less than the message of the same key,
+    which takes its place. ``raw`` is the SHA-256 of the message; the fact's ``occurred_at`` is when its
+    sender sent it, or where it does not say, when it was taken in.
     """
 
     trade = TRADE
@@ -62,6 +63,7 @@ class Published(Body):
     awareness: int | None = None
     levels: dict[str, int] = {}
     quiet: bool = False
+    brief: bool = False
     assumed_zone: bool = False
     municipalities: list[str]
     effective: AwareDatetime | None = None

@@ -168,7 +168,7 @@ OF_THE_HUB: dict[str, Sentences] = {
     "UNREADABLE_WARNING": Sentences(
         "The message is no warning that can be read: {reason}.",
         NOT_STORED,
-        "Check that it is CAP 1.2 or an answer from NVE, and was not changed on its way.",
+        "Check that it is CAP 1.2, or an answer from MET (GeoJSON) or NVE, and was not changed on its way.",
     ),
     "LEDGER_BEHIND": Sentences(
         "The ledger has lost something that it once had.",

@@ -71,11 +71,11 @@ def parse(raw: bytes) -> list[OfficialWarning]:
 def _warning(alert: Any, kind: str, infos: list[_Info]) -> OfficialWarning:
     sender, key = fields.named(alert, "sender"), fields.named(alert, "identifier")
     sent = fields.time(alert, "sent") or moment("", "sent")
-    replaces = _references(fields.one(alert, "references") or "", key)
+    replaces = references(fields.one(alert, "references") or "", key)
     if kind == "Cancel" and not replaces:
         raise ParseRefused("FIELD_MISSING", field="references")
     gravest = max(infos, key=lambda info: info.awareness, default=None)
-    awareness = gravest.awareness if gravest else 1
+    level = gravest.awareness if gravest else 1
     return OfficialWarning(
         source="met" if MET_SENDER.fullmatch(sender) else sender,
         key=key,
@@ -83,8 +83,8 @@ def _warning(alert: Any, kind: str, infos: list[_Info]) -> OfficialWarning:
         replaces=replaces,
         kind=_kind(kind, infos),
         status=STATUSES[fields.among(alert, "status", tuple(STATUSES))],
-        awareness=awareness,
-        quiet=awareness == 1 and _kind(kind, infos) not in ENDS,
+        awareness=level,
+        quiet=level == 1 and _kind(kind, infos) not in ENDS,
         sent=sent,
         texts=tuple(info.text for info in infos),
         polygons=tuple(dict.fromkeys(polygon for info in infos for polygon in info.polygons)),
@@ -146,7 +146,7 @@ def _info(info: Any) -> _Info:
         event=fields.code(value for name, value in codes if name == "eventType")
         or fields.code([fields.needed(info, "event")]),
         event_code=fields.code(value for _, value in codes if value.startswith("OET-")),
-        awareness=_awareness(values, severity),
+        awareness=awareness(values, severity),
         effective=fields.time(info, "effective"),
         onset=fields.time(info, "onset"),
         expires=fields.time(info, "expires"),
@@ -177,7 +177,8 @@ def _text(info: Any, values: list[tuple[str, str]]) -> WarningText:
     )
 
 
-def _awareness(values: list[tuple[str, str]], severity: str) -> int:
+def awareness(values: places.Values, severity: str) -> int:
+    """The level 1 to 4 that the message says, else that of its severity. Raises ParseRefused."""
     said = [value for name, value in values if name == "awareness_level"]
     if not said:
         return SEVERITIES.index(severity) + 1 if severity in SEVERITIES else UNKNOWN_LEVEL
@@ -193,8 +194,8 @@ def _responses(info: Any) -> tuple[str, ...]:
     return found
 
 
-def _references(text: str, own: str) -> tuple[str, ...]:
-    """The identifiers in «sender,identifier,sent …», oldest first."""
+def references(text: str, own: str) -> tuple[str, ...]:
+    """The identifiers in «sender,identifier,sent …», oldest first. Raises ParseRefused."""
     found = []
     for reference in text.split():
         parts = reference.split(",")

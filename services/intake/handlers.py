@@ -138,7 +138,8 @@ class Handlers:
         """
         mode, subject = received.address.mode, rules.subject_id(item)
         content = rules.content_of(item)
-        more = {"occurred_at": item.sent, "content": content, "level": Level.PUBLIC}
+        said_at = item.sent or received.command.data.occurred_at
+        more = {"occurred_at": said_at, "content": content, "level": Level.PUBLIC}
         draft = command_draft(received.command, mode, received.address.key, subject, body, **more)
         draft = replace(draft, id=rules.fact_id(item))
         try:

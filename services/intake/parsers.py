@@ -1,6 +1,6 @@
-"""From the bytes of a message to the warnings in it: CAP if it begins as XML, NVE's if it begins as JSON."""
+"""From a message's bytes to its warnings: CAP begins as XML, NVE's as a list, MET's GeoJSON as an object."""
 
-from services.intake import cap, nve
+from services.intake import cap, geojson, nve
 from services.intake.warning import OfficialWarning, ParseRefused
 
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -16,6 +16,8 @@ def parse(raw: bytes) -> list[OfficialWarning]:
     first = begin.lstrip(_BLANKS)[:1]
     if first == b"<":
         return cap.parse(raw)
-    if first in (b"[", b"{"):
+    if first == b"[":
         return nve.parse(raw)
+    if first == b"{":
+        return geojson.parse(raw)
     raise ParseRefused("UNKNOWN_FORM")

@@ -18,6 +18,9 @@ GREEN = 1
 Key = tuple[str, str]
 """Source and key of a warning: nobody replaces or ends another's."""
 
+Rank = tuple[int, bool]
+"""Revision, and whether it says all: a brief form gives way to the whole message of the same revision."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -35,6 +38,11 @@ class Known:
         """Whose warning it is, and which."""
         return self.body.source, self.body.key
 
+    @property
+    def rank(self) -> Rank:
+        """How it stands among those of its key."""
+        return self.body.revision, not self.body.brief
+
 
 @dataclass(slots=True)
 class Warnings:
@@ -45,7 +53,7 @@ class Warnings:
     by_thread: dict[Key, list[Known]] = field(default_factory=dict)
     threads: dict[Key, str] = field(default_factory=dict)
     replaced: set[Key] = field(default_factory=set)
-    highest: dict[Key, int] = field(default_factory=dict)
+    highest: dict[Key, Rank] = field(default_factory=dict)
 
     def apply(self, known: Known) -> None:
         """Take in a warning."""
@@ -57,16 +65,16 @@ class Warnings:
         self.by_thread.setdefault((body.source, body.thread), []).append(known)
         for key in (body.key, *body.replaces):
             self.threads.setdefault((body.source, key), body.thread)
-        self.highest[known.key] = max(body.revision, self.highest.get(known.key, 0))
+        self.highest[known.key] = max(known.rank, self.highest.get(known.key, known.rank))
         self.replaced.update((body.source, key) for key in body.replaces)
 
     def newest(self, key: Key) -> list[Known]:
-        """What was taken in of a warning's highest revision; more than one if its sender changed that too."""
-        return [known for known in self.by_key.get(key, []) if known.body.revision == self.highest[key]]
+        """What was taken in of a warning's highest rank; more than one if its sender changed that too."""
+        return [known for known in self.by_key.get(key, []) if known.rank == self.highest[key]]
 
     def stands(self, known: Known) -> bool:
         """True if nothing newer has taken its place."""
-        return known.key not in self.replaced and known.body.revision == self.highest[known.key]
+        return known.key not in self.replaced and known.rank == self.highest[known.key]
 
     def is_open(self, source: str, thread: str) -> bool:
         """True while a warning of the thread stands that neither ends it nor is green."""
@@ -101,9 +109,12 @@ def subject_id(item: OfficialWarning) -> str:
 
 
 def decide(warnings: Warnings, item: OfficialWarning, raw: str) -> Published | None:
-    """The fact to be; None if the ledger has it, or a higher revision of it. ``raw`` is its SHA-256."""
+    """The fact to be; None if the ledger has it, or what goes before it. ``raw`` is its SHA-256.
+
+    A higher revision does, and the whole message of a brief one.
+    """
     former = warnings.newest((item.source, item.key))
-    if fact_id(item) in warnings.all or (former and item.revision < former[0].body.revision):
+    if fact_id(item) in warnings.all or (former and (item.revision, not item.brief) < former[0].rank):
         return None
     said = item.model_dump(include=set(Published.model_fields) - {"thread", "quiet", "levels"})
     is_late = (item.source, item.key) in warnings.replaced

@@ -37,8 +37,9 @@ class OfficialWarning(BaseModel):
     message itself names; who knows the thread of any of them already, keeps that one instead. ``levels`` is
     filled only where municipalities stand at different levels; ``awareness`` is the highest. ``quiet`` is a
     green day or a fall back to green: kept, addressed to nobody. ``assumed_zone`` says that a time had no
-    offset and was read as Europe/Oslo. ``polygons`` are CAP's «lat,lon lat,lon …», unchanged; one above
-    ``MAX_POLYGON`` characters is left out, since the raw message has it.
+    offset and was read as Europe/Oslo. ``sent`` is None where the message does not say. ``brief`` is a form
+    that says less than the message of the same key. ``polygons`` are CAP's «lat,lon lat,lon …», unchanged;
+    one above ``MAX_POLYGON`` characters is left out, since the raw message has it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -60,13 +61,14 @@ class OfficialWarning(BaseModel):
     levels: tuple[tuple[Municipality, int], ...] = ()
     municipalities: tuple[Municipality, ...] = ()
     counties: tuple[str, ...] = ()
-    sent: AwareDatetime
+    sent: AwareDatetime | None
     effective: AwareDatetime | None = None
     onset: AwareDatetime | None = None
     expires: AwareDatetime | None = None
     event_ends: AwareDatetime | None = None
     assumed_zone: bool = False
     quiet: bool = False
+    brief: bool = False
     texts: tuple[WarningText, ...] = ()
     polygons: tuple[str, ...] = ()
 
@@ -78,7 +80,7 @@ class OfficialWarning(BaseModel):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over all but the times of sending; the same content sent again has the same."""
-        return digest(canonical(self.model_dump(mode="json", exclude={"sent", "effective"})))
+        return digest(canonical(self.model_dump(mode="json", exclude={"sent", "effective", "brief"})))
 
     def level_in(self, municipality: str) -> int:
         """The awareness level there, 1 to 4."""

@@ -148,6 +148,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "awareness": 2,
         "levels": {"4601": 2, "4627": 1},
         "quiet": True,
+        "brief": True,
         "assumed_zone": True,
         "municipalities": ["4601", "4627"],
         "effective": AT,

@@ -58,6 +58,7 @@ def test_the_end_of_the_weather_is_not_the_end_of_the_message() -> None:
     warning = only(changed("expires", "2027-01-15T10:00:00+01:00"))
     assert warning.event_ends == datetime(2027, 1, 15, 12, tzinfo=UTC)
     assert warning.onset == datetime(2027, 1, 15, 5, tzinfo=UTC)
+    assert warning.sent is not None
     assert warning.sent.utcoffset() == timedelta()
 
 

@@ -63,6 +63,7 @@ def test_times_without_zone_are_norwegian_and_marked() -> None:
     assert warning.assumed_zone
     assert warning.onset == datetime(2027, 1, 15, 6, tzinfo=UTC)
     assert warning.onset.utcoffset() is not None
+    assert warning.sent is not None
     assert warning.sent.microsecond == 123456
 
 

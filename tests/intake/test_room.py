@@ -364,3 +364,22 @@ class Machine(Caller):
     def actor(self) -> Any:
         """The machine."""
         return super().actor().model_copy(update={"machine": "poller-4601"})
+
+
+async def test_the_same_warning_as_geojson_and_as_cap_is_told_once(hub: Hub) -> None:
+    both = [sample("wind_alert.geojson", 71), sample("wind_alert.cap", 71)]
+    async with intake(hub) as at:
+        bergen = await at.caller(BERGEN, OPERATOR)
+        for raw in both:
+            answer = await bergen.accepted(message(raw), mode="exercise")
+            assert (answer.result["items"], answer.result["new"]) == (1, 1)
+        for raw in both:
+            answer = await bergen.accepted(message(raw), mode="exercise")
+            assert (answer.result["new"], answer.result["known"]) == (0, 1)
+        key = answer.result["warnings"][0]["key"]
+        listed = await bergen.ask("warnings", "list", mode="exercise", thread=key)
+        facts = [one for one in listed["warnings"] if one["key"] == key]
+    assert [(one["brief"], one["quiet"], one["stands"]) for one in facts] == [
+        (False, True, True),
+        (True, False, False),
+    ]

@@ -35,7 +35,7 @@ def taken(warnings: Warnings, item: OfficialWarning) -> Published | None:
     if body is not None:
         fact = rules.fact_id(item)
         place = Place("exercise", "4601", "vaktsentral", "warnings", rules.subject_id(item), "published")
-        warnings.apply(Known(fact, "command", place, item.sent, AT, body))
+        warnings.apply(Known(fact, "command", place, item.sent or AT, AT, body))
     return body
 
 
@@ -195,3 +195,50 @@ def test_in_any_order_each_item_is_told_once_at_most_and_what_was_ended_never_st
     assert len(alarms) == len(set(alarms))
     for item in (UPDATE, EXTENDED) if CLEAR in order else ():
         assert item.key not in standing(warnings)
+
+
+BRIEF = one("wind_alert.geojson")
+
+
+def test_a_warning_known_from_cap_is_nothing_new_as_geojson() -> None:
+    warnings = Warnings()
+    assert told(warnings, ALERT)
+    assert taken(warnings, BRIEF) is None
+    assert taken(warnings, BRIEF.model_copy(update={"awareness": 4})) is None
+
+
+def test_the_cap_message_takes_the_place_of_its_geojson_without_a_second_alarm() -> None:
+    warnings = Warnings()
+    assert told(warnings, BRIEF)
+    body = taken(warnings, ALERT)
+    assert body is not None
+    assert (body.quiet, body.brief) == (True, False)
+    assert [known.body.brief for known in warnings.listed(None, None)] == [False]
+    assert taken(warnings, BRIEF) is None
+    assert taken(warnings, ALERT) is None
+
+
+def test_geojson_again_with_other_words_is_kept_quietly() -> None:
+    warnings = Warnings()
+    assert told(warnings, BRIEF)
+    body = taken(warnings, BRIEF.model_copy(update={"texts": ALERT.texts[1:]}))
+    assert body is not None
+    assert body.quiet
+
+
+def test_the_cap_message_of_an_update_ends_what_its_geojson_could_not_name() -> None:
+    warnings = Warnings()
+    taken(warnings, ALERT)
+    short = UPDATE.model_copy(update={"brief": True, "replaces": (), "thread": UPDATE.key, "sent": None})
+    assert told(warnings, short)
+    assert standing(warnings) == [UPDATE.key, ALERT.key]
+    assert not told(warnings, UPDATE)
+    assert standing(warnings) == [UPDATE.key]
+
+
+def test_an_end_that_comes_after_its_geojson_of_another_kind_is_told() -> None:
+    warnings = Warnings()
+    taken(warnings, ALERT)
+    short = CLEAR.model_copy(update={"brief": True, "replaces": (), "thread": CLEAR.key, "kind": "update"})
+    taken(warnings, short)
+    assert told(warnings, CLEAR)

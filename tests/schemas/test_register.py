@@ -1,7 +1,7 @@
 """Municipalities are found by number and date; a name may mean several."""
 
 import csv
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,58 @@ def test_every_successor_is_in_use() -> None:
 def test_predecessors_of_a_merged_municipality_are_known() -> None:
     assert register.predecessors("4631") == ("1256", "1260", "1263")
     assert register.predecessors("4624") == ("1241", "1243")
+
+
+@pytest.mark.parametrize(
+    ("former", "last_day", "now"),
+    [
+        ("1201", "2019-12-31", "4601"),
+        ("1228", "2019-12-31", "4618"),
+        ("1234", "2019-12-31", "4621"),
+        ("1245", "2019-12-31", "4626"),
+        ("1246", "2019-12-31", "4626"),
+        ("1256", "2019-12-31", "4631"),
+        ("1259", "2019-12-31", "4626"),
+        ("1260", "2019-12-31", "4631"),
+        ("1263", "2019-12-31", "4631"),
+        ("1401", "2019-12-31", "4602"),
+        ("1432", "2019-12-31", "4647"),
+        ("1443", "2019-12-31", "4649"),
+        ("1444", "2019-12-31", "1577"),
+        ("1567", "2018-12-31", "5061"),
+        ("1571", "2019-12-31", "5055"),
+        ("1601", "2017-12-31", "5001"),
+        ("1624", "2017-12-31", "5054"),
+        ("1662", "2017-12-31", "5001"),
+        ("1702", "2017-12-31", "5006"),
+        ("1718", "2017-12-31", "5054"),
+        ("1723", "2011-12-31", "5053"),
+        ("1750", "2017-12-31", "5060"),
+        ("5011", "2019-12-31", "5055"),
+        ("5030", "2019-12-31", "5001"),
+        ("5048", "2019-12-31", "5007"),
+    ],
+)
+def test_an_old_number_leads_to_todays_and_says_when_it_ended(former: str, last_day: str, now: str) -> None:
+    ended = date.fromisoformat(last_day)
+    assert register.successors(former) == (now,)
+    assert former in register.predecessors(now)
+    assert register.by_number(former, ended) is not None
+    assert register.by_number(former, ended + timedelta(days=1)) is None
+
+
+def test_every_municipality_of_vestland_and_trondelag_knows_what_it_came_from() -> None:
+    for county in ("46", "50"):
+        for number in register.county_members(county, TODAY):
+            assert register.predecessors(number), number
+
+
+def test_every_municipality_of_the_former_counties_is_there() -> None:
+    counts = {"12": 33, "14": 26, "16": 25, "17": 23}
+    for county, count in counts.items():
+        assert len(register.county_members(county, date(2017, 12, 31))) == count
+    in_2019 = register.county_members("50", date(2019, 12, 31))
+    assert len(in_2019) == 48
 
 
 @pytest.mark.skipif(not GEO.exists(), reason="the recorded registers are not here")

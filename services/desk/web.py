@@ -13,7 +13,7 @@ from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.pages import Pages
 from services.desk.sign_in import SignInPages
-from services.runtime import logs
+from services.runtime import logs, tracing
 
 HEADERS = (
     (
@@ -58,6 +58,7 @@ class Outer:
             await self._app(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
+        tracing.asked.set(_trace(scope))
 
         async def send_more(message: Message) -> None:
             nonlocal status
@@ -79,6 +80,12 @@ class Outer:
 
 async def _stylesheet() -> Response:
     return Response(render.stylesheet(), media_type="text/css")
+
+
+def _trace(scope: Scope) -> str | None:
+    """The trace that the request belongs to, if its sender says so in good form."""
+    given = [value for name, value in scope["headers"] if name == tracing.HEADER.encode()]
+    return tracing.trace_of(given[0].decode("latin-1")) if len(given) == 1 else None
 
 
 def _route(scope: Scope) -> str:

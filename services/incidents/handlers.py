@@ -153,6 +153,8 @@ class Handlers:
     def _accepted(self, received: Received, recorded: Recorded, known: Log) -> Accepted:
         """The incident's id and ref are told to those who may see its head; others hear what they said."""
         command, body = received.command, recorded.body
+        if not self._pictures[received.address.mode].directory.hidden(recorded.fact.data.owner):
+            received.said["incident"] = recorded.fact.subject
         subject, ref = getattr(received.request, "incident", None) or command.id, None
         if isinstance(body, incidents.Opened):
             self._pictures[received.address.mode].apply(recorded)

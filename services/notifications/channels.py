@@ -14,6 +14,7 @@ from schemas.people import Contact
 from schemas.vocabulary import Channel
 from services.runtime import logs
 from services.runtime.settings import Settings
+from services.runtime.tracing import HEADER, is_trace, parent_of
 
 GATEWAY_S, MAIL_S = 5.0, 8.0
 """How long a channel may take, in seconds: together less than the 15 in which the second must be tried."""
@@ -27,11 +28,15 @@ _RECEIPT_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent; ``reference`` is the same whenever the same message is sent again."""
+    """What is sent; ``reference`` is the same whenever the same message is sent again.
+
+    ``trace`` is the trace id that a gateway hears of; None where it may tell nobody that there is one.
+    """
 
     subject: str
     text: str
     reference: str
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Channels:
         answer = await self._http.post(
             fill(self._settings.gateway_url, values, _in_address),
             content=fill(body, values, _in_json if is_json else _in_address),
-            headers=self._headers(values, is_json),
+            headers=self._headers(values, is_json) | _traced(message),
         )
         return read_answer(answer.status_code, answer.content, self._settings.gateway_receipt_field)
 
@@ -176,6 +181,10 @@ def _address(channel: Channel, contact: Contact | None) -> str | None:
     if contact is None:
         return None
     return contact.phone if channel is Channel.GATEWAY else contact.email
+
+
+def _traced(message: Message) -> dict[str, str]:
+    return {HEADER: parent_of(message.trace)} if is_trace(message.trace) else {}
 
 
 def _in_json(value: str) -> str:

@@ -65,12 +65,16 @@ class Handlers:
     async def acknowledge(self, received: Received) -> Answer:
         """A named person has it: the chain ends."""
         request = cast(Acknowledge, received.request)
-        return await self.answer(received.address.mode, received.command, request.chain, is_decline=False)
+        answer = await self.answer(received.address.mode, received.command, request.chain, is_decline=False)
+        received.said["chain"] = request.chain
+        return answer
 
     async def decline(self, received: Received) -> Answer:
         """A named person cannot: the next step is taken at once."""
         request = cast(Decline, received.request)
-        return await self.answer(received.address.mode, received.command, request.chain, is_decline=True)
+        answer = await self.answer(received.address.mode, received.command, request.chain, is_decline=True)
+        received.said["chain"] = request.chain
+        return answer
 
     async def answer(self, mode: str, command: Command, chain_id: str, *, is_decline: bool) -> Answer:
         """Record an answer, once.

@@ -58,9 +58,9 @@ class Keeper:
         now = datetime.now(UTC)
         for chain_id, due in list(self._pager.due.items()):
             if due + OVERDUE < now:
-                chain, age_s = self._pager.open.get(chain_id), int((now - due).total_seconds())
-                watch = chain.watch if chain else None
-                logs.get(watch=watch, chain=chain_id, age_s=age_s).warning("chain.overdue")
+                age_s = int((now - due).total_seconds())
+                if (chain := self._pager.open.get(chain_id)) is not None:
+                    self._pager.line(chain, age_s=age_s).warning("chain.overdue")
                 self._pager.wake(chain_id)
         await self._arm_missing(now)
         await self._find_unknown()
@@ -76,7 +76,7 @@ class Keeper:
             for key in await self._pager.timers.missing(waiting):
                 chain = waiting[key]
                 if chain.outcome is None and (due := self._pager.due.get(chain.id)) is not None:
-                    logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id).warning("timer.armed_again")
+                    self._pager.line(chain).warning("timer.armed_again")
                     await self._pager.timers.arm(key, due, chain.last_fact, again=True)
         except (TimerFailed, StreamUnreachable) as fault:
             logs.get().warning("timer.not_armed", exc_info=fault)
@@ -107,5 +107,5 @@ class Keeper:
             return
         chain.begin(row.person, function, row.step, row.attempt, store.moment(row.begun_at))
         told = ToTell(row.person, function, row.step, row.attempt)
-        logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id, step=row.step).warning("page.repeated")
+        self._pager.line(chain, step=row.step).warning("page.repeated")
         self._pager.spawn(self._pager.send(chain, told, row.delivery, repeated=True))

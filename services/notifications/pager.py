@@ -29,6 +29,7 @@ from services.runtime.direct import StreamUnreachable
 from services.runtime.ledger import IdTaken, Ledger, Recorded
 from services.runtime.locks import KeyedLocks
 from services.runtime.timers import Key, TimerFailed, Timers
+from services.runtime.tracing import is_trace
 
 R = TypeVar("R")
 RETRY_S, LEAVE_S = 0.5, 1.0
@@ -51,19 +52,24 @@ class Pager:
         self._sender = sender
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def start(self, mode: str, place: Place, started: Started, controller: str) -> None:
-        """Start a chain, once; returns when it is recorded. Raises what the ledger raises."""
+    async def start(
+        self, mode: str, place: Place, started: Started, controller: str, trace: str | None
+    ) -> None:
+        """Start a chain, once; returns when it is recorded. Raises what the ledger raises.
+
+        ``trace`` is that of the command that asks for it; all that follows belongs to it.
+        """
         if started.chain in self.open:
             return
         identity = derived_id(started.chain, started.name)
-        draft = draft_of(mode, place, started.watch, controller, started.cause, identity, started)
+        draft = draft_of(mode, place, started, controller, identity, started, trace)
         recorded = await self.ledger.append(draft)
         if not recorded.fresh:
             await self.resume(started.chain, mode, place)
         if not recorded.fresh or started.chain in self.open:
             return
         chain = rules.begin_chain(recorded.fact, place, started)
-        _line(chain).info("chain.started")
+        self.line(chain).info("chain.started")
         self.adopt(chain)
 
     def adopt(self, chain: Chain) -> None:
@@ -95,6 +101,16 @@ class Pager:
         hidden = self.pictures[chain.mode].directory.hidden
         return hidden(chain.watch) or hidden(chain.place.key)
 
+    def line(self, chain: Chain, **more: object) -> Any:
+        """A line of log about a chain: it names the watch that is told, so that a hidden one stays silent.
+
+        Incident and trace are named only where no hidden watch takes part (D13).
+        """
+        if not self.is_hidden(chain):
+            more |= {"incident": chain.place.id}
+            more |= {"trace_id": chain.trace} if is_trace(chain.trace) else {}
+        return logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id, **more)
+
     def wake(self, chain_id: str) -> None:
         """Look soon what is due in a chain."""
         self.spawn(self.advance(chain_id))
@@ -124,23 +140,24 @@ class Pager:
     async def record(self, chain: Chain, body: Body, *parts: str) -> None:
         """Append one of the hub's own facts, however long the ledger is away; ``parts`` make its id."""
         identity = derived_id(chain.id, body.name, *parts)
-        draft = draft_of(chain.mode, chain.place, chain.watch, chain.controller, chain.cause, identity, body)
+        draft = draft_of(chain.mode, chain.place, chain, chain.controller, identity, body, chain.trace)
         while True:
             try:
                 if self.ledger.gates[chain.mode].reason is None:
                     self.take(chain, await self.ledger.append(draft))
                     return
             except IdTaken:
-                _line(chain, fact=identity).error("chain.id_taken")
+                self.line(chain, fact=identity).error("chain.id_taken")
                 return
             except (AppendError, StreamUnreachable) as fault:
-                _line(chain).warning("chain.not_recorded", exc_info=fault)
+                self.line(chain).warning("chain.not_recorded", exc_info=fault)
             await asyncio.sleep(RETRY_S)
 
     def take(self, chain: Chain, recorded: Recorded) -> None:
         """Fold a fact that was just stored; a chain that has ended is let go."""
         chain.apply(recorded.fact.id, recorded.fact.time, recorded.body)
         if chain.outcome is not None and self.open.pop(chain.id, None) is not None:
+            self.line(chain).info(f"chain.{chain.outcome}")
             self.due.pop(chain.id, None)
             self.spawn(self._let_go(chain, chain.outcome))
 
@@ -208,12 +225,12 @@ class Pager:
         else:
             failed = Failed.model_validate(about | {"code": report.failure, "last": report.is_last})
             await self.record(chain, failed, delivery, report.channel, report.failure, marked)
-        _line(chain, step=told.step, channel=report.channel, attempt=told.attempt).info(
+        self.line(chain, step=told.step, channel=report.channel, attempt=told.attempt).info(
             "page.sent" if report.failure is None else "page.failed", code=report.failure
         )
 
     async def _escalate(self, chain: Chain, further: Escalate) -> None:
-        line = _line(chain, step=further.step)
+        line = self.line(chain, step=further.step)
         (line.error if further.reason == NOBODY else line.info)("chain.escalated", reason=further.reason)
         body = Escalated(
             chain=chain.id,
@@ -225,7 +242,7 @@ class Pager:
         await self.record(chain, body, str(further.step), further.reason)
 
     async def _give_up(self, chain: Chain) -> None:
-        _line(chain).error("chain.nobody_reached")
+        self.line(chain).error("chain.nobody_reached")
         body = NobodyReached(chain=chain.id, watch=chain.watch, cause=chain.cause, priority=chain.priority)
         await self.record(chain, body)
 
@@ -234,16 +251,11 @@ class Pager:
         try:
             await self.timers.arm(Key(chain.mode, chain.id), until, chain.last_fact)
         except TimerFailed as failed:
-            _line(chain, code=failed.args[0]).warning("timer.not_armed")
+            self.line(chain, code=failed.args[0]).warning("timer.not_armed")
 
     async def _let_go(self, chain: Chain, outcome: str) -> None:
         await self.keep(store.end_chain(chain.id, outcome, chain.ended_at or datetime.now(UTC)))
         try:
             await self.timers.cancel(Key(chain.mode, chain.id))
         except TimerFailed as failed:
-            _line(chain, code=failed.args[0]).warning("timer.not_cancelled")
-
-
-def _line(chain: Chain, **more: object) -> Any:
-    """A line of log about a chain: it names the watch, so that a hidden one stays silent (D13)."""
-    return logs.get(mode=chain.mode, watch=chain.watch, chain=chain.id, **more)
+            self.line(chain, code=failed.args[0]).warning("timer.not_cancelled")

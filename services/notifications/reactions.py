@@ -115,7 +115,7 @@ class Reactions:
             channels=policy.channels if policy else DEFAULT_CHANNELS,
         )
         at = Place(place.mode, place.org, place.watch, TRADE, place.id, Started.name)
-        await self._pager.start(place.mode, at, started, fact.data.controller)
+        await self._pager.start(place.mode, at, started, fact.data.controller, fact.data.trace)
 
 
 def _asks(raw: bytes) -> bool:

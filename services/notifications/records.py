@@ -16,10 +16,16 @@ from services.runtime.ledger import Draft
 
 
 def draft_of(
-    mode: str, place: Place, watch: str, controller: str, cause: str, identity: str, body: Body
+    mode: str,
+    place: Place,
+    started: Started | Chain,
+    controller: str,
+    identity: str,
+    body: Body,
+    trace: str | None,
 ) -> Draft:
-    """A fact by the hub itself, on behalf of the watch that is told."""
-    org, code = subjects.split_key(watch)
+    """A fact by the hub itself in a chain, on behalf of the watch that is told."""
+    org, code = subjects.split_key(started.watch)
     actor = Actor(
         machine=Started.trade,
         organisation=org,
@@ -29,7 +35,7 @@ def draft_of(
     )
     at = Place(mode, place.org, place.watch, body.trade, place.id, body.name)
     now = datetime.now(UTC).astimezone()
-    return Draft(identity, at, body, actor, now, cause, controller)
+    return Draft(identity, at, body, actor, now, started.cause, controller, trace=trace)
 
 
 def row_of(chain: Chain) -> ChainRow:

@@ -61,6 +61,7 @@ class Chain:
     started_at: datetime
     controller: str
     last_fact: str
+    trace: str | None = None
     step: int = 0
     step_at: datetime = field(init=False)
     reasons: list[str] = field(default_factory=list)
@@ -152,6 +153,7 @@ def begin_chain(fact: Fact, place: Place, started: Started) -> Chain:
         started_at=fact.time,
         controller=fact.data.controller,
         last_fact=fact.id,
+        trace=fact.data.trace,
     )
 
 

@@ -48,6 +48,7 @@ class Sender:
             texts.subject(*about, chain.ref, repeated),
             texts.message(*about, sort, chain.ref, link, repeated),
             reference,
+            None if is_hidden else chain.trace,
         )
         contact, reports = self._contacts.get(told.person), []
         for place, channel in enumerate(chain.channels, start=1):

@@ -25,6 +25,7 @@ from services.runtime.epochs import UNREACHABLE, Gate
 from services.runtime.ledger import IdTaken
 from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_command, read_question
 from services.runtime.settings import Settings
+from services.runtime.tracing import is_trace
 
 IN_HAND = 2_000
 PATIENCE_S = 10.0
@@ -102,9 +103,9 @@ class Door:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, address: Address, body: bytes, reply: str) -> None:
-        began = time.perf_counter()
+        began, said = time.perf_counter(), dict[str, str]()
         try:
-            answer = await self._handle(address, body)
+            answer = await self._handle(address, body, said)
         finally:
             self._room.release()
         raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
@@ -114,7 +115,7 @@ class Door:
             line = logs.get(org=address.org, watch=address.watch, trade=self._trade)
             line.error("door.not_answered", error_type=type(fault).__qualname__)
             return
-        _log(self._nameable(address), answer, began)
+        _log(self._nameable(address), answer, began, said)
 
     def _nameable(self, address: Address) -> Address:
         """The address as it may be logged: a verb or mode that the sender made up could be any text (D24)."""
@@ -122,10 +123,11 @@ class Door:
         verb = address.verb if address.verb in known else UNKNOWN
         return replace(address, verb=verb, mode=address.mode if address.mode in names.MODES else UNKNOWN)
 
-    async def _handle(self, address: Address, body: bytes) -> Answer | dict[str, Any]:
+    async def _handle(self, address: Address, body: bytes, said: dict[str, str]) -> Answer | dict[str, Any]:
+        """The answer; ``said`` takes up what its log line says beside."""
         try:
             if address.sort == COMMAND:
-                return await self._take_command(address, body)
+                return await self._take_command(address, body, said)
             query = self._queries.get(address.verb)
             if query is None:
                 raise Refusal("UNKNOWN_TYPE")
@@ -133,9 +135,9 @@ class Door:
         except Refusal as refusal:
             return refusal.refused
         except Exception as fault:
-            return _explain(fault, address)
+            return _explain(fault, address, said)
 
-    async def _take_command(self, address: Address, body: bytes) -> Answer:
+    async def _take_command(self, address: Address, body: bytes, said: dict[str, str]) -> Answer:
         route = self._commands.get(address.verb)
         if route is None:
             raise Refusal("UNKNOWN_TYPE")
@@ -143,16 +145,20 @@ class Door:
         if gate is None:
             raise Refusal("UNKNOWN_TYPE")
         received = read_command(body, route.request, address, route.limit)
+        if is_trace(received.command.data.trace):
+            said["trace_id"] = received.command.data.trace
         if gate.reason is not None:
             raise Refusal(gate.reason)
-        return await route.handle(received)
+        answer = await route.handle(received)
+        said |= received.said
+        return answer
 
 
 async def _as_bytes(message: Any) -> Any:
     return message.body
 
 
-def _explain(fault: Exception, address: Address) -> Refused:
+def _explain(fault: Exception, address: Address, said: dict[str, str]) -> Refused:
     match fault:
         case IdTaken():
             return Refused(code="ID_TAKEN")
@@ -163,12 +169,12 @@ def _explain(fault: Exception, address: Address) -> Refused:
     number = new_id()
     code = str(fault.args[0]) if isinstance(fault, AppendError) and fault.args else None
     logs.get(org=address.org, watch=address.watch, trade=address.trade, verb=address.verb).error(
-        "door.fault", request=number, code=code, exc_info=fault
+        "door.fault", request=number, code=code, exc_info=fault, **said
     )
     return Refused(code="INTERNAL", parameters={"fault": number})
 
 
-def _log(address: Address, answer: Answer | dict[str, Any], began: float) -> None:
+def _log(address: Address, answer: Answer | dict[str, Any], began: float, said: dict[str, str]) -> None:
     outcome = answer.status if isinstance(answer, Accepted | Refused) else "answered"
     ids: dict[str, Any] = {}
     if isinstance(answer, Accepted):
@@ -181,4 +187,5 @@ def _log(address: Address, answer: Answer | dict[str, Any], began: float) -> Non
         verb=address.verb,
         duration_ms=int((time.perf_counter() - began) * 1000),
         **ids,
+        **said,
     )

@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 
 from schemas import subjects
 from schemas.envelope import Accepted, Actor, Answer, Refused, Request
+from services.runtime import logs, tracing
 from services.runtime.connect import BrokerRefused, BrokerUnreachable, address, connect
 from services.runtime.outbound import NO_ANSWER, Outbound, build, check, exchange
 from services.runtime.settings import Settings
@@ -96,11 +97,20 @@ class Edge:
     ) -> Accepted | Refused | Kept:
         """Check, send, and keep for later what the hub could not take in now.
 
-        What waits already goes first, so that nothing overtakes what it hangs on.
+        What waits already goes first, so that nothing overtakes what it hangs on. The command belongs to the
+        trace that an HTTP request in hand has brought, else it begins one.
         """
         if actor.key != self.watch_key:
             return Refused(code="WRONG_SENDER")
-        outbound = build(mode, request, actor, content, occurred_at, command_id)
+        began = time.perf_counter()
+        outbound = build(mode, request, actor, content, occurred_at, command_id, tracing.asked.get())
+        answer = await self._send(outbound, request, content)
+        self._log(outbound, request, answer, began)
+        return answer
+
+    async def _send(
+        self, outbound: Outbound, request: Request, content: dict[str, Any] | None
+    ) -> Accepted | Refused | Kept:
         refused = check(outbound, request, content)
         if refused is not None:
             return refused
@@ -112,6 +122,28 @@ class Edge:
         if isinstance(answer, Refused) and answer.code in KEPT_FOR:
             return await self._keep(outbound, request, content, answer.code, answer)
         return answer
+
+    def _log(
+        self, outbound: Outbound, request: Request, answer: Accepted | Refused | Kept, began: float
+    ) -> None:
+        """One line for the outcome, where it is known that the watch may leave one (D13)."""
+        if not logs.may_name(self.watch_key):
+            return
+        org, watch = subjects.split_key(self.watch_key)
+        match answer:
+            case Accepted():
+                outcome, why = "accepted", {}
+            case Refused():
+                outcome, why = "refused", {"code": answer.code}
+            case Kept():
+                outcome, why = "kept", {"reason": answer.reason}
+        logs.get(org=org, watch=watch, trade=request.trade, verb=request.verb).info(
+            f"edge.{outcome}",
+            command=outbound.id,
+            duration_ms=int((time.perf_counter() - began) * 1000),
+            trace_id=outbound.trace,
+            **why,
+        )
 
     async def resend(self) -> list[tuple[str, Answer]]:
         """Send what is kept, in order, marked as a resend; the ids that got an answer, and the answers.

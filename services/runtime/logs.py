@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Collection, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -30,10 +30,14 @@ Line = MutableMapping[str, Any]
 
 _hidden: dict[str, set[str]] = {}
 """Keys of hidden watches, and who says so of each."""
+_known: set[str] = set()
+"""Keys of watches that somebody in this process has read of."""
 
 
-def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -> None:
-    """Send this process's lines, and those of its libraries, to stderr.
+def configure(
+    service: str, level: str = "info", hidden: Collection[str] = (), file: IO[bytes] | None = None
+) -> None:
+    """Send this process's lines, and those of its libraries, to `file`, or to stderr.
 
     `hidden` are the keys (`<org>.<watch>`) of watches that leave no trace in logs.
     """
@@ -46,7 +50,7 @@ def configure(service: str, level: str = "info", hidden: Collection[str] = ()) -
             _finish(service),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _Steady(sys.stderr.buffer))),
+        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _Steady(file or sys.stderr.buffer))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Bridge()], force=True)
@@ -60,10 +64,16 @@ def hide(watches: Collection[str]) -> None:
 
 def note_watch(teller: str, watch: str, *, is_hidden: bool) -> None:
     """Hide a watch while anyone who reads the ledger says so: of several readers one may be behind."""
+    _known.add(watch)
     tellers = _hidden.setdefault(watch, set())
     (tellers.add if is_hidden else tellers.discard)(teller)
     if not tellers:
         del _hidden[watch]
+
+
+def may_name(watch: str) -> bool:
+    """True if this process has read of the watch that it is not hidden: only then is it named by an edge."""
+    return watch in _known and watch not in _hidden
 
 
 def get(**ids: object) -> Any:
@@ -122,7 +132,7 @@ def _is_plain(value: object) -> bool:
 class _Steady:
     """A file whose faults, such as a full disk, never become the faults of those who log."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def write(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ from schemas.envelope import Actor, Answer, Command, Refused, Request
 from schemas.identifiers import new_id
 from schemas.vocabulary import Level
 from services.runtime.reading import LIMIT_BYTES, Refusal, read_command
+from services.runtime.tracing import new_trace
 
 SEND_S = 5.0
 WARNING_BYTES = 3 * 1024 * 1024
@@ -31,6 +32,7 @@ class Outbound:
     id: str
     subject: str
     payload: bytes
+    trace: str | None = None
 
 
 def build(
@@ -40,8 +42,12 @@ def build(
     content: dict[str, Any] | None = None,
     occurred_at: datetime | None = None,
     command_id: str | None = None,
+    trace: str | None = None,
 ) -> Outbound:
-    """The command as it goes over the wire; times without an offset are refused by its model (ValueError)."""
+    """The command as it goes over the wire; times without an offset are refused by its model (ValueError).
+
+    ``trace`` is the trace id that it belongs to; without one it begins a new trace.
+    """
     now = datetime.now(UTC)
     command = Command(
         id=command_id or new_id(now),
@@ -53,10 +59,12 @@ def build(
             occurred_at=occurred_at or now,
             body=request.model_dump(mode="json", exclude_none=True),
             content=content or None,
+            trace=trace or new_trace(),
         ),
     )
     subject = subjects.command(mode, actor.organisation, actor.watch, request.trade, request.verb)
-    return Outbound(command.id, subject, orjson.dumps(command.model_dump(mode="json", exclude_none=True)))
+    payload = orjson.dumps(command.model_dump(mode="json", exclude_none=True))
+    return Outbound(command.id, subject, payload, command.data.trace)
 
 
 def check(

@@ -1,6 +1,6 @@
 """From the bytes of a command to its typed parts, or to a refusal that says what is wrong with them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -25,12 +25,13 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A command that reached a door in good form."""
+    """A command that reached a door in good form; ``said`` is what the log line of its answer says beside."""
 
     command: Command
     request: Request
     content: Strict | None
     address: Address
+    said: dict[str, str] = field(default_factory=dict)
 
     def content_dict(self) -> dict[str, Any] | None:
         """What was typed, without empty fields; None if nothing was."""

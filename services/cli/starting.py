@@ -13,11 +13,11 @@ from services.cli.failures import explain, failed
 from services.cli.frame import Call, Outcome
 from services.cli.links import desk_address, link_to, write_links
 from services.cli.texts import language, say
-from services.runtime import logs, names
+from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.settings import Settings
 from services.runtime.spool import resend_all
-from services.runtime.supervisor import Supervisor
+from services.runtime.supervisor import Supervisor, log_to_home
 from services.runtime.watches import load_watches
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
     {
         "home": "Starts in {path} …",
         "centre": "The centre is in force: {accepted} entries, {refused} refused.",
-        "restart": "{name} is started again ({code}).",
+        "restart": "The process {name} has ended and is started again; no data is lost.",
+        "restart.SILENT": "The process {name} no longer answered and is started again; no data is lost.",
         "reloaded": "{watches} watches are known now.",
         "upkeep": "Stands still for: {work} …",
         "stopping": "Stops …",
@@ -63,7 +64,7 @@ class Starting:
 
         Raises AlreadyRunning and whatever else keeps it from starting.
         """
-        logs.configure("supervisor", self._settings.log_level)
+        log_to_home(self._settings)
         upkeep.forget_questions(self._settings)
         while True:
             self._supervisor = Supervisor(self._settings, self.watches(), self.say)
@@ -113,8 +114,9 @@ class Starting:
             print(json.dumps({"step": step, **parameters}, ensure_ascii=False, default=str), flush=True)
             return
         lang = language(self._call.lang)
-        if step in STEPS:
-            print(say(STEPS[step], lang, **parameters), flush=True)
+        text = STEPS.get(f"{step}.{parameters.get('code')}") or STEPS.get(step)
+        if text is not None:
+            print(say(text, lang, **parameters), flush=True)
         elif parameters.get("served") is False:
             print(say("Port {port} is taken: health is not shown.", lang, **parameters), flush=True)
 

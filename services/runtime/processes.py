@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +32,7 @@ def spawn(
 
     What it says on stderr goes to the end of ``log``, or where this process's goes.
     """
-    with _appending(log) as stderr:
+    with contextlib.nullcontext() if log is None else appending(log) as stderr:
         return subprocess.Popen(
             command,
             env=dict(env),
@@ -44,17 +44,17 @@ def spawn(
         )
 
 
-@contextlib.contextmanager
-def _appending(log: Path | None) -> Iterator[IO[bytes] | None]:
+def log_file(home: Path, name: str) -> Path:
+    """Where the process of that name writes its log lines."""
+    return home / "log" / f"{name}.jsonl"
+
+
+def appending(log: Path) -> IO[bytes]:
     """The file to write to; one that has grown large makes room first, and the one before it is kept."""
-    if log is None:
-        yield None
-        return
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".1.jsonl"))
-    with log.open("ab") as stderr:
-        yield stderr
+    return log.open("ab", buffering=0)
 
 
 async def stop(child: Child, patience_s: float) -> None:

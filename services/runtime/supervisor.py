@@ -41,8 +41,14 @@ def print_step(step: str, parameters: Mapping[str, object]) -> None:
 
 def up(settings: Settings, watches: Watches, say: Say = print_step) -> int:
     """Run the hub until SIGINT or SIGTERM. Returns the exit code. Raises AlreadyRunning, PortTaken."""
-    logs.configure("supervisor", settings.log_level)
+    log_to_home(settings)
     return asyncio.run(Supervisor(settings, watches, say).run())
+
+
+def log_to_home(settings: Settings) -> None:
+    """Send this process's lines to HOME/log, beside those of the workers: people read what it prints."""
+    file = processes.log_file(settings.home, "supervisor")
+    logs.configure("supervisor", settings.log_level, file=processes.appending(file))
 
 
 def groups(settings: Settings) -> dict[str, tuple[str, ...]]:

@@ -36,7 +36,7 @@ class Unit:
         self.health: dict[str, Any] = {}
         self._env = env
         self._records = records
-        self._log = records.parent / "log" / f"{name}.jsonl"
+        self._log = processes.log_file(records.parent, name)
         self._child: processes.Child | None = None
         self._pipe: int | None = None
         self._rest = b""

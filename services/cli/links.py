@@ -12,7 +12,7 @@ LINKS = "links.txt"
 
 def desk_address(settings: "Settings") -> str:
     """Where people and machines reach the desk and its API."""
-    return settings.public_desk_url.rstrip("/") or f"http://{settings.host}:{settings.port_desk}"
+    return settings.public_desk_url.rstrip("/") or f"{settings.web}://{settings.host}:{settings.port_desk}"
 
 
 def link_to(settings: "Settings", path: str) -> str:

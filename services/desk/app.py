@@ -32,11 +32,12 @@ class DeskRoom:
 
     async def start(self) -> None:
         """Return when requests are taken."""
-        self._nc = await connect(self._settings, names.DESK)
-        identity = Identity(self._settings, self._edges)
+        settings = self._settings
+        self._nc = await connect(settings, names.DESK)
+        identity = Identity(settings, self._edges)
         feeds = FeedRoutes(identity, self._nc, self._lives)
         app = build_app(identity, self._edges, feeds)
-        self._server = Server(app, self._settings.host, self._settings.port_desk)
+        self._server = Server(app, settings.host, settings.port_desk, settings.tls_cert, settings.tls_key)
         await self._server.start()
 
     async def stop(self) -> None:

@@ -41,7 +41,7 @@ class Identity:
     def __init__(self, settings: Settings, edges: Edges) -> None:
         self._settings = settings
         self._edges = edges
-        self.secure = settings.public_desk_url.startswith("https://")
+        self.secure = settings.web == "https" or settings.public_desk_url.startswith("https://")
 
     @property
     def first_mode(self) -> str:

@@ -121,9 +121,11 @@ class NotificationsRoom:
         settings = self._settings
         sessions = Sessions(await self._connect(names.PHONE))
         phone = Phone(handlers, rows, sessions, settings)
-        self._page = Server(make_app(phone), settings.host, settings.port_phone)
+        self._page = Server(
+            make_app(phone), settings.host, settings.port_phone, settings.tls_cert, settings.tls_key
+        )
         await self._page.start()
-        sender.base = sender.base or f"http://{settings.host}:{self._page.port}"
+        sender.base = sender.base or f"{settings.web}://{settings.host}:{self._page.port}"
         self._closing.push_async_callback(self._page.stop)
 
     async def _drive(self, pager: Pager) -> None:

@@ -15,11 +15,15 @@ import orjson
 
 from services.runtime import processes
 from services.runtime.credentials import write_durably
+from services.runtime.settings import Settings
 
 MAX_PAYLOAD = 4 * 1024 * 1024
 MEMORY_STORE = 256 * 1024 * 1024
 FILE_SHARE = 0.9
 """Part of the file system that streams may reserve together."""
+
+MONITOR = "127.0.0.1:8222"
+"""Where a server in a container of its own says that it is well, to that container only."""
 
 _LOOPBACK = "127.0.0.1"
 _DEFAULTS = {"GOMEMLIMIT": "96MiB", "GOGC": "50"}
@@ -153,17 +157,37 @@ def binary() -> str:
 
 
 def server_settings(home: Path, name: str, listen: str) -> str:
-    """The server's configuration without its accounts: every write is synced before it is acknowledged."""
+    """The configuration of the embedded server, without its accounts."""
     room = int(shutil.disk_usage(home).total * FILE_SHARE)
+    return (
+        _common_settings(name, listen, home / "streams", room)
+        + f'log_file: "{home / "server.log"}"\n'
+        + f"logfile_size_limit: {16 * 1024 * 1024}\n"
+        + "logfile_max_num: 4\n"
+    )
+
+
+def remote_settings(settings: Settings, name: str, listen: str, store: Path, room: int) -> str:
+    """The configuration of a server in a container of its own, without its accounts; it logs to stderr.
+
+    `store` is where the server keeps streams and `room` the bytes that they may take; `nats_cert` and
+    `nats_key` are named as the server finds them. With TLS nothing is said before the handshake.
+    """
+    tls = ""
+    if settings.nats_cert is not None:
+        files = f'cert_file: "{settings.nats_cert}", key_file: "{settings.nats_key}"'
+        tls = f'tls {{ {files}, handshake_first: true, min_version: "1.2" }}\n'
+    return _common_settings(name, listen, store, room) + f'http: "{MONITOR}"\n' + tls
+
+
+def _common_settings(name: str, listen: str, store: Path, room: int) -> str:
+    """Every write is synced before it is acknowledged."""
     return (
         f'server_name: "{name}"\n'
         f'listen: "{listen}"\n'
         f"max_payload: {MAX_PAYLOAD}\n"
-        f'log_file: "{home / "server.log"}"\n'
-        f"logfile_size_limit: {16 * 1024 * 1024}\n"
-        "logfile_max_num: 4\n"
         "jetstream {\n"
-        f'  store_dir: "{home / "streams"}"\n'
+        f'  store_dir: "{store}"\n'
         '  sync_interval: "always"\n'
         f"  max_memory_store: {MEMORY_STORE}\n"
         f"  max_file_store: {room}\n"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,16 @@ def client_options(settings: "Settings", user: str) -> dict[str, Any]:
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_WAIT_S,
         "error_cb": _Errors(user).note,
+        **_protection(settings),
     }
+
+
+def _protection(settings: "Settings") -> dict[str, Any]:
+    """With an address `tls://…` not one byte goes out before the broker has shown its certificate."""
+    if not address(settings).startswith("tls://"):
+        return {}
+    context = ssl.create_default_context(cafile=settings.nats_ca)
+    return {"tls": context, "tls_handshake_first": True}
 
 
 def faststream_options(settings: "Settings", user: str) -> dict[str, Any]:
@@ -79,7 +89,9 @@ def faststream_options(settings: "Settings", user: str) -> dict[str, Any]:
 
     options = client_options(settings, user)
     del options["nkeys_seed"]
-    security = NatsNKey(seed_file(settings, user))
+    tls = options.pop("tls", None)
+    is_first = bool(options.pop("tls_handshake_first", False))
+    security = NatsNKey(seed_file(settings, user), ssl_context=tls, tls_handshake_first=is_first)
     return options | {"security": security, "logger": None, "closed_cb": closed}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import h11
 import uvicorn
@@ -20,9 +21,14 @@ _HEADERS_MOST = 32 * 1024
 
 
 class Server:
-    """Listens on ``host``; port 0 takes a free one, which ``port`` tells."""
+    """Listens on ``host``; port 0 takes a free one, which ``port`` tells.
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    ``cert`` and ``key`` are PEM files; with them it speaks HTTPS only.
+    """
+
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, cert: Path | None = None, key: Path | None = None
+    ) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -33,6 +39,8 @@ class Server:
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=_HEADERS_MOST,
+            ssl_certfile=cert,
+            ssl_keyfile=key,
         )
         self._server = _Uvicorn(config)
         self._host = host

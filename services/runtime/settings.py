@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -46,7 +46,18 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="A PostgreSQL URL (a schema per service); empty means one SQLite file per service.",
     )
+    database_password: SecretStr = Field(
+        SecretStr(""), description="Password for the PostgreSQL URL, where it does not stand in it."
+    )
     nats_url: str = Field("", description="Address of the broker; empty means the one `up` wrote to HOME.")
+    nats_ca: Path | None = Field(
+        None,
+        description="Authority of the broker's certificate, for an address `tls://…`; else the system's.",
+    )
+    nats_cert: Path | None = Field(
+        None, description="Certificate that `provision` tells a broker to use; its clients then need TLS."
+    )
+    nats_key: Path | None = Field(None, description="Key of that certificate, where the broker finds it.")
     nats_port: Port = Field(0, description="Port of the embedded broker; 0 takes a free one.")
     replicas: int = Field(1, ge=1, le=5, description="Copies of each stream; more than 1 needs a cluster.")
     stream_bytes: int = Field(
@@ -57,6 +68,10 @@ class Settings(BaseSettings):
     port_desk: Port = Field(8480, description="Port of the desk and its API.")
     port_health: Port = Field(8481, description="Port of health and metrics.")
     port_phone: Port = Field(8482, description="Port of the phone page.")
+    tls_cert: Path | None = Field(
+        None, description="Certificate of desk and phone page; set, they speak HTTPS."
+    )
+    tls_key: Path | None = Field(None, description="Key of that certificate.")
     public_desk_url: str = Field("", description="Address under which people reach the desk.")
     public_phone_url: str = Field("", description="Address under which a phone reaches the phone page.")
 
@@ -82,6 +97,18 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("centre", "nats_ca", "nats_cert", "nats_key", "tls_cert", "tls_key", mode="before")
+    @classmethod
+    def _no_file(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _certificates_have_keys(self) -> "Settings":
+        for cert, key in (("nats_cert", "nats_key"), ("tls_cert", "tls_key")):
+            if (getattr(self, cert) is None) != (getattr(self, key) is None):
+                raise ValueError(f"{cert} and {key} belong together")
+        return self
 
     @field_validator("home")
     @classmethod
@@ -127,7 +154,19 @@ class Settings(BaseSettings):
         if not url:
             return f"sqlite:///{self.home / 'db' / f'{service}.db'}"
         scheme, separator, rest = url.partition("://")
-        return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+        url = f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+        return self._with_password(url)
+
+    def _with_password(self, url: str) -> str:
+        from sqlalchemy import make_url
+
+        password = self.database_password.get_secret_value()
+        return make_url(url).set(password=password).render_as_string(hide_password=False) if password else url
+
+    @property
+    def web(self) -> str:
+        """The scheme of desk and phone page: `https` with a certificate of their own."""
+        return "http" if self.tls_cert is None else "https"
 
     def as_environment(self) -> dict[str, str]:
         """The variables under which a child process gets these same settings."""

@@ -10,6 +10,7 @@ from services.runtime.settings import every_setting
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text("utf-8")
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
@@ -35,14 +36,14 @@ def test_every_command_of_the_readme_is_one_of_the_program(line: str) -> None:
     assert {word for word in words if word.startswith("--")} <= known, line
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
+def test_the_page_of_settings_lists_every_one_with_its_default() -> None:
     for setting in every_setting():
         default = "" if setting.secret or not setting.default else f"`{setting.default}`"
-        assert f"| `{setting.variable}` | {default} | {setting.text} |" in README
+        assert f"| `{setting.variable}` | {default} | {setting.text} |" in SETTINGS
 
 
-def test_the_readme_lists_no_setting_that_is_gone() -> None:
-    listed = set(re.findall(r"^\| `(SAMVIRKE_\w+)`", README, flags=re.MULTILINE))
+def test_the_page_of_settings_lists_none_that_is_gone() -> None:
+    listed = set(re.findall(r"^\| `(SAMVIRKE_\w+)`", SETTINGS, flags=re.MULTILINE))
     assert listed == {setting.variable for setting in every_setting()}
 
 

@@ -15,6 +15,7 @@ from services.cli.links import desk_address, link_to, write_links
 from services.cli.texts import language, say
 from services.runtime import names
 from services.runtime.connect import connect
+from services.runtime.notify import Manager
 from services.runtime.settings import Settings
 from services.runtime.spool import resend_all
 from services.runtime.supervisor import Supervisor, log_to_home
@@ -75,6 +76,7 @@ class Starting:
             work = upkeep.asked(self._settings)
             if work is None:
                 return
+            Manager().stands_still()
             self._tell("upkeep", {"work": work})
             self._tell_asker = upkeep.do(self._settings, lambda error: dict(explain(self._call, error).data))
 

@@ -11,6 +11,7 @@ from typing import IO
 from services.runtime import logs, ports, processes, provisioner, state
 from services.runtime.broker import Broker, BrokerFailed
 from services.runtime.health import HealthServer, Part
+from services.runtime.notify import Manager
 from services.runtime.settings import Settings
 from services.runtime.unit import Unit
 from services.runtime.watches import SUPERVISOR_RECORD, accounts_text, load_watches, save_watches
@@ -78,6 +79,7 @@ class Supervisor:
         self.units = [Unit(short_name(name), parts, env, self._records) for name, parts in wanted.items()]
         self.broker: Broker | None = None
         self._health = HealthServer(settings.host, settings.port_health, self._report)
+        self._manager = Manager()
         self._lock: IO[bytes] | None = None
         self._asked_to_stop = asyncio.Event()
         self._asked_to_reload = asyncio.Event()
@@ -86,7 +88,7 @@ class Supervisor:
         """Start everything, keep it alive until a signal comes, stop everything."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.ask_to_stop)
+            loop.add_signal_handler(number, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         try:
             await self.start()
@@ -94,6 +96,10 @@ class Supervisor:
         finally:
             await self.stop()
         return 0
+
+    def _end(self) -> None:
+        self._manager.stopping()
+        self.ask_to_stop()
 
     def ask_to_stop(self) -> None:
         """As a signal does: `run` then stops everything and returns."""
@@ -117,6 +123,7 @@ class Supervisor:
             unit.start()
             self._say("worker", {"name": unit.name, "pid": unit.pid})
         await self._wait_until_ready()
+        self._manager.ready()
         self._say("ready", {})
 
     async def stop(self) -> None:
@@ -171,6 +178,7 @@ class Supervisor:
         try:
             while not self._asked_to_stop.is_set():
                 await self._tick()
+                self._manager.alive()
                 if probing.done():
                     probing.result()
                 if self._asked_to_reload.is_set():

@@ -16,6 +16,7 @@ from services.runtime import logs, state
 from services.runtime.connect import lost_connections
 from services.runtime.health import HealthServer, Part
 from services.runtime.lasting import ended_tasks
+from services.runtime.notify import Manager
 from services.runtime.room import Room
 from services.runtime.settings import Settings
 
@@ -84,6 +85,7 @@ class _Worker:
         self._parts = parts
         self._settings = settings
         self._beat = beat
+        self._manager = None if beat is not None else Manager()
         self._rooms: list[Room] = []
         self._is_ready = False
         self._asked_to_stop = asyncio.Event()
@@ -115,6 +117,8 @@ class _Worker:
                 return 0
             await starting
             self._is_ready = True
+            if self._manager is not None:
+                self._manager.ready()
             return await self._until_stopped_or_lost()
         finally:
             starting.cancel()
@@ -141,6 +145,8 @@ class _Worker:
             if ended_tasks():
                 logs.get(tasks=list(ended_tasks())).error("worker.task_ended")
                 return TASK_ENDED
+            if self._manager is not None:
+                self._manager.alive()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._asked_to_stop.wait()
@@ -148,6 +154,8 @@ class _Worker:
 
     async def _stop_rooms(self) -> None:
         self._is_ready = False
+        if self._manager is not None:
+            self._manager.stopping()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 for room in reversed(self._rooms):

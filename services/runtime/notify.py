@@ -1,4 +1,4 @@
-"""Tells the service manager how this process is, as `sd_notify` of systemd does; without one, says nothing."""
+"""Tells the service manager how this process is, as systemd's `sd_notify` does; without one, says nothing."""
 
 import contextlib
 import os

@@ -16,6 +16,7 @@ from services.cli import (
     erasing,
     feed,
     intake,
+    logs,
     looking,
     people,
     reporting,
@@ -58,7 +59,7 @@ def _program(
 running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
-for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, config):
+for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, logs, config):
     _verbs.register(app)
 
 

@@ -41,7 +41,12 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
     "NOT_READY": Sentences(
         "The hub did not become ready in time.",
         "It was stopped again.",
-        "Its log stands above; run: samvirke doctor.",
+        "Look with: samvirke logs --level warning.",
+    ),
+    "NO_LOGS": Sentences(
+        "There are no log files in {folder}.",
+        "No hub has run there, or its lines go elsewhere.",
+        "Name the home with --home, or the files, or - for standard input.",
     ),
     "BROKER_FAILED": Sentences(
         "The broker did not start: {reason}.",

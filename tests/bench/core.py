@@ -257,15 +257,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="samvirke-bench-") as folder:
         made = asyncio.run(measure(Path(folder)))
     made |= rebuild.figures()
+    return finish(made, LIMITS, OUT)
+
+
+def finish(made: dict[str, float], limits: dict[str, tuple[str, float]], out: Path) -> int:
+    """Print the figures beside their limits and write them to a file; 1 if one misses its limit."""
     missed = 0
     for name, value in made.items():
-        sign, limit = LIMITS.get(name, ("", 0.0))
+        sign, limit = limits.get(name, ("", 0.0))
         held = value >= limit if sign == ">=" else value <= limit
         missed += bool(sign) and not held
         verdict = f"  {sign} {limit:g} {'ok' if held else 'MISSED'}" if sign else ""
         sys.stdout.write(f"{name:28} {value:12.2f}{verdict}\n")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({name: round(value, 3) for name, value in made.items()}, indent=2) + "\n")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({name: round(value, 3) for name, value in made.items()}, indent=2) + "\n")
     return 1 if missed else 0
 
 

@@ -1,0 +1,34 @@
+"""One hub and one Chromium for all tests of the pages."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.rig import Rig, launch
+from tests.system_hub import HubProcess, running
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """The example centre."""
+    home: Path = tmp_path_factory.mktemp("browser") / "home"
+    with running(home) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The browser of this machine."""
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def rig(hub: HubProcess, chromium: Browser) -> Rig:
+    """The hub with its desks."""
+    return Rig(hub, chromium)

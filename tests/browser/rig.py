@@ -1,0 +1,216 @@
+"""Desks in a real browser: who sits there, what each page was seen to do, and an API beside them."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize
+
+from services.desk.asker import SESSION_COOKIE, WATCH_COOKIE
+from tests.system_hub import HubProcess
+
+MARKS = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.system, pytest.mark.timed]
+VAKT, CHILD, ASKOY = "4601.vaktsentral", "4601.barnevern", "4627.vakt"
+SCREEN = ViewportSize(width=1920, height=1080)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LIVE = "document.documentElement.dataset.link === 'on'"
+"""Holds in a page that gets news from the hub."""
+SPY = """(() => {
+  window.__ran = []; window.__refused = [];
+  for (const name of ["alert", "confirm", "prompt"]) window[name] = said => window.__ran.push(String(said));
+  addEventListener("securitypolicyviolation", event => window.__refused.push(
+    [event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber].join(" ")));
+})();"""
+
+
+def chromium_path() -> str:
+    """The browser of this machine. Fails the test, and says what to install, when there is none."""
+    named = os.environ.get("SAMVIRKE_TEST_CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.fail(
+            "no Chromium: on Debian `apt install chromium`, else name one in SAMVIRKE_TEST_CHROMIUM",
+            pytrace=False,
+        )
+    return found
+
+
+async def launch(playwright: Playwright) -> Browser:
+    """A running Chromium that calls nobody by itself."""
+    return await playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+
+
+@dataclass
+class Seen:
+    """What the pages of one desk did that they should not."""
+
+    home: str
+    outside: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+    def watch(self, context: BrowserContext) -> None:
+        """Note requests to others, dialogs, faults in scripts and what the policy refused."""
+        context.on("request", lambda request: self._on_request(request.url))
+        context.on("console", self._on_console)
+        context.on("weberror", lambda fault: self.errors.append(str(fault.error)))
+        context.on("dialog", lambda dialog: self.dialogs.append(dialog.message))
+
+    def _on_request(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("data", "blob", "about") and urlsplit(url).netloc != self.home:
+            self.outside.append(url)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text or "TrustedHTML" in message.text:
+            self.errors.append(message.text)
+
+
+@dataclass
+class Desk:
+    """One person's browser."""
+
+    context: BrowserContext
+    page: Page
+    seen: Seen
+    home: str
+
+    async def goto(self, path: str) -> None:
+        """Open a page of the hub."""
+        await self.page.goto(f"{self.home}{path}")
+
+    async def another(self, path: str) -> Page:
+        """A further page of the same browser."""
+        page = await self.context.new_page()
+        await page.goto(f"{self.home}{path}")
+        return page
+
+    async def is_innocent(self) -> None:
+        """Nothing ran that a person wrote, the policy refused nothing, and nobody else was asked."""
+        for page in self.context.pages:
+            assert await page.evaluate("window.__ran") == []
+            assert await page.evaluate("window.__refused") == []
+        assert (self.seen.dialogs, self.seen.outside, self.seen.errors) == ([], [], [])
+
+
+class Rig:
+    """A hub, a browser, and the sessions of the people who have signed in."""
+
+    def __init__(self, hub: HubProcess, browser: Browser) -> None:
+        self.hub = hub
+        self.browser = browser
+        self._sessions: dict[str, str] = {}
+
+    @property
+    def home(self) -> str:
+        """The desk's address."""
+        return self.hub.desk
+
+    def link(self, person: str) -> str:
+        """The path of a person's unspent sign-in link from the first start."""
+        text = (self.hub.settings.credentials / "links.txt").read_text("utf-8")
+        found = re.search(rf"^{person}\b.*?(/sign-in/\S+)", text, re.M)
+        assert found is not None, text
+        return found[1]
+
+    async def session(self, person: str) -> str:
+        """The secret of a person's session; the first use spends the link."""
+        if person not in self._sessions:
+            async with httpx.AsyncClient(base_url=self.home, trust_env=False) as client:
+                answer = await client.post(self.link(person), headers={"Origin": self.home}, timeout=20)
+            assert answer.status_code == 303, answer.text
+            self._sessions[person] = answer.cookies[SESSION_COOKIE]
+        return self._sessions[person]
+
+    def forget(self, person: str) -> None:
+        """Do not use the person's session again."""
+        self._sessions.pop(person, None)
+
+    @contextlib.asynccontextmanager
+    async def desk(
+        self, person: str = "leif", watch: str = VAKT, path: str | None = "/", **more: Any
+    ) -> AsyncIterator[Desk]:
+        """A desk with a person's session, at the list of incidents or another page, or at none."""
+        more = {"viewport": SCREEN, "locale": "nb-NO", "color_scheme": "dark"} | more
+        context = await self.browser.new_context(**more)
+        context.set_default_timeout(10_000)
+        seen = Seen(urlsplit(self.home).netloc)
+        seen.watch(context)
+        await context.add_init_script(SPY)
+        cookies = {SESSION_COOKIE: await self.session(person), WATCH_COOKIE: watch}
+        await context.add_cookies(
+            [{"name": name, "value": value, "url": self.home} for name, value in cookies.items()]
+        )
+        try:
+            desk = Desk(context, await context.new_page(), seen, self.home)
+            if path is not None:
+                await desk.goto(path)
+            yield desk
+        finally:
+            await context.close()
+
+    @contextlib.asynccontextmanager
+    async def api(self, person: str = "leif", watch: str = VAKT) -> AsyncIterator["Api"]:
+        """The HTTP interface as this person."""
+        cookies = {SESSION_COOKIE: await self.session(person), WATCH_COOKIE: watch}
+        async with httpx.AsyncClient(
+            base_url=self.home, cookies=cookies, headers={"Origin": self.home}, timeout=20, trust_env=False
+        ) as client:
+            client.headers["X-CSRF-Token"] = (await client.get("/v1/session")).json()["csrf"]
+            yield Api(client)
+
+
+class Api:
+    """Reports and entries through the HTTP interface."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def report(self, headline: str, **more: Any) -> str:
+        """Open an incident; its ref, once the archive has it."""
+        said = {"type": "water.leak", "priority": "normal", "headline": headline} | more
+        answer = await self.client.post("/v1/incidents", json=said)
+        assert answer.status_code == 201, answer.text
+        told = answer.json()
+        await self.log(told["ref"], told["receipt"])
+        return str(told["ref"])
+
+    async def entry(self, ref: str, text: str, **more: Any) -> None:
+        """Write in a log; returns when it is there."""
+        answer = await self.client.post(f"/v1/incidents/{ref}/entries", json={"text": text} | more)
+        assert answer.status_code == 201, answer.text
+        await self.log(ref, answer.json()["receipt"])
+
+    async def log(self, ref: str, after: str | None = None) -> dict[str, Any]:
+        """An incident with its log and chains."""
+        answer = await self.client.get(f"/v1/incidents/{ref}", params={"after": after} if after else {})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def texts(self, ref: str) -> list[str]:
+        """What the entries of a log say, the earliest first."""
+        entries = (await self.log(ref))["entries"]
+        return [one["content"]["text"] for one in entries if (one.get("content") or {}).get("text")]
+
+    async def headlines(self, state: str = "all") -> list[str]:
+        """The headlines of the incidents that this person may see."""
+        answer = await self.client.get("/v1/incidents", params={"state": state, "limit": 500})
+        assert answer.status_code == 200, answer.text
+        return [(one.get("content") or {}).get("headline", "") for one in answer.json()["incidents"]]

@@ -1,16 +1,17 @@
-"""A trade's door: each command and query that reaches it gets an answer, nothing else gets in (D3, D6)."""
+"""A trade's door: each command and query that reaches it gets an answer, nothing else gets in (D3)."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
-from faststream import AckPolicy
-from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from schemas import subjects
@@ -19,7 +20,7 @@ from schemas.identifiers import new_id
 from schemas.subjects import COMMAND, Address
 from services.runtime import logs, names
 from services.runtime.appender import AppendError, Conflict, StreamFull, Unreachable
-from services.runtime.connect import faststream_options
+from services.runtime.connect import connect
 from services.runtime.direct import StreamUnreachable
 from services.runtime.epochs import UNREACHABLE, Gate
 from services.runtime.ledger import IdTaken
@@ -46,7 +47,7 @@ class Route:
 
 
 class Door:
-    """FastStream subscribers for one trade on a connection that can do nothing but answer."""
+    """Hears the commands and queries of one trade on a connection that can do nothing but answer."""
 
     def __init__(
         self,
@@ -57,7 +58,10 @@ class Door:
         queries: Mapping[str, QueryHandler] | None = None,
         gates: Mapping[str, Gate] | None = None,
     ) -> None:
-        self._broker = NatsBroker(**faststream_options(settings, user), apply_types=False, decoder=_as_bytes)
+        self._settings = settings
+        self._user = user
+        self._nc: Client | None = None
+        self._subscriptions: list[Subscription] = []
         self._trade = trade
         self._commands = {route.request.verb: route for route in commands}
         self._queries = dict(queries or {})
@@ -65,52 +69,50 @@ class Door:
         self._room = asyncio.Semaphore(IN_HAND)
         self._tasks: set[asyncio.Task[None]] = set()
         self.dropped = 0
-        for sort, wanted in ((subjects.COMMAND, self._commands), (subjects.QUERY, self._queries)):
-            if wanted:
-                pattern = f"{subjects.ROOT}.{sort}.*.*.*.{trade}.*"
-                subscriber = self._broker.subscriber(
-                    pattern, queue=user, no_reply=True, ack_policy=AckPolicy.MANUAL
-                )
-                subscriber(self._on_message)
 
     async def start(self) -> None:
         """Subscribe, and return when the broker has the subscriptions."""
-        await self._broker.start()
-        await self._connection().flush()
+        nc = self._nc = await connect(self._settings, self._user)
+        for sort, wanted in ((subjects.COMMAND, self._commands), (subjects.QUERY, self._queries)):
+            if wanted:
+                pattern = f"{subjects.ROOT}.{sort}.*.*.*.{self._trade}.*"
+                self._subscriptions.append(
+                    await nc.subscribe(pattern, queue=self._user, cb=partial(self._on_message, nc))
+                )
+        await nc.flush()
 
     async def stop(self) -> None:
         """Take in no more, answer what is in hand, close."""
-        for subscriber in self._broker.subscribers:
-            await subscriber.stop()
+        nc = self._nc
+        if nc is None:
+            return
+        with contextlib.suppress(NatsError, OSError):  # the broker may be gone already
+            for subscription in self._subscriptions:
+                await subscription.unsubscribe()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=PATIENCE_S)
-        await self._broker.stop()
+        await nc.close()
 
-    def _connection(self) -> Client:
-        connection: Client = self._broker.config.connection_state.connection
-        return connection
-
-    async def _on_message(self, body: bytes) -> None:
-        raw: Msg = self._broker.context.get_local("message").raw_message
+    async def _on_message(self, nc: Client, raw: Msg) -> None:
         address = subjects.parse_address(raw.subject)
         if address is None or address.trade != self._trade or not raw.reply.startswith(_REPLIES):
             self.dropped += 1
             logs.get(count=self.dropped).warning("door.dropped")
             return
         await self._room.acquire()
-        task = asyncio.get_running_loop().create_task(self._answer(address, body, raw.reply))
+        task = asyncio.get_running_loop().create_task(self._answer(nc, address, raw))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, address: Address, body: bytes, reply: str) -> None:
+    async def _answer(self, nc: Client, address: Address, asked: Msg) -> None:
         began, said = time.perf_counter(), dict[str, str]()
         try:
-            answer = await self._handle(address, body, said)
+            answer = await self._handle(address, asked.data, said)
         finally:
             self._room.release()
         raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
         try:
-            await self._connection().publish(reply, raw)
+            await nc.publish(asked.reply, raw)
         except (NatsError, OSError) as fault:  # who asked hears nothing, and asks again
             line = logs.get(org=address.org, watch=address.watch, trade=self._trade)
             line.error("door.not_answered", error_type=type(fault).__qualname__)
@@ -152,10 +154,6 @@ class Door:
         answer = await route.handle(received)
         said |= received.said
         return answer
-
-
-async def _as_bytes(message: Any) -> Any:
-    return message.body
 
 
 def _explain(fault: Exception, address: Address, said: dict[str, str]) -> Refused:

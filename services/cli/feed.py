@@ -1,9 +1,9 @@
-"""The verb that follows an organisation's feed over HTTP: feed follow."""
+"""The verb that follows an organisation's feed, over HTTP or NATS: feed follow."""
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ import typer
 from services.cli.failures import failed, refused
 from services.cli.frame import Call, Outcome, verb
 from services.cli.sending import local
-from services.cli.texts import language
+from services.cli.texts import language, say
 from services.cli.words import word
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ feed = typer.Typer(help="What others share with an organisation.", no_args_is_he
 _PATIENCE_S = 45.0
 """The hub says something every 15 s; after three silences the connection is made anew."""
 _AGAIN_S = 1.0
+_BROKER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,60 @@ def follow(
     ] = None,
     after: Annotated[str | None, typer.Option(help="Go on after this position.")] = None,
     count: Annotated[int, typer.Option(min=0, help="Leave after so many items; 0 goes on for ever.")] = 0,
-) -> Outcome:
+    nats: Annotated[bool, typer.Option("--nats", help="Over NATS, with the credential of the feed.")] = False,
+    seed: Annotated[
+        Path | None, typer.Option(help="File of that credential; else the one in SAMVIRKE_HOME.")
+    ] = None,
+) -> Outcome | Coroutine[Any, Any, Outcome]:
     """Print each item as it comes; a lost connection goes on where it was."""
+    if nats or seed is not None:
+        return over_nats(call, organisation or call.organisation, seed, after, count or -1)
+    return _over_http(call, organisation or call.organisation, url, token, after, count or -1)
+
+
+async def over_nats(
+    call: Call, organisation: str, seed: Path | None, after: str | None, left: int
+) -> Outcome:
+    """Print the feed's items until ``left`` are printed, or the hub closes it.
+
+    Raises BrokerUnreachable, BrokerRefused.
+    """
+    from services.runtime import names
+    from services.runtime.connect import connect
+    from services.runtime.feed import Feed
+
+    async def connected_again() -> None:
+        following.look()
+
+    if seed is not None and not seed.exists():  # noqa: ASYNC240
+        raise FileNotFoundError(2, "no such file", str(seed))
+    given: dict[str, Any] = {} if seed is None else {"nkeys_seed": str(seed)}
+    user = names.watch_user(organisation, names.FEED_WATCH)
+    nc = await connect(call.settings(), user, patience_s=_BROKER_S, reconnected_cb=connected_again, **given)
+    following = Feed(nc, call.mode, organisation, after)
+    try:
+        async for told in following.events():
+            if told.kind == "refused":
+                return refused(call, told.found["code"], told.found.get("parameters", {}))
+            if told.kind in ("item", "reset"):
+                _print(call, told.found)
+            left -= told.kind == "item"
+            if left == 0:
+                break
+    finally:
+        await nc.close()
+    return Outcome()
+
+
+def _over_http(
+    call: Call, organisation: str, url: str | None, token: str | None, after: str | None, left: int
+) -> Outcome:
     import time
 
     from services.cli.links import desk_address
 
-    address = f"{url or desk_address(call.settings())}/v1/feeds/{organisation or call.organisation}/events"
-    following = _Following(call, address, token or _token_file(), after, count or -1)
+    address = f"{url or desk_address(call.settings())}/v1/feeds/{organisation}/events"
+    following = _Following(call, address, token or _token_file(), after, left)
     while True:
         outcome = following.read()
         if outcome is not None:
@@ -100,9 +147,9 @@ class _Following:
     def _print_items(self) -> Outcome | None:
         for event in _stream(self.address, self.token, self.call.mode, self.seen):
             self.was_heard = True
+            _print(self.call, json.loads(event.data))
             if event.id is None:
                 continue
-            _print(self.call, event)
             self.seen = event.id
             self.left -= 1
             if self.left == 0:
@@ -137,11 +184,13 @@ def _turned_down(call: Call, error: "httpx.HTTPStatusError", *, has_token: bool)
     return refused(call, code, {"reason": f"HTTP {status}", **problem.get("parameters", {})})
 
 
-def _print(call: Call, event: Event) -> None:
+def _print(call: Call, item: dict[str, Any]) -> None:
+    """An item, or that the positions begin anew."""
     if call.as_json:
-        line = event.data
+        line = json.dumps(item, ensure_ascii=False)
+    elif item.get("reset"):
+        line = say("The feed begins anew: what you have of it may be outdated.", language(call.lang))
     else:
-        item = json.loads(event.data)
         content = item.get("content") or {}
         words = content.get("headline") or content.get("text") or item.get("notice") or item.get("type")
         line = "  ".join(
@@ -172,6 +221,7 @@ def register(app: typer.Typer) -> None:
         feed,
         "follow",
         "samvirke feed follow 4624 --json",
-        "samvirke feed follow 4624 --after 1.42",
+        "samvirke feed follow 4624 --after 1f0c9a2e.42",
+        "samvirke feed follow 4624 --nats --seed 4624.feed.nk",
         acting=True,
     )(follow)

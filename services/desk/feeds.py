@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from nats.aio.client import Client
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from schemas import subjects
 from services.desk.api import reply
 from services.desk.asker import Identity
-from services.desk.live import Live, Lives, StillHolds, next_items
+from services.desk.live import Live, Lives, StillHolds, Stream
 from services.desk.problems import as_refusal, problem
 from services.runtime.edge import AskRefused, Unanswered
+from services.runtime.feed import next_items
 from services.runtime.reading import Refusal
 
 STREAM = "text/event-stream"
@@ -39,7 +40,7 @@ class FeedRoutes:
         await self._identity.feed(request, _token(org))
         asked = request.query_params
         limit = asked.get("limit", str(_PAGE))
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= _PAGE):
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 3 and 1 <= int(limit) <= _PAGE):
             raise Refusal("MALFORMED", where=["limit"])
         mode = self._identity.mode(request)
         found = await next_items(self._nc, mode, org, asked.get("after"), int(limit))
@@ -56,7 +57,7 @@ class FeedRoutes:
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         live = Live(self._nc, mode, org, after, self._holds(mode, org, secret))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._lives.follow(live), media_type=STREAM, headers=headers)
+        return Stream(self._lives.follow(live), media_type=STREAM, headers=headers)
 
     def _holds(self, mode: str, org: str, secret: str) -> StillHolds:
         """Whether the token still holds; while nobody can say, it holds to the end that was last told."""

@@ -26,6 +26,9 @@ KEPT_FOR = timedelta(days=7)
 LIMIT = 200
 PAGE_BYTES = 1024 * 1024
 IN_HAND = 64
+OF_ONE_IN_HAND = 4
+OF_ONE_WAITING = 256
+"""Requests of one organisation: so many are answered at once, so many wait; the rest get no answer."""
 COPIES_AT_ONCE = 5_000
 LATE = timedelta(seconds=60)
 """A fact older than this is caught up on, not news: a tick says that there is something to fetch."""
@@ -85,7 +88,7 @@ class Delivery:
         if self._store.directory(self._mode).subscription(org, self._mode, now) is None:
             raise Refusal("NOT_ALLOWED", act="feed")
         after, limit = asked.get("after"), asked.get("limit", LIMIT)
-        if not isinstance(after, str | None) or not isinstance(limit, int) or not 1 <= limit <= LIMIT:
+        if not isinstance(after, str | None) or type(limit) is not int or not 1 <= limit <= LIMIT:
             raise Refusal("MALFORMED", where=["after", "limit"])
         page, reset = await self._page(org, after, limit, now)
         items = _fitting(await self._items(page.entries, page.epoch))
@@ -147,7 +150,8 @@ class Counter:
     def __init__(self, nc: Client, deliveries: dict[str, Delivery]) -> None:
         self._nc = nc
         self._deliveries = deliveries
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self._lanes: dict[str, asyncio.Semaphore] = {}
         self._room = asyncio.Semaphore(IN_HAND)
         self.dropped = 0
 
@@ -159,13 +163,27 @@ class Counter:
     async def _on_message(self, message: Msg) -> None:
         place = subjects.parse_feed(message.subject)
         if place is None or place[0] not in self._deliveries or not message.reply.startswith(_REPLIES):
-            self.dropped += 1
-            logs.get(count=self.dropped).warning("feeds.dropped")
+            self._drop()
             return
-        await self._room.acquire()
-        task = asyncio.get_running_loop().create_task(self._answer(place[0], place[1], message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        mode, org, _ = place
+        tasks = self._tasks.setdefault(org, set())
+        if len(tasks) >= OF_ONE_IN_HAND + OF_ONE_WAITING:
+            self._drop()
+            return
+        task = asyncio.create_task(self._in_turn(mode, org, message))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        if self.dropped & (self.dropped - 1) == 0:
+            logs.get(count=self.dropped).warning("feeds.dropped")
+
+    async def _in_turn(self, mode: str, org: str, message: Msg) -> None:
+        """Answer when it is the organisation's turn: nobody's crowd keeps others waiting."""
+        lane = self._lanes.setdefault(org, asyncio.Semaphore(OF_ONE_IN_HAND))
+        async with lane, self._room:
+            await self._answer(mode, org, message)
 
     async def _answer(self, mode: str, org: str, message: Msg) -> None:
         answer: dict[str, Any]
@@ -176,8 +194,6 @@ class Counter:
         except Exception as fault:
             logs.get(mode=mode, org=org).error("feeds.fault", exc_info=fault)
             answer = Refused(code="INTERNAL").model_dump()
-        finally:
-            self._room.release()
         with contextlib.suppress(NatsError, OSError):
             await self._nc.publish(message.reply, orjson.dumps(answer))
 

@@ -42,7 +42,7 @@ async def connect(
     client = _Client(user)
     try:
         async with asyncio.timeout(patience_s):
-            await _wait_for_credential(settings, user)
+            await _wait_for_credential(Path(options.get("nkeys_seed") or seed_file(settings, user)))
             settled = {"servers": [await _wait_for_listener(settings)]}
             opening = asyncio.create_task(
                 client.connect(
@@ -117,8 +117,7 @@ def seed_file(settings: "Settings", user: str) -> Path:
     return settings.credentials / f"{user}.nk"
 
 
-async def _wait_for_credential(settings: "Settings", user: str) -> None:
-    seed = seed_file(settings, user)
+async def _wait_for_credential(seed: Path) -> None:
     while True:
         if await asyncio.to_thread(seed.exists):
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,15 +12,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import incidents, subjects
-from schemas.feeds import Agree, FeedItem, FeedPage, SetOrganisation, SetRegion, Subscribe
-from schemas.people import Granted
-from schemas.vocabulary import Level, Mode, Role
-from schemas.watch import Established
-from services.feeds.app import build
+from schemas.feeds import Agree, FeedItem, FeedPage, SetRegion, Subscribe
+from schemas.vocabulary import Level, Mode
 from services.runtime import names
-from tests.caller import Office, office
-from tests.feeds.facts import BARNEVERN, NEIGHBOUR, PAST, VAKT, WORDS, entry, following, opening
-from tests.hub import Hub
+from tests.caller import Office
+from tests.feeds.facts import NEIGHBOUR, PAST, VAKT, WORDS, entry, following, opening
 from tests.incidents.make import Scribe
 
 T = TypeVar("T")
@@ -50,31 +46,6 @@ class Neighbour:
     async def one(self) -> dict[str, Any]:
         async with asyncio.timeout(5):
             return await self.heard.get()
-
-
-@pytest.fixture
-async def hub(fresh_broker: Hub) -> AsyncIterator[Office]:
-    """The room serves a region of three, each with a feed; Trondheim has a feed and is in no region."""
-    async with office(fresh_broker, build) as found:
-        for key in (VAKT, BARNEVERN, NEIGHBOUR, "110-vest.main"):
-            body = Established(watch=key, code=key, title=key, hidden=key == BARNEVERN, posts=["duty"])
-            await found.put_fact(names.WATCH_LEDGER, key, "w", body)
-        for person, role in (("lead", Role.LEADER), ("ola", Role.OPERATOR)):
-            granted = Granted(person=person, role=role, where="4624")
-            await found.put_fact(names.PEOPLE_LEDGER, "4624.centre", person, granted)
-        await found.start()
-        centre = await found.caller("4601.centre")
-        await centre.accepted(SetRegion(region="vest", members=list(ORGS[:3]), since=PAST))
-        for org in ORGS:
-            await centre.accepted(SetOrganisation(organisation=org, title=org, kind="x", serves=[]))
-            modes = [Mode.ACTUAL, Mode.EXERCISE]
-            await centre.accepted(Subscribe(subscriber=org, modes=modes, since=PAST))
-        yield found
-
-
-@pytest.fixture
-async def scribe(hub: Office) -> Scribe:
-    return Scribe(await hub.connection(names.INCIDENTS_LEDGER))
 
 
 async def neighbour(hub: Office, org: str = "4624") -> Neighbour:

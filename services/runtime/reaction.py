@@ -63,6 +63,37 @@ class Source:
     handle: Callable[[Delivered], Awaitable[None]]
 
 
+def delay_s(attempt: int) -> float:
+    """Seconds until the next attempt after this one, which counts from 1."""
+    return min(DELAY_S * 2.0 ** min(attempt, 10), DELAY_MOST_S)
+
+
+def reason_to_park(fault: Exception, attempt: int) -> str | None:
+    """The code under which a message is parked that failed so; None if it is to be tried again."""
+    if isinstance(fault, Unreadable):
+        return str(fault.args[0])
+    return HOPELESS if attempt >= TRIES and not isinstance(fault, _PASSING) else None
+
+
+async def park(nc: Client, service: str, delivered: Delivered, code: str, epoch: int) -> bool:
+    """Note where a message lies that was not handled, and why; False if the note was not stored."""
+    place = {"code": code, "stream": delivered.stream, "epoch": epoch, "sequence": delivered.sequence}
+    headers = {"Nats-Msg-Id": f"{delivered.stream}-{epoch}-{delivered.sequence}"}
+    subject = subjects.parked(_mode(delivered.subject), service)
+    try:
+        await nc.jetstream(timeout=_TIMEOUT_S).publish(subject, orjson.dumps(place), headers=headers)
+    except (NatsError, TimeoutError, OSError):
+        return False
+    logs.get(**place).error("reaction.parked")
+    return True
+
+
+def note_failure(delivered: Delivered, fault: Exception) -> None:
+    """Say in the log that a message was not handled this time."""
+    line = logs.get(stream=delivered.stream, sequence=delivered.sequence, attempt=delivered.attempt)
+    line.warning("reaction.failed", error_type=type(fault).__qualname__, exc_info=fault)
+
+
 class Reaction:
     """FastStream subscribers on some durable consumers, and a watchdog that sees when one is gone."""
 
@@ -102,20 +133,6 @@ class Reaction:
         await self._unsubscribe()
         if self._nc is not None:
             await self._nc.close()
-
-    async def _park(self, nc: Client, delivered: Delivered, code: str) -> None:
-        """Note where a message lies that was not handled, and why."""
-        place = {
-            "code": code,
-            "stream": delivered.stream,
-            "epoch": self._epoch(delivered.stream),
-            "sequence": delivered.sequence,
-        }
-        subject = subjects.parked(_mode(delivered.subject), self._service)
-        identity = f"{delivered.stream}-{place['epoch']}-{delivered.sequence}"
-        headers = {"Nats-Msg-Id": identity}
-        await nc.jetstream(timeout=_TIMEOUT_S).publish(subject, orjson.dumps(place), headers=headers)
-        logs.get(**place).error("reaction.parked")
 
     async def _subscribe(self) -> None:
         options = faststream_options(self._settings, self._user)
@@ -158,18 +175,13 @@ class Reaction:
         await raw.ack()
 
     async def _retry_or_park(self, raw: Msg, delivered: Delivered, fault: Exception) -> None:
-        is_passing = isinstance(fault, _PASSING)
-        is_hopeless = isinstance(fault, Unreadable) or (not is_passing and delivered.attempt >= TRIES)
-        logs.get(stream=delivered.stream, sequence=delivered.sequence, attempt=delivered.attempt).warning(
-            "reaction.failed", error_type=type(fault).__qualname__, exc_info=fault
-        )
-        if is_hopeless and self._nc is not None:
-            code = str(fault.args[0]) if isinstance(fault, Unreadable) else HOPELESS
-            with contextlib.suppress(NatsError, TimeoutError, OSError):
-                await self._park(self._nc, delivered, code)
-                await raw.term()
-                return
-        await raw.nak(delay=min(DELAY_S * 2.0 ** min(delivered.attempt, 10), DELAY_MOST_S))
+        note_failure(delivered, fault)
+        code = reason_to_park(fault, delivered.attempt)
+        epoch = self._epoch(delivered.stream)
+        if code is not None and self._nc and await park(self._nc, self._service, delivered, code, epoch):
+            await raw.term()
+            return
+        await raw.nak(delay=delay_s(delivered.attempt))
 
     async def _watch(self, nc: Client) -> None:
         """Stop pulling from a consumer that is gone, which would spin, and begin anew when it is back."""

@@ -1,0 +1,219 @@
+"""Reacting to the facts of a mode, at least once, from a place of one's own in the ledger (D6).
+
+The place is a low mark: every fact up to it is done with. After a start the facts behind the mark come again,
+as second attempts. What fails is tried again after a growing delay and holds up nobody; what can never be
+handled is parked by reference.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nats.aio.client import Client
+
+from schemas.canonical import digest
+from services.runtime import logs, names
+from services.runtime.connect import connect
+from services.runtime.database import CursorMoved
+from services.runtime.direct import Direct
+from services.runtime.epochs import BEHIND, EPOCH_KEY, Mark
+from services.runtime.lasting import lasting
+from services.runtime.reaction import STARTING, Delivered, delay_s, note_failure, park, reason_to_park
+from services.runtime.reader import Message, Reader
+from services.runtime.settings import Settings
+
+IN_HAND = 64
+SAVE_S = 0.5
+_RETRY_S = 0.5
+_PATIENCE_S = 5.0
+_NOTHING = Mark(0, 0, "")
+
+
+class PlaceStore(Protocol):
+    """Where the low mark is kept."""
+
+    async def load(self, mode: str) -> Mark:
+        """The low mark; sequence 0 before the first."""
+        ...
+
+    async def save(self, mode: str, former: Mark, mark: Mark) -> None:
+        """Move the low mark from ``former``. Raises CursorMoved if another reader has moved it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Facts of one mode: under which subjects, which of them are wanted, and what is done with each."""
+
+    mode: str
+    subjects: Sequence[str]
+    wants: Callable[[bytes], bool]
+    handle: Callable[[Delivered], Awaitable[None]]
+
+
+class FactReaction:
+    """One mode's ledger, read in order. ``reason`` says why it does not react; None when it does."""
+
+    def __init__(
+        self, settings: Settings, user: str, service: str, source: Source, place: PlaceStore
+    ) -> None:
+        self._settings = settings
+        self._user = user
+        self._service = service
+        self._source = source
+        self._place = place
+        self._nc: Client | None = None
+        self._work: list[asyncio.Task[None]] = []
+        self._begin(_NOTHING, 0, 0)
+        self.reason: str | None = STARTING
+        self.pending = 0
+
+    async def start(self) -> None:
+        """React from now on."""
+        self._nc = await connect(self._settings, self._user)
+        name = f"{self._service}.{self._source.mode}.facts"
+        self._work = [lasting(self._run(self._nc), name), lasting(self._keep(), f"{name}.place")]
+
+    async def stop(self) -> None:
+        """Finish what is being handled, and close; what was not finished comes again after the next start."""
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        if self._open:
+            await asyncio.wait(self._open.values(), timeout=_PATIENCE_S)
+        with contextlib.suppress(Exception):  # the place stays where it was: more comes again
+            await self._save()
+        await self._drop()
+        if self._nc is not None:
+            await self._nc.close()
+
+    def _begin(self, mark: Mark, epoch: int, again_to: int) -> None:
+        self._is_fenced = False
+        self._room = asyncio.Semaphore(IN_HAND)
+        self._saved = mark
+        self._epoch = epoch
+        self._again_to = again_to
+        self._trail: deque[Message] = deque()
+        self._open: dict[int, asyncio.Task[None]] = {}
+
+    async def _drop(self) -> None:
+        for task in self._open.values():
+            task.cancel()
+        await asyncio.gather(*self._open.values(), return_exceptions=True)
+
+    async def _run(self, nc: Client) -> None:
+        """For ever; a fault is logged, and reading begins again at the low mark."""
+        direct = Direct(nc)
+        await direct.open()
+        while True:
+            try:
+                await self._read(nc, direct)
+            except Exception as fault:
+                self.reason = "FAULT"
+                logs.get(mode=self._source.mode, service=self._service).error(
+                    "reaction.fault", exc_info=fault
+                )
+            await asyncio.sleep(_RETRY_S)
+
+    async def _read(self, nc: Client, direct: Direct) -> None:
+        mode = self._source.mode
+        await self._drop()
+        mark = await self._place.load(mode)
+        info = await nc.jetstream().stream_info(names.ledger(mode))
+        epoch = int((info.config.metadata or {})[EPOCH_KEY])
+        start = await self._agreed(direct, mark, epoch)
+        if start is None:
+            self._stop_reading(BEHIND)
+            return
+        self._begin(mark, epoch, info.state.last_seq)
+        reader = Reader(nc, names.ledger(mode), self._user, self._source.subjects, start + 1)
+        try:
+            async for batch in reader.batches():
+                self.reason = None
+                for message in batch:
+                    await self._take(nc, message)
+                self.pending = batch[-1].pending if batch else 0
+                if self._is_fenced:
+                    return
+        finally:
+            await reader.close()
+
+    async def _agreed(self, direct: Direct, mark: Mark, epoch: int) -> int | None:
+        """The sequence after which to read: the low mark, if the ledger still has that fact.
+
+        In a later epoch that lacks it, from the first fact on, each as a second attempt. None: facts are
+        missing, and nothing may be read until they are repaired.
+        """
+        if mark.sequence == 0:
+            return 0
+        stored = await direct.at(names.ledger(self._source.mode), mark.sequence)
+        if stored is not None and digest(stored.data) == mark.digest:
+            return mark.sequence
+        return 0 if epoch > mark.epoch else None
+
+    async def _take(self, nc: Client, message: Message) -> None:
+        self._trail.append(message)
+        if not self._source.wants(message.data):
+            return
+        await self._room.acquire()
+        attempt = 2 if message.sequence <= self._again_to else 1
+        self._open[message.sequence] = asyncio.get_running_loop().create_task(
+            self._react(nc, message, attempt)
+        )
+
+    async def _react(self, nc: Client, message: Message, attempt: int) -> None:
+        """Handle one fact until it is done or parked; between two attempts its room is another's."""
+        stream, tried = names.ledger(self._source.mode), 0
+        while True:
+            delivered = Delivered(stream, message.sequence, message.subject, message.data, attempt + tried)
+            tried += 1
+            try:
+                if await self._attempt(nc, delivered, tried):
+                    break
+            finally:
+                self._room.release()
+            await asyncio.sleep(delay_s(tried))
+            await self._room.acquire()
+        del self._open[message.sequence]
+
+    async def _attempt(self, nc: Client, delivered: Delivered, tried: int) -> bool:
+        try:
+            await self._source.handle(delivered)
+        except Exception as fault:
+            note_failure(delivered, fault)
+            code = reason_to_park(fault, tried)
+            return code is not None and await park(nc, self._service, delivered, code, self._epoch)
+        return True
+
+    async def _keep(self) -> None:
+        """Move the low mark after what is done with, twice a second."""
+        while True:
+            await asyncio.sleep(SAVE_S)
+            try:
+                await self._save()
+            except CursorMoved:
+                self._is_fenced = True
+            except Exception as fault:
+                logs.get(mode=self._source.mode, service=self._service).error(
+                    "reaction.place", exc_info=fault
+                )
+
+    async def _save(self) -> None:
+        done: Message | None = None
+        while self._trail and self._trail[0].sequence not in self._open:
+            done = self._trail.popleft()
+        if done is not None:
+            former, mark = self._saved, Mark(self._epoch, done.sequence, digest(done.data))
+            await self._place.save(self._source.mode, former, mark)
+            self._saved = mark
+
+    def _stop_reading(self, reason: str) -> None:
+        if self.reason != reason:
+            self._line().error("reaction.stopped", code=reason)
+        self.reason = reason
+
+    def _line(self) -> Any:
+        return logs.get(mode=self._source.mode, service=self._service)

@@ -73,8 +73,10 @@ def _of_files(call: Call, error: Exception) -> Outcome | None:
 
 
 def _of_hub(call: Call, error: Exception) -> Outcome | None:
+    from services.runtime.apart import NotReloaded
     from services.runtime.connect import BrokerRefused, BrokerUnreachable
     from services.runtime.edge import AskRefused, Unanswered
+    from services.runtime.state import UnsafeBroker
 
     if isinstance(error, AskRefused):
         return refused(call, error.code, error.parameters)
@@ -82,6 +84,10 @@ def _of_hub(call: Call, error: Exception) -> Outcome | None:
         return failed(call, str(error))
     if isinstance(error, BrokerUnreachable):
         return failed(call, "NOT_CONNECTED")
+    if isinstance(error, NotReloaded):
+        return failed(call, "NOT_RELOADED", reason=str(error))
+    if isinstance(error, UnsafeBroker):
+        return failed(call, "UNSAFE_BROKER", reason=str(error))
     if isinstance(error, BrokerRefused):
         return failed(call, "NO_CREDENTIAL", user=str(error))
     return None

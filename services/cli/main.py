@@ -19,6 +19,7 @@ from services.cli import (
     logs,
     looking,
     people,
+    provisioning,
     reporting,
     running,
     waiting,
@@ -61,6 +62,7 @@ reporting.register(app)
 looking.register(app, reporting.incident)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, logs, config):
     _verbs.register(app)
+provisioning.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:

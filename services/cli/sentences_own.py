@@ -53,6 +53,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "The hub was stopped again.",
         "Correct that and run: samvirke up.",
     ),
+    "NOT_RELOADED": Sentences(
+        "The broker does not take its new configuration over: {reason}.",
+        "It goes on with the former one.",
+        "Restart the broker, and run: samvirke provision.",
+    ),
     "UNSAFE_BROKER": Sentences(
         "The broker is not safe enough: {reason}.",
         "In production nothing may be called saved that a power cut can take.",

@@ -97,7 +97,8 @@ def _postgres(url: str, service: str) -> Engine:
     options = f"-csearch_path={schema}"
     engine = sa.create_engine(url, hide_parameters=True, pool_size=4, connect_args={"options": options})
     with engine.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+        if not sa.inspect(connection).has_schema(schema):
+            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
     return engine
 
 

@@ -72,8 +72,8 @@ def organisation_grants(org: str, watches: Iterable[str]) -> tuple[Grant, ...]:
 
 
 def system_grant() -> Grant:
-    """The supervisor asks the server how it was configured, and may do nothing else."""
-    return Grant(names.SUPERVISOR, ("$SYS.REQ.SERVER.PING.JSZ",))
+    """The supervisor asks the server how it was configured, has it read that anew, and no more."""
+    return Grant(names.SUPERVISOR, ("$SYS.REQ.SERVER.PING.JSZ", "$SYS.REQ.SERVER.*.RELOAD"))
 
 
 def _door(trade: str, user: str) -> Grant:

@@ -164,7 +164,7 @@ MAY_PUBLISH = {
     "provisioner": f"{LOOKS} $JS.API.STREAM.CREATE.* $JS.API.STREAM.UPDATE.* samvirke.state.broker "
     + " ".join(f"$JS.API.CONSUMER.CREATE.{one}{tail}" for one in DURABLES for tail in ("", ".*")),
     "ops": f"{LOOKS} $JS.API.DIRECT.GET.PARKED*",
-    "supervisor": "$SYS.REQ.SERVER.PING.JSZ",
+    "supervisor": "$SYS.REQ.SERVER.PING.JSZ $SYS.REQ.SERVER.*.RELOAD",
     **{
         f"{org}.{one}": f"samvirke.cmd.*.{org}.{one}.* samvirke.query.*.{org}.{one}.*" for org, one in WATCHES
     },

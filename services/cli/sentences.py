@@ -152,6 +152,19 @@ OF_THE_HUB: dict[str, Sentences] = {
     "BAD_PERIOD": Sentences(
         "The end is not after the start.", UNCHANGED, "Correct the times and send it again."
     ),
+    "UNKNOWN_EXERCISE": Sentences(
+        "No such exercise runs here.", UNCHANGED, "Begin one with: samvirke exercise play."
+    ),
+    "TIME_GOES_BACK": Sentences(
+        "The exercise's time is {at} already, and never goes back.",
+        UNCHANGED,
+        "Name a later time, or begin the exercise anew.",
+    ),
+    "CHAIN_OPEN": Sentences(
+        "Somebody is being told of something in the exercise ({count} notifications).",
+        "The time cannot jump until they have ended.",
+        "Wait until they are acknowledged, or let the time run.",
+    ),
     "LINK_SPENT": Sentences(
         "The sign-in link is spent, too old or unknown.",
         "A link works once.",

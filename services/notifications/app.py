@@ -136,6 +136,7 @@ class NotificationsRoom:
         await keeper.restore()
         for mode, picture in self._pictures.items():
             picture.on_manning = lambda watch, mode=mode: pager.wake_watch(mode, watch)  # type: ignore[misc]
+            picture.on_clock = lambda mode=mode: pager.wake_exercises(mode)  # type: ignore[misc]
         self._run(keeper.run(), "notifications.keeper")
 
     async def _serve(self, handlers: Handlers, reactions: Reactions) -> None:

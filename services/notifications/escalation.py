@@ -1,8 +1,8 @@
 """Who is told next in a chain, and when. Pure: the chain, who is on duty, and ``now`` are arguments.
 
-Times follow the steps of the policy that was frozen in when the chain started. A step that a decline, a dead
-channel or an empty post brings on earlier moves the later ones along: whoever is told has the whole time that
-the policy gives.
+``now`` is the time of the chain's own clock. Times follow the steps of the policy that was frozen in when the
+chain started. A step that a decline, a dead channel or an empty post brings on earlier moves the later ones
+along: whoever is told has the whole time that the policy gives.
 """
 
 from dataclasses import dataclass
@@ -171,17 +171,17 @@ def _again_at(chain: Chain, telling: Telling, people: OnDuty, now: datetime) -> 
         return None
     if telling.sent == 0:
         wait = min(RETRY_S * 2 ** max(telling.failed - 1, 0), RETRY_MOST_S)
-        return telling.begun_at + timedelta(seconds=wait)
+        return chain.clock.time(telling.begun_at) + timedelta(seconds=wait)
     is_alone = people.on_post(chain.watch, now) == {telling.person} and telling.function in ON_POST
     if not is_alone or telling.step != chain.step or telling.attempts > chain.rules.repeat:
         return None
-    return telling.begun_at + _window(chain, people, now) / (chain.rules.repeat + 1)
+    return chain.clock.time(telling.begun_at) + _window(chain, people, now) / (chain.rules.repeat + 1)
 
 
 def _window(chain: Chain, people: OnDuty, now: datetime) -> timedelta:
     """How long the present step lasts when nobody answers."""
     following = _following(chain, people, now)
-    return (_end(chain) if following is None else _step_time(chain, following)) - chain.step_at
+    return (_end(chain) if following is None else _step_time(chain, following)) - _here(chain)
 
 
 def _following(chain: Chain, people: OnDuty, now: datetime) -> int | None:
@@ -222,14 +222,19 @@ def _has_declined(chain: Chain, person: str) -> bool:
     return person in chain.tellings and chain.tellings[person].declined
 
 
+def _here(chain: Chain) -> datetime:
+    """When the present step was taken."""
+    return chain.clock.time(chain.step_at)
+
+
 def _step_time(chain: Chain, step: int) -> datetime:
-    return chain.step_at + timedelta(seconds=chain.steps[step].after_s - chain.steps[chain.step].after_s)
+    return _here(chain) + timedelta(seconds=chain.steps[step].after_s - chain.steps[chain.step].after_s)
 
 
 def _end(chain: Chain) -> datetime:
     last = chain.steps[-1].after_s
     end_s = max(chain.rules.end_s or last + LAST_WAIT_S, last)
-    return chain.step_at + timedelta(seconds=end_s - chain.steps[chain.step].after_s)
+    return _here(chain) + timedelta(seconds=end_s - chain.steps[chain.step].after_s)
 
 
 def _next_moment(chain: Chain, people: OnDuty, now: datetime) -> datetime:

@@ -50,7 +50,8 @@ class Handlers:
         """Set how a watch is told: a leader's or the operations' act, in the own watch."""
         request, command = cast(SetPolicy, received.request), received.command
         mode, actor = received.address.mode, command.data.actor
-        directory, now = self._pictures[mode].directory, datetime.now(UTC)
+        picture = self._pictures[mode]
+        directory, now = picture.directory, picture.now(actor.organisation, datetime.now(UTC))
         refused = authorisation.check(actor, authorisation.ADMINISTER, POLICY, directory, now)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
@@ -128,7 +129,8 @@ class Handlers:
         actor = validate(Actor, orjson.dumps(query.get("actor")), "actor.")
         if actor.key != address.key:
             raise Refusal("WRONG_SENDER")
-        directory, now = self._pictures[address.mode].directory, datetime.now(UTC)
+        picture = self._pictures[address.mode]
+        directory, now = picture.directory, picture.now(address.org, datetime.now(UTC))
         refused = authorisation.check(actor, authorisation.READ, "chains", directory, now)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
@@ -154,7 +156,7 @@ class Handlers:
 
     def _function(self, chain: Chain, actor: Actor, person: str) -> DutyFunction:
         people = self._pictures[chain.mode].people
-        function = people.function_of(chain, person, actor.key, datetime.now(UTC))
+        function = people.function_of(chain, person, actor.key, chain.clock.time(datetime.now(UTC)))
         if function is None:
             raise Refusal("NOT_ALLOWED", act="ack")
         return function
@@ -199,7 +201,8 @@ def describe(chain: Chain, history: list[Recorded], *, full: bool) -> dict[str, 
         for one in history
         if isinstance(one.body, _STEPS if full else _SEEN) and one.body.chain == chain.id
     ]
-    return {
+    cause = {"cause": chain.item} if full else {}
+    return cause | {
         "chain": chain.id,
         "watch": chain.watch,
         "incident": chain.place.id,
@@ -215,7 +218,9 @@ def describe(chain: Chain, history: list[Recorded], *, full: bool) -> dict[str, 
 def _step(recorded: Recorded, body: Body, *, full: bool) -> dict[str, Any]:
     told = body.model_dump(mode="json", exclude_none=True, exclude={"chain", "watch"})
     if full:
-        return {"what": body.name, **told, "at": recorded.fact.time.isoformat()}
+        occurred_at = recorded.fact.data.occurred_at.isoformat()
+        at = recorded.fact.time.isoformat()
+        return {"what": body.name, **told, "at": at, "occurred_at": occurred_at}
     return {"what": body.name, "function": told["function"]}
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.engine import Connection
 
 from schemas import subjects
+from schemas.clock import WALL
 from schemas.envelope import Body
 from schemas.identifiers import derived_id
 from schemas.notifications import Escalated, Failed, NobodyReached, Sent, Started
@@ -62,13 +63,15 @@ class Pager:
         if started.chain in self.open:
             return
         identity = derived_id(started.chain, started.name)
-        draft = draft_of(mode, place, started, controller, identity, started, trace)
+        clock_of = self.pictures[mode].exercises.clock
+        clock = clock_of(place.org, datetime.now(UTC))
+        draft = draft_of(mode, place, started, controller, identity, started, trace, clock)
         recorded = await self.ledger.append(draft)
         if not recorded.fresh:
             await self.resume(started.chain, mode, place)
         if not recorded.fresh or started.chain in self.open:
             return
-        chain = rules.begin_chain(recorded.fact, place, started)
+        chain = rules.begin_chain(recorded.fact, place, started, clock_of)
         self.line(chain).info("chain.started")
         self.adopt(chain)
 
@@ -94,7 +97,8 @@ class Pager:
         """The chains whose facts lie at a place, as the ledger tells them."""
         history = await self.ledger.history(mode, place.id, place.org, place.watch)
         placed = ((one, subjects.parse_place(one.subject)) for one in history)
-        return rules.fold((one.fact, at, one.body) for one, at in placed if at and at.trade == Started.trade)
+        facts = ((one.fact, at, one.body) for one, at in placed if at and at.trade == Started.trade)
+        return rules.fold(facts, self.pictures[mode].exercises.clock)
 
     def is_hidden(self, chain: Chain) -> bool:
         """True if a watch that leaves no trace takes part: then a message does not say what it is about."""
@@ -121,12 +125,18 @@ class Pager:
             if chain.mode == mode and watch in {chain.watch, *(step.watch for step in chain.rules.steps)}:
                 self.wake(chain.id)
 
+    def wake_exercises(self, mode: str) -> None:
+        """Look at every chain that goes by an exercise's clock: it was set."""
+        for chain in list(self.open.values()):
+            if chain.mode == mode and chain.clock is not WALL:
+                self.wake(chain.id)
+
     async def advance(self, chain_id: str) -> None:
         """Do all that is due in a chain now, and arm the next moment."""
         async with self.locks.holding(chain_id):
             while (chain := self.open.get(chain_id)) is not None:
                 now = datetime.now(UTC)
-                match next_action(chain, self.pictures[chain.mode].people, now):
+                match next_action(chain, self.pictures[chain.mode].people, chain.clock.time(now)):
                     case Tell(people):
                         await self._tell(chain, people, now)
                     case Escalate() as further:
@@ -140,7 +150,9 @@ class Pager:
     async def record(self, chain: Chain, body: Body, *parts: str) -> None:
         """Append one of the hub's own facts, however long the ledger is away; ``parts`` make its id."""
         identity = derived_id(chain.id, body.name, *parts)
-        draft = draft_of(chain.mode, chain.place, chain, chain.controller, identity, body, chain.trace)
+        draft = draft_of(
+            chain.mode, chain.place, chain, chain.controller, identity, body, chain.trace, chain.clock
+        )
         while True:
             try:
                 if self.ledger.gates[chain.mode].reason is None:
@@ -247,9 +259,16 @@ class Pager:
         await self.record(chain, body)
 
     async def _arm(self, chain: Chain, until: datetime) -> None:
-        self.due[chain.id] = until
+        """Let the timer fire when the chain's clock shows ``until``; not at all while that stands still."""
+        key, at = Key(chain.mode, chain.id), chain.clock.wall(until)
+        is_moved = chain.clock is not WALL and self.due.get(chain.id) != at
         try:
-            await self.timers.arm(Key(chain.mode, chain.id), until, chain.last_fact)
+            if at is None:
+                self.due.pop(chain.id, None)
+                await self.timers.cancel(key)
+                return
+            self.due[chain.id] = at
+            await self.timers.arm(key, at, chain.last_fact, again=is_moved)
         except TimerFailed as failed:
             self.line(chain, code=failed.args[0]).warning("timer.not_armed")
 

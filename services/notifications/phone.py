@@ -90,7 +90,7 @@ class Phone:
     async def _answer(self, visit: Visit, request: Request, *, is_decline: bool) -> Response:
         chain = visit.chain
         wanted = notifications.Decline if is_decline else notifications.Acknowledge
-        command = _command(wanted(chain=chain.id), visit.link, chain.trace)
+        command = _command(wanted(chain=chain.id), visit.link, chain)
         try:
             if self._handlers.is_shut(chain.mode):
                 raise AppendError(chain.mode)
@@ -184,7 +184,7 @@ def _state(chain: Chain, has_declined: bool) -> str:
     return _("Du har svart at du ikke kan") if has_declined else _("Venter på svar")
 
 
-def _command(wanted: CommandRequest, link: LinkRow, trace: str | None) -> Command:
+def _command(wanted: CommandRequest, link: LinkRow, chain: Chain) -> Command:
     """The answer of the person whom the link belongs to; it belongs to the trace of what was told."""
     org, watch = subjects.split_key(link.watch)
     now = datetime.now(UTC).astimezone()
@@ -196,7 +196,12 @@ def _command(wanted: CommandRequest, link: LinkRow, trace: str | None) -> Comman
         source=f"/{org}/{watch}",
         type=wanted.type_name(),
         time=now,
-        data=Command.Data(actor=actor, occurred_at=now, trace=trace, body=wanted.model_dump(mode="json")),
+        data=Command.Data(
+            actor=actor,
+            occurred_at=chain.clock.time(now),
+            trace=chain.trace,
+            body=wanted.model_dump(mode="json"),
+        ),
     )
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from schemas import directory, notifications, subjects
+from schemas import directory, exercise, notifications, subjects
+from schemas.clock import Exercises
 from schemas.directory import Directory
 from schemas.duty import Duty
+from schemas.exercise import Begun, ClockSet, Ended
 from schemas.notifications import Acknowledged, NobodyReached, PolicySet, Started
 from schemas.subjects import Place
 from schemas.watch import Manned, Released
 from services.notifications.escalation import OnDuty
 from services.runtime.ledger import Recorded
 
-TRADES = (*directory.TRADES, notifications.TRADE)
+TRADES = (*directory.TRADES, notifications.TRADE, exercise.TRADE)
 
 
 @dataclass(slots=True)
@@ -20,13 +23,15 @@ class Picture:
     """A fold in memory.
 
     ``on_manning`` is called with the key of a watch whose manning has changed, ``on_end`` with the id of a
-    chain and the fact that ended it.
+    chain and the fact that ended it, ``on_clock`` when an exercise's clock was set.
     """
 
     on_manning: Callable[[str], None] = lambda watch: None
     on_end: Callable[[str, Recorded], None] = lambda chain, recorded: None
+    on_clock: Callable[[], None] = lambda: None
     directory: Directory = field(default_factory=Directory)
     duty: Duty = field(default_factory=Duty)
+    exercises: Exercises = field(default_factory=Exercises)
     policies: dict[str, PolicySet] = field(default_factory=dict)
     open: dict[str, Place] = field(default_factory=dict)
 
@@ -37,6 +42,7 @@ class Picture:
             return
         self.directory.apply(body)
         self.duty.apply(place.key, body)
+        self.exercises.apply(body)
         match body:
             case PolicySet():
                 self.policies[body.watch] = body
@@ -47,6 +53,12 @@ class Picture:
                 self.on_end(body.chain, recorded)
             case Manned() | Released():
                 self.on_manning(place.key)
+            case Begun() | ClockSet() | Ended():
+                self.on_clock()
+
+    def now(self, organisation: str, wall: datetime) -> datetime:
+        """What time it is for an organisation: the exercise's, where it takes part in one."""
+        return self.exercises.time(organisation, wall)
 
     @property
     def people(self) -> OnDuty:

@@ -79,9 +79,9 @@ class Reactions:
             told = Matter(fact.id, Priority.HIGH, GAP, None)
             await self._start(place, fact, place.key, told, rules)
             return
-        past = await self._past(place, body)
+        past, now = await self._past(place, body), picture.now(place.org, datetime.now(UTC))
         for watch in addressees(body):
-            told = matter(fact, body, past, watch, picture.directory, datetime.now(UTC))
+            told = matter(fact, body, past, watch, picture.directory, now)
             rules_now = rules_for(picture.policies.get(watch), told.priority, watch, picture.directory)
             if rules_now is None or await self._was_told(place.mode, told.item, watch, body):
                 continue

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from schemas import subjects
+from schemas.clock import Clock
 from schemas.envelope import Actor, Body
 from schemas.identifiers import derived_id
 from schemas.notifications import Started
@@ -23,8 +24,9 @@ def draft_of(
     identity: str,
     body: Body,
     trace: str | None,
+    clock: Clock,
 ) -> Draft:
-    """A fact by the hub itself in a chain, on behalf of the watch that is told."""
+    """A fact by the hub itself in a chain, on behalf of the watch that is told; it occurs by ``clock``."""
     org, code = subjects.split_key(started.watch)
     actor = Actor(
         machine=Started.trade,
@@ -34,7 +36,7 @@ def draft_of(
         authentication=Authentication.SERVICE,
     )
     at = Place(mode, place.org, place.watch, body.trade, place.id, body.name)
-    now = datetime.now(UTC).astimezone()
+    now = clock.time(datetime.now(UTC).astimezone())
     return Draft(identity, at, body, actor, now, started.cause, controller, trace=trace)
 
 

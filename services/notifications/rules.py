@@ -1,10 +1,11 @@
 """One chain: who was told of what, and what became of it. A fold over the chain's facts; nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from schemas.clock import WALL, Clock
 from schemas.envelope import Fact
 from schemas.notifications import (
     Acknowledged,
@@ -20,8 +21,16 @@ from schemas.notifications import (
 from schemas.subjects import Place
 from schemas.vocabulary import Channel, DutyFunction, Priority
 
+ClockOf = Callable[[str, datetime], Clock]
+"""The clock that held for an organisation at a wall time: an exercise has its own."""
+
 ACKNOWLEDGED, NOBODY_REACHED = "acknowledged", "nobody_reached"
 """How a chain ends."""
+
+
+def by_the_wall(organisation: str, at: datetime) -> Clock:
+    """The clock of everything that is no exercise."""
+    return WALL
 
 
 @dataclass(slots=True)
@@ -45,7 +54,10 @@ class Telling:
 
 @dataclass(slots=True)
 class Chain:
-    """The state of one chain. ``place`` is where its facts lie: the incident's birthplace and id."""
+    """The state of one chain. ``place`` is where its facts lie: the incident's birthplace and id.
+
+    Its moments are wall times; the rules see them as ``clock`` tells them.
+    """
 
     id: str
     mode: str
@@ -61,6 +73,7 @@ class Chain:
     started_at: datetime
     controller: str
     last_fact: str
+    clock_of: ClockOf = by_the_wall
     trace: str | None = None
     step: int = 0
     step_at: datetime = field(init=False)
@@ -73,6 +86,11 @@ class Chain:
 
     def __post_init__(self) -> None:
         self.step_at = self.started_at
+
+    @property
+    def clock(self) -> Clock:
+        """The clock by which this chain's minutes run: that of its birthplace's exercise, or the wall's."""
+        return self.clock_of(self.place.org, self.started_at)
 
     @property
     def steps(self) -> list[Step]:
@@ -136,7 +154,7 @@ class Chain:
         self.outcome, self.end_fact, self.ended_at = outcome, fact_id, at
 
 
-def begin_chain(fact: Fact, place: Place, started: Started) -> Chain:
+def begin_chain(fact: Fact, place: Place, started: Started, clock_of: ClockOf = by_the_wall) -> Chain:
     """The chain that a started fact begins."""
     return Chain(
         id=started.chain,
@@ -153,16 +171,17 @@ def begin_chain(fact: Fact, place: Place, started: Started) -> Chain:
         started_at=fact.time,
         controller=fact.data.controller,
         last_fact=fact.id,
+        clock_of=clock_of,
         trace=fact.data.trace,
     )
 
 
-def fold(facts: Iterable[tuple[Fact, Place, Any]]) -> dict[str, Chain]:
+def fold(facts: Iterable[tuple[Fact, Place, Any]], clock_of: ClockOf = by_the_wall) -> dict[str, Chain]:
     """The chains that some facts of notifications tell of, by id; facts in ledger order."""
     chains: dict[str, Chain] = {}
     for fact, place, body in facts:
         if isinstance(body, Started):
-            chains.setdefault(body.chain, begin_chain(fact, place, body))
+            chains.setdefault(body.chain, begin_chain(fact, place, body, clock_of))
         elif (chain := chains.get(getattr(body, "chain", ""))) is not None:
             chain.apply(fact.id, fact.time, body)
     return chains

@@ -21,6 +21,9 @@ TRADES: Mapping[str, tuple[str, str]] = {
 }
 """Each trade's door, which hears commands and answers, and the user that reads and writes its facts."""
 
+HOSTED: Mapping[str, tuple[str, ...]] = {"watch": ("exercise",)}
+"""Further trades that a trade's room looks after, as the same users."""
+
 TYPED: Mapping[str, str] = {"incidents": "*", "warnings": "shared"}
 """The class of content that a trade keeps; the other trades have no permission on content."""
 
@@ -81,16 +84,21 @@ def _door(trade: str, user: str) -> Grant:
 
     A sender chooses where its answer goes: were more allowed here, an answer could be put into the ledger.
     """
-    heard = [subjects.command("*", "*", "*", trade, "*"), subjects.query("*", "*", "*", trade, "*")]
-    return Grant(user, _ANSWERS, tuple(heard[:1] if trade == "incidents" else heard))
+    kinds = [subjects.command] if trade == "incidents" else [subjects.command, subjects.query]
+    heard = (kind("*", "*", "*", one, "*") for one in _trades(trade) for kind in kinds)
+    return Grant(user, _ANSWERS, tuple(heard))
 
 
 def _appender(trade: str, user: str) -> Grant:
-    facts = [subjects.facts_of_trade(mode, trade) for mode in MODES]
+    facts = [subjects.facts_of_trade(mode, one) for one in _trades(trade) for mode in MODES]
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
     content = _content(TYPED[trade]) if trade in TYPED else ()
     timers = _timers() if trade == "notifications" else ()
     return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers))
+
+
+def _trades(trade: str) -> tuple[str, ...]:
+    return (trade, *HOSTED.get(trade, ()))
 
 
 def _content(sort: str) -> tuple[str, ...]:

@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 
-from schemas import directory, watch
+from schemas import exercise, watch
 from services.runtime import names
-from services.runtime.door import Door, Route
+from services.runtime.door import Door, QueryHandler, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
 from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
-from services.watch.handlers import Handlers, Picture
+from services.watch.exercises import ExerciseHandlers
+from services.watch.handlers import Handlers
 from services.watch.horizon import Horizon
+from services.watch.picture import TRADES, Picture
 
 
 def routes(handlers: Handlers) -> tuple[Route, ...]:
@@ -24,8 +26,17 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
     )
 
 
+def exercise_routes(handlers: ExerciseHandlers) -> tuple[Route, ...]:
+    """Every command of trade exercise and what answers it."""
+    return (
+        Route(exercise.Begin, handlers.begin),
+        Route(exercise.SetClock, handlers.clock),
+        Route(exercise.End, handlers.end),
+    )
+
+
 class WatchRoom:
-    """Who is on duty: door, questions and the look ahead."""
+    """Who is on duty: doors, questions and the look ahead. It also keeps the clocks of exercises."""
 
     name = "watch"
 
@@ -36,25 +47,23 @@ class WatchRoom:
             settings,
             self.name,
             names.WATCH_LEDGER,
-            directory.TRADES,
+            TRADES,
             lambda mode: self._pictures[mode].apply,
         )
-        self._door: Door | None = None
+        self._doors: list[Door] = []
         self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Return when the door serves."""
         ledger = await self._footing.open()
-        handlers = Handlers(Guarded(ledger, self._footing.folds), self._pictures)
-        self._door = Door(
-            self._settings,
-            names.WATCH_DOOR,
-            watch.TRADE,
-            commands=routes(handlers),
-            queries={"duty": handlers.duty},
-            gates=self._footing.gates,
-        )
-        await self._door.start()
+        guarded = Guarded(ledger, self._footing.folds)
+        handlers, clocks = Handlers(guarded, self._pictures), ExerciseHandlers(guarded, self._pictures)
+        self._doors = [
+            self._door(watch.TRADE, routes(handlers), {"duty": handlers.duty}),
+            self._door(exercise.TRADE, exercise_routes(clocks), {"clock": clocks.clocks}),
+        ]
+        for door in self._doors:
+            await door.start()
         self._looking = lasting(Horizon(ledger, self._pictures).run(), "watch.horizon")
 
     async def stop(self) -> None:
@@ -63,9 +72,13 @@ class WatchRoom:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
-        if self._door is not None:
-            await self._door.stop()
+        for door in self._doors:
+            await door.stop()
         await self._footing.close()
+
+    def _door(self, trade: str, commands: tuple[Route, ...], queries: dict[str, QueryHandler]) -> Door:
+        gates = self._footing.gates
+        return Door(self._settings, names.WATCH_DOOR, trade, commands=commands, queries=queries, gates=gates)
 
     def health(self) -> dict[str, object]:
         """Whether facts are taken in, and the look ahead runs."""

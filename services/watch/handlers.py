@@ -1,7 +1,6 @@
 """Commands and questions of trade watch: set up, man, take over, release, and who is on duty."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -11,30 +10,14 @@ from pydantic import AwareDatetime
 from schemas import subjects, watch
 from schemas.authorisation import ADMINISTER, READ, WRITE, check, is_centre
 from schemas.directory import Directory
-from schemas.duty import Duty, Place
+from schemas.duty import Duty
 from schemas.envelope import Accepted, Actor, Body, Refused, Strict, WatchKey
 from services.runtime import names
 from services.runtime.guarded import Guarded
 from services.runtime.ledger import Recorded
 from services.runtime.reading import Received, Refusal, validate
 from services.watch import roster
-
-
-@dataclass(slots=True)
-class Picture:
-    """What the room knows of one mode, folded from the ledger."""
-
-    directory: Directory = field(default_factory=Directory)
-    duty: Duty = field(default_factory=Duty)
-    gaps_said: set[tuple[Place, datetime]] = field(default_factory=set)
-
-    def apply(self, recorded: Recorded) -> None:
-        """Take in one fact."""
-        owner, body = recorded.fact.data.owner, recorded.body
-        self.directory.apply(body)
-        self.duty.apply(owner, body)
-        if isinstance(body, watch.GapFound):
-            self.gaps_said.add(((owner, body.post, body.function), body.since))
+from services.watch.picture import Picture
 
 
 class AskDuty(Strict):
@@ -71,14 +54,16 @@ class Handlers:
         directory = self._directory(received)
         _refuse(roster.check_post(directory.watches, owner, request.post))
         _refuse(roster.check_period(request.since, request.until))
-        if not is_centre(actor) and not directory.has_role(request.person, owner, _now(), *WRITE):
+        if not is_centre(actor) and not directory.has_role(
+            request.person, owner, self._now(received), *WRITE
+        ):
             raise Refusal("UNKNOWN_PERSON")
         body = watch.Manned(**request.model_dump(exclude={"watch"}))
         return await self._append(received, owner, request.post, body)
 
     async def take(self, received: Received) -> Accepted:
         """The sender holds the function from now on, whatever the roster says."""
-        request, now = cast(watch.TakeOver, received.request), _now()
+        request, now = cast(watch.TakeOver, received.request), self._now(received)
         person = self._check_serves(received, request.post, now)
         _refuse(roster.check_period(now, request.until))
         body = watch.Manned(person=person, since=now, manner="taken", **request.model_dump())
@@ -86,7 +71,7 @@ class Handlers:
 
     async def release(self, received: Received) -> Accepted:
         """The sender no longer holds what he or she has taken over."""
-        request, now = cast(watch.Release, received.request), _now()
+        request, now = cast(watch.Release, received.request), self._now(received)
         person = self._check_serves(received, request.post, now)
         owner = received.address.key
 
@@ -104,9 +89,10 @@ class Handlers:
         question = validate(AskDuty, orjson.dumps(asked))
         if question.actor.key != address.key:
             raise Refusal("WRONG_SENDER")
-        known, now = self._pictures.get(address.mode), _now()
+        known = self._pictures.get(address.mode)
         if known is None:
             raise Refusal("UNKNOWN_TYPE")
+        now = known.now(address.org, _now())
         _refuse(check(question.actor, READ, "duty", known.directory, now))
         at, only, org = question.at or now, question.watch, address.org
         found = roster.gaps(known.duty, at, at + roster.HORIZON)
@@ -119,12 +105,16 @@ class Handlers:
     async def _append(self, received: Received, owner: str, id: str, body: Body) -> Accepted:
         return _accept(await self._guarded.append(received, owner, id, type(body), lambda _: body))
 
+    def _now(self, received: Received) -> datetime:
+        """What time it is for the sender: an exercise has its own."""
+        return self._pictures[received.address.mode].now(received.address.org, _now())
+
     def _directory(self, received: Received) -> Directory:
         return self._pictures[received.address.mode].directory
 
     def _check_administers(self, received: Received, owner: str) -> None:
         """Refuse unless the sender may decide over a watch of his or her own organisation."""
-        actor, verb, now = received.command.data.actor, received.request.verb, _now()
+        actor, verb, now = received.command.data.actor, received.request.verb, self._now(received)
         directory = self._directory(received)
         _refuse(check(actor, ADMINISTER, verb, directory, now))
         own = subjects.split_key(owner)[0] == received.address.org

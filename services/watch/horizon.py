@@ -1,6 +1,7 @@
 """Looks ahead in every roster and says a gap before it begins (R7)."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -13,17 +14,20 @@ from services.runtime.appender import AppendError
 from services.runtime.direct import StreamUnreachable
 from services.runtime.ledger import Draft, IdTaken, Ledger
 from services.watch import roster
-from services.watch.handlers import Picture
+from services.watch.picture import Picture
 
 EVERY_S = 600.0
 
 
 class Horizon:
-    """At start, and every EVERY_S seconds after."""
+    """At start, every EVERY_S seconds after, and when an exercise's clock was set."""
 
     def __init__(self, ledger: Ledger, pictures: Mapping[str, Picture]) -> None:
         self._ledger = ledger
         self._pictures = pictures
+        self._woken = asyncio.Event()
+        for picture in pictures.values():
+            picture.on_clock = self._woken.set
 
     async def run(self) -> None:
         """Look ahead for ever; what could not be written is written the next time."""
@@ -35,16 +39,20 @@ class Horizon:
                     logs.get(mode=mode, error_type=type(fault).__qualname__).warning("horizon.not_said")
                 except Exception as fault:
                     logs.get(mode=mode).error("horizon.fault", exc_info=fault)
-            await asyncio.sleep(EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), EVERY_S)
+            self._woken.clear()
 
     async def look(self, mode: str, now: datetime) -> None:
         """Say each gap that begins within NOTICE, once, while the gate of the mode is open."""
         known = self._pictures[mode]
         if self._ledger.gates[mode].reason is not None:
             return
-        for gap in list(roster.gaps(known.duty, now, now + roster.NOTICE)):
-            if (gap.place, gap.since) not in known.gaps_said:
-                await self._say(mode, gap, now)
+        for organisation in {place[0].partition(".")[0] for place in known.duty.places}:
+            then = known.now(organisation, now)
+            for gap in list(roster.gaps(known.duty, then, then + roster.NOTICE, organisation)):
+                if (gap.place, gap.since) not in known.gaps_said:
+                    await self._say(mode, gap, then)
 
     async def _say(self, mode: str, gap: roster.Gap, now: datetime) -> None:
         key, post, function = gap.place

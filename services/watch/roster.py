@@ -46,12 +46,15 @@ def taker(duty: Duty, place: Place, now: datetime) -> str | None:
     return held.person if held is not None and held.manner == "taken" else None
 
 
-def gaps(duty: Duty, start: datetime, end: datetime) -> Iterator[Gap]:
+def gaps(duty: Duty, start: datetime, end: datetime, organisation: str | None = None) -> Iterator[Gap]:
     """Every gap that touches the time from ``start`` to ``end``, of places that a roster has once filled.
 
-    Its beginning is where the last one's time ends, so the same gap is found again as the same.
+    With ``organisation``, of its watches only. A gap's beginning is where the last one's time ends, so the
+    same gap is found again as the same.
     """
     for place, manned in duty.places.items():
+        if organisation not in (None, place[0].partition(".")[0]):
+            continue
         for since, until in _uncovered(manned):
             if since < end and (until is None or until > start):
                 yield Gap(place, since, until)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas import feeds, incidents, notifications, people, warnings, watch
+from schemas import exercise, feeds, incidents, notifications, people, warnings, watch
 from schemas.catalogue import BODIES
 from schemas.envelope import Actor, Body, Fact
 from schemas.vocabulary import Authentication, ContentClass, Mode
@@ -21,6 +21,8 @@ RULES = {
 }
 _REACH = {"level": "named", "tags": ["vuln"], "named": ["4627", "110-vest.main"], "notify": ["4627.vakt"]}
 _CHAIN = {"chain": "chain-1", "watch": "4627.vakt"}
+
+_CLOCK = {"exercise": "exercise-1", "at": LATER, "wall": AT, "speed": 60}
 
 SAMPLES: dict[type[Body], dict[str, Any]] = {
     incidents.Opened: {
@@ -102,6 +104,9 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "until": LATER,
         "manner": "taken",
     },
+    exercise.Begun: {**_CLOCK, "code": "ask", "organisations": ["4601", "4627"]},
+    exercise.ClockSet: _CLOCK,
+    exercise.Ended: _CLOCK,
     watch.Released: {"post": "duty", "function": "primary", "person": "p1", "at": AT},
     watch.GapFound: {"post": "duty", "function": "primary", "since": AT, "until": LATER},
     feeds.OrganisationSet: {

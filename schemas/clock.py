@@ -1,0 +1,129 @@
+"""The time of exercises, as a fold over the facts of trade ``exercise`` (D23). Pure.
+
+A clock is made of pieces: from a wall time on, exercise time runs on from a moment at a speed. A clock
+without pieces is the wall clock itself, which is the clock of everything that is no exercise.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas.exercise import Begun, ClockSet, Ended
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """From ``wall`` on it is ``at``, and time runs ``speed`` times as fast as on the wall."""
+
+    wall: datetime
+    at: datetime
+    speed: int
+
+
+@dataclass(slots=True)
+class Clock:
+    """One exercise's time. It never goes back."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    ended: bool = False
+
+    def set(self, wall: datetime, at: datetime, speed: int) -> None:
+        """Add a piece; one that begins before the last one, or would turn time back, is fitted to it."""
+        if self.pieces:
+            wall = max(wall, self.pieces[-1].wall)
+            at = max(at, self.time(wall))
+        self.pieces.append(Piece(wall, at, speed))
+
+    def time(self, wall: datetime) -> datetime:
+        """What time it is in the exercise at a wall time; before its beginning, the wall time itself."""
+        place = bisect_right(self.pieces, wall, key=lambda piece: piece.wall)
+        if not place:
+            return wall
+        piece = self.pieces[place - 1]
+        return piece.at + (wall - piece.wall) * piece.speed
+
+    def wall(self, at: datetime) -> datetime | None:
+        """When it will be ``at``, to the next millisecond, as the clock runs now; None if it stands still.
+
+        A moment that is past already gives one that is past.
+        """
+        if not self.pieces:
+            return at
+        piece = self.pieces[-1]
+        if piece.speed == 0:
+            return piece.wall if at <= piece.at else None
+        exact = piece.wall + (at - piece.at) / piece.speed
+        rest = timedelta(microseconds=exact.microsecond % 1000)
+        return exact - rest + _MILLISECOND if rest else exact
+
+    @property
+    def speed(self) -> int:
+        """How fast it runs now."""
+        return self.pieces[-1].speed if self.pieces else 1
+
+
+WALL = Clock()
+"""The wall clock."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One exercise: its clock, and who takes part."""
+
+    id: str
+    code: str
+    organisations: tuple[str, ...]
+    clock: Clock = field(default_factory=Clock)
+
+
+@dataclass(slots=True)
+class Exercises:
+    """Every exercise of a mode. Each fact is applied once, in ledger order.
+
+    What happens in an organisation belongs to the exercise that it is in at that wall time.
+    """
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    _joined: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+
+    def apply(self, body: Any) -> None:
+        """Take in one fact's body; others than those of exercises are passed over."""
+        match body:
+            case Begun() if body.exercise not in self.runs:
+                self._begin(body)
+            case ClockSet() if (run := self.runs.get(body.exercise)) and not run.clock.ended:
+                run.clock.set(body.wall, body.at, body.speed)
+            case Ended() if run := self.runs.get(body.exercise):
+                _end(run, body.wall)
+
+    def of(self, organisation: str, wall: datetime) -> Run | None:
+        """The exercise that the organisation was in at a wall time, or None."""
+        joined = self._joined.get(organisation, [])
+        place = bisect_right(joined, wall, key=lambda one: one[0])
+        return self.runs[joined[place - 1][1]] if place else None
+
+    def clock(self, organisation: str, wall: datetime) -> Clock:
+        """The clock that held for the organisation at a wall time."""
+        run = self.of(organisation, wall)
+        return run.clock if run is not None else WALL
+
+    def time(self, organisation: str, wall: datetime) -> datetime:
+        """What time it was for the organisation at a wall time."""
+        return self.clock(organisation, wall).time(wall)
+
+    def _begin(self, body: Begun) -> None:
+        run = self.runs[body.exercise] = Run(body.exercise, body.code, tuple(body.organisations))
+        for organisation in run.organisations:
+            former = self.of(organisation, body.wall)
+            if former is not None and not former.clock.ended:
+                _end(former, body.wall)
+            self._joined.setdefault(organisation, []).append((body.wall, run.id))
+        run.clock.set(body.wall, body.at, body.speed)
+
+
+def _end(run: Run, wall: datetime) -> None:
+    run.clock.set(wall, run.clock.time(wall), 0)
+    run.clock.ended = True

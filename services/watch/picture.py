@@ -1,0 +1,61 @@
+"""What the room watch knows of one mode, folded from the ledger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas import directory, exercise, notifications, watch
+from schemas.clock import Exercises
+from schemas.directory import Directory
+from schemas.duty import Duty, Place
+from schemas.notifications import Acknowledged, NobodyReached, Started
+from services.runtime.follower import Trades
+from services.runtime.ledger import Recorded
+
+TRADES: Trades = (
+    *directory.TRADES,
+    exercise.TRADE,
+    *((notifications.TRADE, fact.name) for fact in (Started, Acknowledged, NobodyReached)),
+)
+
+
+@dataclass(slots=True)
+class Picture:
+    """A fold in memory; ``on_clock`` is called when an exercise's clock was set."""
+
+    on_clock: Callable[[], None] = lambda: None
+    directory: Directory = field(default_factory=Directory)
+    duty: Duty = field(default_factory=Duty)
+    exercises: Exercises = field(default_factory=Exercises)
+    leaders: dict[str, str] = field(default_factory=dict)
+    chains: dict[str, str] = field(default_factory=dict)
+    gaps_said: set[tuple[Place, datetime]] = field(default_factory=set)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in one fact."""
+        owner, body = recorded.fact.data.owner, recorded.body
+        self.directory.apply(body)
+        self.duty.apply(owner, body)
+        self.exercises.apply(body)
+        match body:
+            case watch.GapFound():
+                self.gaps_said.add(((owner, body.post, body.function), body.since))
+            case Started():
+                run = self.exercises.of(owner.partition(".")[0], recorded.fact.time)
+                if run is not None:
+                    self.chains[body.chain] = run.id
+            case Acknowledged() | NobodyReached():
+                self.chains.pop(body.chain, None)
+            case exercise.Begun():
+                self.leaders.setdefault(body.exercise, owner)
+                self.on_clock()
+            case exercise.ClockSet():
+                self.on_clock()
+
+    def now(self, key: str, wall: datetime) -> datetime:
+        """What time it is for a watch or organisation: the exercise's, where it takes part in one."""
+        return self.exercises.time(key.partition(".")[0], wall)
+
+    def chains_of(self, exercise_id: str) -> list[str]:
+        """The open chains of an exercise."""
+        return [chain for chain, run in self.chains.items() if run == exercise_id]

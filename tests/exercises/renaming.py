@@ -1,0 +1,103 @@
+"""Makes recordings of two worlds comparable: what chance or a clock gives is named by its place.
+
+Ids, refs, receipts, times, epochs, secrets and ports become ``<id 1>``, ``<ref 1>`` … in the order in which
+they first appear. Numbers, counts, positions within an epoch, codes, words and their order stay as they are.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.identifiers import read_ref
+
+Streams = dict[str, list[bytes]]
+"""What could be read, by where: a connection's messages, a stream's events, a page's bytes; each in order."""
+
+_CHANCE = re.compile(
+    r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
+    r"|(?P<host>(?:127\.0\.0\.1|localhost):\d{2,5})"
+    r"|(?<=/k/)(?P<link>[\w-]{22})"
+    r"|(?<=samvirke-session=)(?P<session>[\w-]{20,200})"
+    r"|(?<![\w-])(?P<hex>[0-9a-f]{32,64})(?![\w-])"
+    r"|(?<![\w.-])(?P<epoch>[0-9a-f]{8})(?=[.\"])"
+    r"|(?<![\w-])(?P<ref>[0-9A-Z]{7})(?![\w-])"
+)
+
+
+@dataclass
+class Renamer:
+    """One world's names. ``known`` and ``moments`` are what the exercise itself says, equal in every world."""
+
+    known: frozenset[str] = frozenset()
+    moments: frozenset[datetime] = frozenset()
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def rename(self, raw: bytes) -> bytes:
+        """The bytes with every chance value named."""
+        return _CHANCE.sub(self._name, raw.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
+
+    def _name(self, found: re.Match[str]) -> str:
+        kind, value = str(found.lastgroup), found[0]
+        if value in self.known or (kind == "ref" and read_ref(value) != value):
+            return value
+        if kind == "time" and datetime.fromisoformat(value) in self.moments:
+            return value
+        if (kind, value) not in self.names:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            self.names[kind, value] = f"<{kind} {self.counts[kind]}>"
+        return self.names[kind, value]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two worlds differ: in which stream, at which place in it, and what each of them shows there."""
+
+    stream: str
+    place: int
+    one: str
+    other: str
+
+    def __str__(self) -> str:
+        return f"{self.stream} [{self.place}]\n  with:    {self.one}\n  without: {self.other}"
+
+
+def renamed(streams: Streams, known: Iterable[str] = (), moments: Iterable[datetime] = ()) -> Streams:
+    """All streams with chance values named; streams are gone through by name, so that order is the same."""
+    renamer = Renamer(frozenset(known), frozenset(moments))
+    return {name: [renamer.rename(one) for one in streams[name]] for name in sorted(streams)}
+
+
+def differences(one: Streams, other: Streams) -> list[Difference]:
+    """Every stream whose bytes differ, with the first place where they do; order and count included."""
+    found = []
+    for name in sorted(one.keys() | other.keys()):
+        left, right = one.get(name, []), other.get(name, [])
+        for place in range(max(len(left), len(right))):
+            here, there = _at(left, place), _at(right, place)
+            if here != there:
+                found.append(_difference(name, place, here, there))
+                break
+    return found
+
+
+def _at(messages: list[bytes], place: int) -> bytes | None:
+    return messages[place] if place < len(messages) else None
+
+
+def _difference(name: str, place: int, one: bytes | None, other: bytes | None) -> Difference:
+    if one is None or other is None:
+        return Difference(name, place, _shown(one, 0), _shown(other, 0))
+    begin = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    return Difference(name, place, _shown(one, begin), _shown(other, begin))
+
+
+def _shown(raw: bytes | None, begin: int) -> str:
+    if raw is None:
+        return "nothing"
+    start = max(begin - 200, 0)
+    return ("…" if start else "") + raw[start : begin + 200].decode("utf-8", "replace")

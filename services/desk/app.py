@@ -1,15 +1,22 @@
 """The room desk: people's pages and the HTTP interface, on one port."""
 
+import asyncio
+
 from nats.aio.client import Client
 
 from services.desk.asker import Identity
+from services.desk.boards import Boards
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
+from services.desk.frame import Frame
 from services.desk.live import Lives
+from services.desk.pages import Pages
+from services.desk.screens import Screens
 from services.desk.web import build_app
 from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.http import Server
+from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
 
 
@@ -24,6 +31,9 @@ class DeskRoom:
         self._lives = Lives()
         self._nc: Client | None = None
         self._server: Server | None = None
+        self._boards: Boards | None = None
+        self._screens: Screens | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -35,16 +45,27 @@ class DeskRoom:
         settings = self._settings
         self._nc = await connect(settings, names.DESK)
         identity = Identity(settings, self._edges)
+        boards = self._boards = Boards(self._nc, settings.modes)
+        frame = Frame(identity, boards, self._nc)
+        screens = self._screens = Screens(boards, frame.pulse)
+        await boards.open()
+        self._telling = lasting(screens.run(), "desk.screens")
         feeds = FeedRoutes(identity, self._nc, self._lives)
-        app = build_app(identity, self._edges, feeds)
+        app = build_app(identity, self._edges, feeds, Pages(identity, frame, screens))
         self._server = Server(app, settings.host, settings.port_desk, settings.tls_cert, settings.tls_key)
         await self._server.start()
 
     async def stop(self) -> None:
         """End the streams, then the server, then the connections."""
         self._lives.end()
+        if self._screens is not None:
+            self._screens.end()
         if self._server is not None:
             await self._server.stop()
+        if self._telling is not None:
+            self._telling.cancel()
+        if self._boards is not None:
+            await self._boards.close()
         await self._edges.close()
         if self._nc is not None:
             await self._nc.close()
@@ -53,7 +74,12 @@ class DeskRoom:
         """Whether requests are taken, and how many streams are open."""
         running = self._server is not None and self._server.running
         connected = self._nc is not None and self._nc.is_connected
-        return {"ok": running, "connected": connected, "streams": self._lives.count, "port": self.port}
+        streams = {
+            "streams": self._lives.count,
+            "screens": 0 if self._screens is None else self._screens.count,
+        }
+        board = {} if self._boards is None else self._boards.health()
+        return {"ok": running, "connected": connected, "port": self.port, **streams, **board}
 
 
 def build(settings: Settings) -> DeskRoom:

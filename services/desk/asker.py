@@ -2,7 +2,9 @@
 
 import asyncio
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,8 @@ from services.runtime.reading import Refusal
 from services.runtime.settings import Settings
 
 SESSION_COOKIE, WATCH_COOKIE = "samvirke-session", "samvirke-watch"
-CSRF_FIELD, CSRF_HEADER, WATCH_HEADER = "csrf", "x-csrf-token", "x-samvirke-watch"
+CSRF_FIELD, CSRF_HEADER, WATCH_HEADER, WATCH_PARAMETER = "csrf", "x-csrf-token", "x-samvirke-watch", "as"
+THEME_COOKIE, THEMES = "samvirke-theme", ("dark", "light")
 _SECRET_LENGTHS = range(20, 201)
 
 
@@ -29,6 +32,7 @@ class Asker:
     mode: str
     csrf: str | None = None
     until: str | None = None
+    theme: str = THEMES[0]
 
     async def ask(self, trade: str, what: str, **parameters: Any) -> dict[str, Any]:
         """Ask the hub. Raises AskRefused, Unanswered."""
@@ -73,12 +77,40 @@ class Identity:
     async def person(self, request: Request) -> Asker:
         """The person whose session it is. Raises Refusal."""
         secret = request.cookies.get(self.session_cookie, "")
-        watch = request.headers.get(WATCH_HEADER) or request.cookies.get(self.watch_cookie, "")
+        watch = self._watch(request)
         if len(secret) not in _SECRET_LENGTHS:
             raise Refusal("SESSION_ENDED")
         mode, edge = self.mode(request), await self._edges.of(watch)
         found = await edge.ask(mode, "people", "session", nobody(watch), secret=secret)
-        return Asker(_person(watch, found["person"]), edge, mode, found["csrf"], found["until"])
+        actor = _person(watch, found["person"])
+        return Asker(actor, edge, mode, found["csrf"], found["until"], theme_of(request))
+
+    def still(self, request: Request) -> Callable[[], Awaitable[bool]]:
+        """Whether the request's session still holds; while nobody can say, it holds to its told end."""
+        until = datetime.max.replace(tzinfo=UTC)
+
+        async def holds() -> bool:
+            nonlocal until
+            try:
+                asker = await self.person(request)
+                until = datetime.fromisoformat(asker.until or "")
+            except Unanswered:
+                return datetime.now(UTC) < until
+            except (Refusal, AskRefused):
+                return False
+            return True
+
+        return holds
+
+    async def waiting(self, watch: str) -> int:
+        """How many commands of a watch wait in the spool of this machine."""
+        edge = await self._edges.of(watch)
+        return await asyncio.to_thread(edge.spool.count)
+
+    def _watch(self, request: Request) -> str:
+        """The watch that one acts for: said by the page itself, else what was chosen last."""
+        said = request.headers.get(WATCH_HEADER) or request.query_params.get(WATCH_PARAMETER)
+        return said or request.cookies.get(self.watch_cookie, "")
 
     async def watches_of(self, mode: str, person: str) -> list[str]:
         """The watches in which a person may read, as the hub says."""
@@ -153,6 +185,12 @@ class Identity:
         self.check_origin(request)
         if asker.csrf is None or not hmac.compare_digest(csrf.encode(), asker.csrf.encode()):
             raise Refusal("NOT_ALLOWED", act="csrf")
+
+
+def theme_of(request: Request) -> str:
+    """Dark, unless light was chosen."""
+    said = request.cookies.get(THEME_COOKIE, "")
+    return said if said in THEMES else THEMES[0]
 
 
 def bearer(request: Request) -> str | None:

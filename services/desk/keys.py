@@ -1,4 +1,4 @@
-"""Every key of the desk, in one table: the handlers, the list under `?` and aria-keyshortcuts are made of it."""
+"""Every key of the desk in one table: handlers, the list under `?` and aria-keyshortcuts are made of it."""
 
 from typing import NamedTuple
 

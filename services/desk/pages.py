@@ -1,57 +1,91 @@
-"""Plain pages for people: the list, and one incident with its forms. They work without a script."""
+"""The pages: the desk with its list and one incident, the list of all, and parts that are fetched anew."""
 
+import asyncio
+import re
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response, StreamingResponse
 
-from schemas.envelope import Accepted, Refused
-from schemas.envelope import Request as Command
-from schemas.incidents import AddEntry, ChangeState, CloseIncident
-from schemas.notifications import Acknowledge
-from schemas.vocabulary import EntryKind, IncidentState, Level, Tag
-from services.desk import texts
-from services.desk.api import known_ref
-from services.desk.asker import CSRF_FIELD, Asker, Identity
-from services.desk.forms import read_form
+from schemas.identifiers import new_id, read_ref
+from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
+from services.desk import lexicon, texts
+from services.desk.asker import Asker, Identity
+from services.desk.drawn import draw_rows
+from services.desk.frame import Frame
 from services.desk.render import page
-from services.desk.shown import refused_page, shown
-from services.runtime.edge import AskRefused, Unanswered
-from services.runtime.reading import validate
+from services.desk.screens import ROWS_MOST, Screen, Screens, counts_of
+from services.desk.shown import shown
+from services.runtime.edge import AskRefused
+from services.runtime.reading import Refusal
 
+STREAM = "text/event-stream"
 STATES = ("open", "closed", "all")
 _MOST = 200
 _KINDS = [kind.value for kind in EntryKind if kind not in (EntryKind.CORRECTION, EntryKind.HANDOVER)]
-_LEVELS = [Level.WATCH.value, Level.ORGANISATION.value, Level.REGION.value, Level.PUBLIC.value]
+_LEVELS = [level.value for level in Level]
 _TAGS = [tag.value for tag in Tag if tag is not Tag.GRADED]
 _NEXT_STATES = [state.value for state in IncidentState if state is not IncidentState.NEW]
+_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}-\d{4}-\d{1,9}")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Pages:
     """What each route does."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, frame: Frame, screens: Screens) -> None:
         self._identity = identity
+        self._frame = frame
+        self._screens = screens
 
     def router(self) -> APIRouter:
         """The routes, as data."""
         router = APIRouter()
-        router.add_api_route("/", self.start, methods=["GET"])
-        router.add_api_route("/incidents", shown(self.incidents), methods=["GET"])
-        router.add_api_route("/incidents/{ref}", shown(self.incident), methods=["GET"])
-        router.add_api_route("/incidents/{ref}/entries", shown(self.add_entry), methods=["POST"])
-        router.add_api_route("/incidents/{ref}/state", shown(self.change_state), methods=["POST"])
-        router.add_api_route("/incidents/{ref}/ack", shown(self.acknowledge), methods=["POST"])
+        router.add_api_route("/", shown(self.desk), methods=["GET"])
+        router.add_api_route("/incidents", shown(self.all), methods=["GET"])
+        router.add_api_route("/incidents/{name}", shown(self.incident), methods=["GET"])
+        router.add_api_route("/part/rows", shown(self.rows), methods=["GET"])
+        router.add_api_route("/part/duty", shown(self.duty), methods=["GET"])
+        router.add_api_route("/part/links", shown(self.links), methods=["GET"])
+        router.add_api_route("/stream", shown(self.stream), methods=["GET"])
         return router
 
-    async def start(self, request: Request) -> Response:
-        """The list is where one begins."""
-        return RedirectResponse("/incidents", 303)
+    async def desk(self, request: Request) -> Response:
+        """What stands open, and who is on duty."""
+        asker = await self._identity.person(request)
+        return await self._desk(request, asker, {})
 
-    async def incidents(self, request: Request) -> Response:
-        """The incidents that one may see, the newest first."""
+    async def incident(self, request: Request, name: str) -> Response:
+        """One incident beside the list; only its own part when a script asks for it."""
+        asker = await self._identity.person(request)
+        found = await self.opened(asker, name, request.query_params.get("after"))
+        found["kept"] = "kept" in request.query_params
+        if "hx-request" in request.headers:
+            return page("incident", **self._frame.forms(asker), **found)
+        return await self._desk(request, asker, found)
+
+    async def opened(self, asker: Asker, name: str, after: str | None = None) -> dict[str, Any]:
+        """What the archive knows of an incident, and what one may do with it. Raises Refusal, AskRefused."""
+        found = await asker.ask("incidents", "get", **named(name), after=after)
+        entries, incident = found["entries"], found["incident"]
+        persons = {entry["actor"].get("person") for entry in entries}
+        persons |= {step.get("person") for chain in found["chains"] for step in chain["steps"]}
+        return {
+            "name": incident.get("ref") or incident["id"],
+            "incident": incident,
+            "entries": entries,
+            "chains": found["chains"],
+            "people": await self._frame.names(asker, persons - {None}),
+            "titles": self._frame.titles(asker.mode),
+            "states": [state for state in _NEXT_STATES if state != incident.get("state")],
+            "kinds": _KINDS,
+            "levels": _LEVELS,
+            "tags": _TAGS,
+        }
+
+    async def all(self, request: Request) -> Response:
+        """Every incident that one may see, the newest first; also the closed ones."""
         asker = await self._identity.person(request)
         state = request.query_params.get("state", "open")
         state = state if state in STATES else "open"
@@ -60,96 +94,75 @@ class Pages:
             found = (await asker.ask("incidents", "list", state=state, limit=_MOST))["incidents"]
         except AskRefused as fault:
             refused = texts.sentence(fault.code)
+        frame = await self._frame.of(asker)
+        shown_states = {"states": STATES, "state": state, "refused": refused, "most": _MOST}
+        return page("incidents", 200 if refused is None else 403, **frame, incidents=found, **shown_states)
+
+    async def rows(self, request: Request) -> Response:
+        """The list anew, as far as it is shown."""
+        asker = await self._identity.person(request)
+        rows = self._screens.rows(asker.mode, asker.actor.key)[:ROWS_MOST]
+        html = await draw_rows(self._frame.boards, asker.mode, asker.actor.key, rows)
+        return Response(html, media_type="text/html", headers={"Cache-Control": "no-store"})
+
+    async def duty(self, request: Request) -> Response:
+        """Who is on duty in the own organisation."""
+        asker = await self._identity.person(request)
+        return page("duty", **self._frame.forms(asker), **await self._frame.duty(asker))
+
+    async def links(self, request: Request) -> Response:
+        """How fresh is what comes from neighbours and sources."""
+        asker = await self._identity.person(request)
+        return page("links", **await self._frame.links(asker))
+
+    async def stream(self, request: Request) -> Response:
+        """What changes, as it changes; ends with the session."""
+        asker = await self._identity.person(request)
+        self._frame.check_reads(asker)
+        after = request.headers.get("last-event-id") or request.query_params.get("after")
+        screen = Screen(asker.mode, asker.actor, self._identity.still(request))
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._screens.follow(screen, after), media_type=STREAM, headers=headers)
+
+    async def _desk(self, request: Request, asker: Asker, opened: dict[str, Any]) -> Response:
+        self._frame.check_reads(asker)
+        place = self._screens.place
+        rows = self._screens.rows(asker.mode, asker.actor.key)
+        html, frame, duty, links = await asyncio.gather(
+            draw_rows(self._frame.boards, asker.mode, asker.actor.key, rows[:ROWS_MOST]),
+            self._frame.of(asker),
+            self._frame.duty(asker),
+            self._frame.links(asker),
+        )
+        values = frame | duty | links | opened
         return page(
-            "incidents",
-            200 if refused is None else 403,
-            **self._frame(asker),
-            incidents=found,
-            states=STATES,
-            state=state,
-            refused=refused,
+            "desk",
+            **values,
+            place=place,
+            rows=html,
+            counts=counts_of(rows),
+            most=ROWS_MOST,
+            types=list(lexicon.TYPES),
+            priorities=[one.value for one in Priority],
+            all_levels=_LEVELS,
+            all_tags=_TAGS,
+            open_id=new_id(),
+            lexicon=lexicon.for_scripts(),
         )
 
-    async def incident(self, request: Request, ref: str) -> Response:
-        """One incident: its head, its log, who was told, and what one may do."""
-        asker = await self._identity.person(request)
-        after, kept = request.query_params.get("after"), "kept" in request.query_params
-        found = await asker.ask("incidents", "get", ref=known_ref(ref), after=after)
-        return page(
-            "incident",
-            **self._frame(asker),
-            incident=found["incident"],
-            entries=found["entries"],
-            chains=found["chains"],
-            names=await self._names(asker, found["entries"]),
-            kept=kept,
-            kinds=_KINDS,
-            levels=_LEVELS,
-            tags=_TAGS,
-            states=[state for state in _NEXT_STATES if state != found["incident"]["state"]],
-        )
 
-    async def add_entry(self, request: Request, ref: str) -> Response:
-        """Write in the log."""
-        asker, form = await self._changing(request)
-        fields = {"ref": known_ref(ref), "kind": form.get("kind"), "level": form.get("level")}
-        tags = [form["tag"]] if form.get("tag") else []
-        command = _command(AddEntry, {**fields, "tags": tags})
-        return await self._send(asker, ref, command, {"text": form.get("text", "")})
-
-    async def change_state(self, request: Request, ref: str) -> Response:
-        """Move the incident to another state; closing takes words."""
-        asker, form = await self._changing(request)
-        words = {"text": form["text"]} if form.get("text") else None
-        if form.get("state") == IncidentState.CLOSED:
-            command: Command = _command(CloseIncident, {"ref": known_ref(ref)})
-            return await self._send(asker, ref, command, words)
-        command = _command(ChangeState, {"ref": known_ref(ref), "state": form.get("state")})
-        return await self._send(asker, ref, command)
-
-    async def acknowledge(self, request: Request, ref: str) -> Response:
-        """Somebody on duty has it."""
-        asker, form = await self._changing(request)
-        return await self._send(asker, ref, _command(Acknowledge, {"chain": form.get("chain")}))
-
-    async def _changing(self, request: Request) -> tuple[Asker, dict[str, str]]:
-        asker = await self._identity.person(request)
-        form = await read_form(request)
-        self._identity.check_form(request, asker, form.get(CSRF_FIELD, ""))
-        return asker, form
-
-    async def _send(
-        self, asker: Asker, ref: str, command: Command, content: dict[str, Any] | None = None
-    ) -> Response:
-        answer = await asker.edge.send(asker.mode, command, asker.actor, content)
-        if isinstance(answer, Refused):
-            return refused_page(answer.code, answer.parameters)
-        told = {"after": answer.receipt} if isinstance(answer, Accepted) else {"kept": "1"}
-        told |= {} if asker.mode == self._identity.first_mode else {"mode": asker.mode}
-        return RedirectResponse(f"/incidents/{known_ref(ref)}?{urlencode(told)}", 303)
-
-    async def _names(self, asker: Asker, entries: list[dict[str, Any]]) -> dict[str, str]:
-        """The names of those who wrote; the page stands without them."""
-        persons = sorted({entry["actor"].get("person") for entry in entries} - {None})
-        if not persons:
-            return {}
-        try:
-            found: dict[str, str] = (await asker.ask("people", "names", persons=persons))["names"]
-        except (AskRefused, Unanswered):
-            return {}
-        return found
-
-    def _frame(self, asker: Asker) -> dict[str, Any]:
-        """What stands on every page: who one is, for which watch, and what a form must carry."""
-        exercise = asker.mode != self._identity.first_mode or asker.mode == "exercise"
-        return {
-            "watch": asker.actor.key,
-            "csrf": asker.csrf,
-            "mode": asker.mode,
-            "exercise": exercise,
-            "query": f"?mode={asker.mode}" if asker.mode != self._identity.first_mode else "",
-        }
+def named(said: str) -> dict[str, str]:
+    """How an incident is asked for: by ref, running number, or id. Raises Refusal for anything else."""
+    if _ID.fullmatch(said):
+        return {"id": said}
+    ref = read_ref(said) if len(said) < 20 else None
+    if ref is not None:
+        return {"ref": ref}
+    if _NUMBER.fullmatch(said):
+        return {"number": said.upper()}
+    raise Refusal("UNKNOWN_INCIDENT")
 
 
-def _command(model: type[Command], fields: dict[str, Any]) -> Command:
-    return validate(model, orjson.dumps({key: value for key, value in fields.items() if value}))
+def address(name: str, told: dict[str, str]) -> str:
+    """Where an incident is shown."""
+    return f"/incidents/{name}?{urlencode(told)}" if told else f"/incidents/{name}"

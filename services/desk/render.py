@@ -4,25 +4,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from starlette.responses import HTMLResponse
 
-from services.desk import texts
+from schemas.identifiers import new_id
+from services.desk import files, keys, texts
 
 FOLDER = Path(__file__).parent
 NO_STORE = {"Cache-Control": "no-store"}
+SHAPES = {"critical": "▲", "high": "◆", "normal": "●", "info": "–"}
+SHORT = {"critical": "P1", "high": "P2", "normal": "P3", "info": "info"}
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
-    """A page that no cache keeps."""
-    found = _environment().get_template(f"{template}.html").render(**values)
-    return HTMLResponse(found, status, NO_STORE)
+    """A page, or a part of one, that no cache keeps."""
+    return HTMLResponse(part(template, **values), status, NO_STORE)
 
 
-@cache
-def stylesheet() -> bytes:
-    """The one style sheet."""
-    return (FOLDER / "static" / "desk.css").read_bytes()
+def part(template: str, /, **values: Any) -> str:
+    """What a template makes of the values."""
+    return _environment().get_template(f"{template}.html").render(**values)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 @cache
@@ -34,10 +40,19 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["as_json"] = _json
     found.globals |= {
         "_": texts.say,
         "word": texts.word,
         "moment": texts.moment,
+        "clock": texts.clock,
         "lang": texts.LANGUAGE,
+        "shapes": SHAPES,
+        "short": SHORT,
+        "asset": files.address,
+        "new_id": new_id,
+        "keys": keys.KEYS,
+        "shortcuts": keys.shortcuts,
+        "printed": keys.printed,
     }
     return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas.directory import Directory
 from schemas.sharing import may_see
 from schemas.vocabulary import IncidentState, Priority
-from services.desk.board import Change, Standing, Words
+from services.desk.board import Change, Key, Standing, Words
 
 RANKS: dict[Priority, int] = {priority: rank for rank, priority in enumerate(Priority)}
 _AGES = 10**15
@@ -20,6 +20,7 @@ class Row:
     ``since`` is from when the clock counts. ``chain`` is what an acknowledgement answers.
     """
 
+    key: Key
     name: str
     order: str
     priority: str
@@ -67,6 +68,7 @@ def row_of(standing: Standing, viewer: str, directory: Directory, now: datetime)
     is_own = standing.owner == viewer
     unacknowledged = waiting is not None or (is_own and standing.state is IncidentState.NEW)
     return Row(
+        key=standing.key,
         name=standing.ref,
         order=order_of(unacknowledged, standing.priority, standing.opened_at),
         priority=standing.priority.value,
@@ -96,6 +98,7 @@ def _part(standing: Standing, viewer: str, directory: Directory, now: datetime) 
             continue
         if may_see(words.reach, viewer, directory, now):
             return Row(
+                key=standing.key,
                 name=standing.key[1],
                 order=order_of(chain.outcome == "open", chain.priority, chain.since),
                 priority=chain.priority.value,

@@ -6,14 +6,14 @@ from starlette.responses import RedirectResponse, Response
 
 from schemas.envelope import Accepted, Refused
 from schemas.people import SignIn, SignOut
-from services.desk.asker import CSRF_FIELD, Identity, nobody
+from services.desk.asker import CSRF_FIELD, THEME_COOKIE, THEMES, Identity, nobody, theme_of
 from services.desk.edges import Edges
 from services.desk.forms import read_form
 from services.desk.render import page
 from services.desk.shown import shown
 from services.runtime.reading import Refusal, validate
 
-START, SIGNED_OUT = "/incidents", "/sign-in"
+START, SIGNED_OUT = "/", "/sign-in"
 
 
 class SignInPages:
@@ -32,15 +32,16 @@ class SignInPages:
         router.add_api_route("/sign-out", shown(self.sign_out), methods=["POST"])
         router.add_api_route("/watch", shown(self.watches), methods=["GET"])
         router.add_api_route("/watch", shown(self.choose), methods=["POST"])
+        router.add_api_route("/theme", shown(self.theme), methods=["POST"])
         return router
 
     async def away(self, request: Request) -> Response:
         """How to get in."""
-        return page("away")
+        return page("away", theme=theme_of(request))
 
     async def ask(self, request: Request, secret: str) -> Response:
         """A button to sign in with."""
-        return page("sign_in")
+        return page("sign_in", theme=theme_of(request))
 
     async def sign_in(self, request: Request, secret: str) -> Response:
         """Spend the link; the session's secret lies in a cookie that no script and no other site gets."""
@@ -62,7 +63,7 @@ class SignInPages:
         """The watches that one may act for."""
         asker = await self._identity.person(request)
         mine = await self._identity.watches_of(asker.mode, asker.actor.person or "")
-        return page("watches", watches=mine, watch=asker.actor.key, csrf=asker.csrf)
+        return page("watches", watches=mine, watch=asker.actor.key, csrf=asker.csrf, theme=asker.theme)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session."""
@@ -85,6 +86,15 @@ class SignInPages:
         await self._edges.of(form.get("watch", ""))
         found = RedirectResponse(START, 303)
         self._set(found, self._identity.watch_cookie, form["watch"])
+        return found
+
+    async def theme(self, request: Request) -> Response:
+        """Dark or light, remembered by the browser."""
+        self._identity.check_origin(request)
+        chosen = (await read_form(request)).get("theme", "")
+        found = RedirectResponse(START, 303)
+        if chosen in THEMES:
+            found.set_cookie(THEME_COOKIE, chosen, max_age=31_536_000, path="/", samesite="strict")
         return found
 
     def _set(self, response: Response, name: str, value: str) -> None:

@@ -47,6 +47,22 @@ WORDS: Mapping[str, str] = {
     "primary": "primary",
     "backup": "backup",
     "leader": "leader",
+    "fire": "fire",
+    "water.leak": "water leak",
+    "sewer": "sewage",
+    "flood": "flood",
+    "slide": "landslide",
+    "storm": "storm",
+    "road.closed": "road closed",
+    "traffic.accident": "traffic accident",
+    "power.out": "power cut",
+    "it.outage": "IT outage",
+    "alarm.out": "safety alarms out",
+    "evacuation": "evacuation",
+    "pollution": "pollution",
+    "building": "building",
+    "request": "request",
+    "other": "other",
 }
 """Codes that pages show, and the English text that is translated."""
 
@@ -73,6 +89,11 @@ def word(code: str | None) -> str:
 def sentence(code: str) -> str:
     """What a refusal means."""
     return catalogue().get(code) or REFUSALS.get(code, code)
+
+
+def clock(text: str | None) -> str:
+    """The time of day in Norway, hours and minutes."""
+    return moment(text)[11:16]
 
 
 def moment(text: str | None) -> str:

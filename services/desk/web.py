@@ -3,24 +3,27 @@
 import time
 
 from fastapi import FastAPI
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.desk import problems, render
+from services.desk import files, problems
+from services.desk.acts import Acts
 from services.desk.api import api_routes
 from services.desk.asker import Identity
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.pages import Pages
+from services.desk.reports import Reports
 from services.desk.sign_in import SignInPages
 from services.runtime import logs, tracing
 
 HEADERS = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
-        b" frame-ancestors 'none'; require-trusted-types-for 'script'",
+        b"default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; base-uri 'none';"
+        b" frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types desk;"
+        b" report-uri /csp-report; report-to csp",
     ),
+    (b"reporting-endpoints", b'csp="/csp-report"'),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
@@ -30,15 +33,17 @@ HEADERS = (
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
-def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes) -> ASGIApp:
+def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages) -> ASGIApp:
     """The application, with nothing of FastAPI's own pages: those would load scripts from elsewhere."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     problems.install(app)
     app.include_router(api_routes(identity))
     app.include_router(feeds.router())
     app.include_router(SignInPages(identity, edges).router())
-    app.include_router(Pages(identity).router())
-    app.add_api_route("/static/desk.css", _stylesheet, methods=["GET"])
+    app.include_router(pages.router())
+    app.include_router(Acts(identity).router())
+    app.include_router(Reports().router())
+    app.add_api_route("/static/{name:path}", files.serve, methods=["GET"])
     return Outer(app, (*HEADERS, _TLS_ONLY) if identity.secure else HEADERS)
 
 
@@ -76,10 +81,6 @@ class Outer:
         finally:
             spent = int((time.perf_counter() - began) * 1000)
             logs.get().info("http.answered", where=_route(scope), status=status, duration_ms=spent)
-
-
-async def _stylesheet() -> Response:
-    return Response(render.stylesheet(), media_type="text/css")
 
 
 def _trace(scope: Scope) -> str | None:

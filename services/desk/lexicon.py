@@ -1,0 +1,104 @@
+"""What the command line understands, and what the scripts of the pages say; the grammar is static/grammar.js.
+
+Each verb, priority, state and type has aliases in bokmål, nynorsk and English; a unique beginning is enough.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.desk import keys, texts
+
+VERBS: Mapping[str, tuple[str, ...]] = {
+    "new": ("ny", "nytt", "new", "report", "meld"),
+    "ack": ("kvitt", "kvitter", "kvittér", "ack", "acknowledge"),
+    "log": ("logg", "log", "skriv", "write"),
+    "state": ("status", "state", "tilstand"),
+    "close": ("lukk", "avslutt", "close"),
+    "duty": ("vakt", "vakter", "duty"),
+    "take": ("overta", "take", "ta"),
+    "release": ("frigi", "gå-av", "gi-frå", "release"),
+    "find": ("finn", "søk", "find", "search"),
+    "help": ("hjelp", "hjelp-meg", "help"),
+    "later": ("tildel", "varsle", "hyll", "angre", "sitrep", "øvelse", "assign", "notify", "shelve", "undo"),
+}
+PRIORITIES: Mapping[str, tuple[str, ...]] = {
+    "critical": ("p1", "kritisk", "critical"),
+    "high": ("p2", "høy", "høg", "high"),
+    "normal": ("p3", "vanlig", "vanleg", "normal"),
+    "info": ("info", "p4"),
+}
+STATES: Mapping[str, tuple[str, ...]] = {
+    "acknowledged": ("kvittert", "acknowledged"),
+    "assigned": ("tildelt", "assigned"),
+    "in_progress": ("pågår", "paagaar", "progress", "in_progress"),
+    "closed": ("avsluttet", "avslutta", "lukket", "lukka", "closed"),
+}
+TYPES: Mapping[str, tuple[str, ...]] = {
+    "fire": ("brann", "røyk", "fire"),
+    "water.leak": ("vann", "vatn", "vannlekkasje", "lekkasje", "water"),
+    "sewer": ("avløp", "kloakk", "sewer"),
+    "flood": ("flom", "flaum", "overvann", "flood"),
+    "slide": ("ras", "skred", "slide"),
+    "storm": ("storm", "uvær", "vind"),
+    "road.closed": ("vei", "veg", "stengt", "road"),
+    "traffic.accident": ("ulykke", "ulukke", "trafikk", "accident"),
+    "power.out": ("strøm", "straum", "strømbrudd", "power"),
+    "it.outage": ("ikt", "data", "nett", "it"),
+    "alarm.out": ("alarm", "trygghetsalarm"),
+    "evacuation": ("evakuering", "evacuation"),
+    "pollution": ("utslipp", "forurensning", "pollution"),
+    "building": ("bygg", "building"),
+    "request": ("spørsmål", "anmodning", "request"),
+    "other": ("annet", "anna", "other"),
+}
+SAYINGS: Mapping[str, str] = {
+    "understood": "Understood",
+    "not_understood": "Not understood",
+    "not_yet": "This verb is not in the desk yet",
+    "unknown_verb": "no such verb; try ny, kvitt, logg, status, lukk, vakt, overta, finn, or a reference",
+    "ambiguous": "can mean several",
+    "no_ref": "which incident? Write its number or reference",
+    "no_text": "write some words",
+    "no_state": "which state? kvittert, tildelt, pågår or avsluttet",
+    "new": "New incident",
+    "ack": "Acknowledge",
+    "correct": "Correct",
+    "log": "Write in the log",
+    "state": "Change state",
+    "close": "Close",
+    "duty": "Show who is on duty",
+    "take": "Take over",
+    "release": "Leave the duty",
+    "find": "Show only rows with",
+    "help": "Show the keys",
+    "open": "Open",
+    "newcomers": "new arrivals",
+    "more": "more, not shown here",
+    "filtered": "shown, filter",
+    "lost": "The link to the hub is lost since {time}. What you see may be old. You can go on writing.",
+    "unsent": "not sent",
+    "sending": "is being sent",
+    "sent": "saved",
+    "kept": "kept on this machine, not sent yet",
+    "refused": "not done",
+    "ended": "The session has ended. What you have written stands here. Sign in again, then it is sent.",
+    "bad_link": "The link did not work. Ask for a new one.",
+    "other_person": "Another person is signed in now. What was waiting is not sent in another's name.",
+    "nothing_to_acknowledge": "Nothing to acknowledge here.",
+    "normal": "NORMAL",
+    "degraded": "DEGRADED",
+    "no_link": "NO LINK",
+}
+
+
+def for_scripts() -> dict[str, Any]:
+    """All that the scripts of a page read."""
+    return {
+        "keys": keys.table(),
+        "verbs": VERBS,
+        "priorities": PRIORITIES,
+        "states": STATES,
+        "types": TYPES,
+        "words": {code: texts.word(code) for code in (*PRIORITIES, *STATES, *TYPES)},
+        "say": {code: texts.say(text) for code, text in SAYINGS.items()},
+    }

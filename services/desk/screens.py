@@ -1,0 +1,198 @@
+"""What the open pages are sent: rows, removals, counts and a tick, each as its own session may see it.
+
+One stream per browser, as server-sent events. Changes are gathered for FLUSH_S, so a flood costs little.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from schemas.authorisation import READ, check
+from schemas.envelope import Actor
+from schemas.identifiers import new_id
+from services.desk.board import Change, Key
+from services.desk.boards import Boards
+from services.desk.drawn import draw_rows
+from services.desk.rules import Row, count, learns_of, row_of
+
+FLUSH_S = 0.1
+TICK_S = 1.0
+CHECK_S = 5.0
+ROWS_MOST = 300
+WAITING_MOST = 500
+SLACK_MS = 1000
+"""How much more than what changed since a page was made it is told: the page took time to be made."""
+
+StillHolds = Callable[[], Awaitable[bool]]
+Pulse = Callable[["Screen"], Awaitable[dict[str, Any]]]
+
+
+@dataclass(eq=False, slots=True)
+class Screen:
+    """One browser's stream: who looks, for which watch, and what it has been shown."""
+
+    mode: str
+    actor: Actor
+    holds: StillHolds
+    events: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(WAITING_MOST))
+    shown: set[str] = field(default_factory=set)
+    ended: bool = False
+
+    def put(self, event: str, said: object, id: str | None = None) -> None:
+        """Send one event; a reader that does not keep up loses its stream, and begins anew."""
+        line = b"" if id is None else b"id: %s\n" % id.encode()
+        try:
+            self.events.put_nowait(line + b"event: %s\ndata: %s\n\n" % (event.encode(), orjson.dumps(said)))
+        except asyncio.QueueFull:
+            self.ended = True
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What has changed in a mode since the last flush."""
+
+    log: dict[Key, list[Change]] = field(default_factory=dict)
+    all: bool = False
+
+
+class Screens:
+    """The open streams of all modes."""
+
+    def __init__(self, boards: Boards, pulse: Pulse) -> None:
+        self._boards = boards
+        self._pulse = pulse
+        self._open: set[Screen] = set()
+        self._gathered: dict[str, Gathered] = {}
+        self._changed: dict[tuple[str, Key], int] = {}
+        self._dirty = asyncio.Event()
+        self._instance = new_id()[-12:]
+        self._began = time.monotonic()
+        boards.listen(self._note)
+
+    @property
+    def count(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
+
+    @property
+    def place(self) -> str:
+        """From where a page that is made now must be told what changes."""
+        return f"{self._instance}.{self._now()}"
+
+    async def run(self) -> None:
+        """Send what has changed, FLUSH_S after the first change, for ever."""
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(FLUSH_S)
+            self._dirty.clear()
+            gathered, self._gathered = self._gathered, {}
+            for mode, found in gathered.items():
+                await self._flush(mode, found)
+
+    def end(self) -> None:
+        """End every stream: the desk stops."""
+        for screen in self._open:
+            screen.ended = True
+            screen.put("bye", {})
+
+    async def follow(self, screen: Screen, after: str | None) -> AsyncIterator[bytes]:
+        """The events of a stream, until it or its session ends; ``after`` is the place that was seen last."""
+        self._open.add(screen)
+        keeping = asyncio.create_task(self._keep(screen))
+        try:
+            yield await self._catch_up(screen, after)
+            while not screen.ended or not screen.events.empty():
+                yield await screen.events.get()
+        finally:
+            keeping.cancel()
+            self._open.discard(screen)
+
+    def rows(self, mode: str, watch: str) -> list[Row]:
+        """All that stands open for a watch, in order."""
+        board, now = self._boards.of(mode), datetime.now(UTC)
+        found = (row_of(standing, watch, board.directory, now) for standing in board.open.values())
+        return sorted((row for row in found if row is not None), key=lambda row: row.order)
+
+    def _note(self, mode: str, change: Change | None) -> None:
+        found = self._gathered.setdefault(mode, Gathered())
+        if change is None:
+            found.all = True
+        else:
+            found.log.setdefault(change.key, []).append(change)
+            self._changed[mode, change.key] = self._now()
+        self._dirty.set()
+
+    def _now(self) -> int:
+        return int((time.monotonic() - self._began) * 1000)
+
+    async def _keep(self, screen: Screen) -> None:
+        """The tick, and every CHECK_S whether the session still holds."""
+        checked = time.monotonic()
+        with contextlib.suppress(asyncio.CancelledError):
+            while not screen.ended:
+                screen.put("tick", await self._pulse(screen))
+                await asyncio.sleep(TICK_S)
+                if time.monotonic() - checked > CHECK_S:
+                    checked = time.monotonic()
+                    if not await screen.holds():
+                        self._send_away(screen)
+
+    def _send_away(self, screen: Screen) -> None:
+        screen.put("ended", {})
+        screen.ended = True
+        screen.put("bye", {})
+
+    async def _catch_up(self, screen: Screen, after: str | None) -> bytes:
+        """What stands, with the rows that have changed since ``after``; all of them if that is not known."""
+        place, rows = self.place, self.rows(screen.mode, screen.actor.key)
+        screen.shown = {row.name for row in rows}
+        instance, _, since = (after or "").rpartition(".")
+        known = instance == self._instance and since.isdigit()
+        first = rows[:ROWS_MOST]
+        since_ms = int(since) - SLACK_MS if known else -1
+        fresh = [row for row in first if self._changed.get((screen.mode, row.key), 0) > since_ms]
+        html = await draw_rows(self._boards, screen.mode, screen.actor.key, fresh)
+        said = {"rows": html, "names": [row.name for row in first], "counts": counts_of(rows)}
+        return b"retry: 1000\nid: %s\nevent: all\ndata: %s\n\n" % (place.encode(), orjson.dumps(said))
+
+    async def _flush(self, mode: str, found: Gathered) -> None:
+        board, now = self._boards.of(mode), datetime.now(UTC)
+        for screen in [one for one in self._open if one.mode == mode and not one.ended]:
+            if check(screen.actor, READ, "read", board.directory, now) is not None:
+                self._send_away(screen)
+        for watch in {one.actor.key for one in self._open if one.mode == mode and not one.ended}:
+            await self._tell(mode, watch, found, now)
+
+    async def _tell(self, mode: str, watch: str, found: Gathered, now: datetime) -> None:
+        """Tell every screen of one watch: all see the same."""
+        all_rows, changed, log = self.rows(mode, watch), [], {}
+        board = self._boards.of(mode)
+        for key, changes in found.log.items():
+            standing = board.find(key)
+            row = None if standing is None else row_of(standing, watch, board.directory, now)
+            if row is None:
+                continue
+            if key in board.open:
+                changed.append(row)
+            seen = [change for change in changes if learns_of(change, watch, board.directory, now)]
+            if seen:
+                log[row.name] = seen[-1].fact
+        html = await draw_rows(self._boards, mode, watch, changed)
+        said = {"rows": html, "log": log, "counts": counts_of(all_rows), "all": found.all}
+        names = {row.name for row in all_rows}
+        for screen in [one for one in self._open if (one.mode, one.actor.key) == (mode, watch)]:
+            gone, screen.shown = screen.shown - names, names
+            if html or gone or log or found.all:
+                screen.put("rows", {**said, "gone": sorted(gone)}, self.place)
+
+
+def counts_of(rows: list[Row]) -> dict[str, object]:
+    """What the header says, as the pages read it."""
+    found = count(rows)
+    return {"total": found.total, "by": list(found.priorities), "waiting": found.unacknowledged}

@@ -37,7 +37,11 @@ def check_report(actor: Actor, directory: Directory, now: datetime) -> Refused |
     if actor.key not in directory.watches:
         return Refused(code="UNKNOWN_WATCH", parameters={"watch": actor.key})
     token = directory.tokens.get(actor.machine or "")
-    if token is None or now >= token.until or token.where not in (actor.key, actor.organisation):
+    if (
+        token is None
+        or directory.now(actor.organisation, now) >= token.until
+        or token.where not in (actor.key, actor.organisation)
+    ):
         return Refused(code="TOKEN_ENDED")
     if "report" not in token.scope:
         return Refused(code="NOT_ALLOWED", parameters={"act": "report"})

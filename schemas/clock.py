@@ -5,7 +5,7 @@ without pieces is the wall clock itself, which is the clock of everything that i
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,19 +23,23 @@ class Piece:
     speed: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Clock:
     """One exercise's time. It never goes back."""
 
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: tuple[Piece, ...] = ()
     ended: bool = False
 
-    def set(self, wall: datetime, at: datetime, speed: int) -> None:
-        """Add a piece; one that begins before the last one, or would turn time back, is fitted to it."""
+    def set(self, wall: datetime, at: datetime, speed: int) -> "Clock":
+        """With one piece more; what begins before the last one, or would turn time back, is fitted to it."""
         if self.pieces:
             wall = max(wall, self.pieces[-1].wall)
             at = max(at, self.time(wall))
-        self.pieces.append(Piece(wall, at, speed))
+        return replace(self, pieces=(*self.pieces, Piece(wall, at, speed)))
+
+    def end(self, wall: datetime) -> "Clock":
+        """The clock that stands still from a wall time on, for good."""
+        return replace(self.set(wall, self.time(wall), 0), ended=True)
 
     def time(self, wall: datetime) -> datetime:
         """What time it is in the exercise at a wall time; before its beginning, the wall time itself."""
@@ -69,25 +73,26 @@ WALL = Clock()
 """The wall clock."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Run:
     """One exercise: its clock, and who takes part."""
 
     id: str
     code: str
     organisations: tuple[str, ...]
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
 
 
 @dataclass(slots=True)
 class Exercises:
     """Every exercise of a mode. Each fact is applied once, in ledger order.
 
-    What happens in an organisation belongs to the exercise that it is in at that wall time.
+    What happens in an organisation belongs to the exercise that it is in at that wall time. ``joined`` says
+    since when each organisation is in which one.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
-    _joined: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    joined: dict[str, tuple[tuple[datetime, str], ...]] = field(default_factory=dict)
 
     def apply(self, body: Any) -> None:
         """Take in one fact's body; others than those of exercises are passed over."""
@@ -95,13 +100,13 @@ class Exercises:
             case Begun() if body.exercise not in self.runs:
                 self._begin(body)
             case ClockSet() if (run := self.runs.get(body.exercise)) and not run.clock.ended:
-                run.clock.set(body.wall, body.at, body.speed)
+                self._keep(run, run.clock.set(body.wall, body.at, body.speed))
             case Ended() if run := self.runs.get(body.exercise):
-                _end(run, body.wall)
+                self._keep(run, run.clock.end(body.wall))
 
     def of(self, organisation: str, wall: datetime) -> Run | None:
         """The exercise that the organisation was in at a wall time, or None."""
-        joined = self._joined.get(organisation, [])
+        joined = self.joined.get(organisation, ())
         place = bisect_right(joined, wall, key=lambda one: one[0])
         return self.runs[joined[place - 1][1]] if place else None
 
@@ -115,15 +120,14 @@ class Exercises:
         return self.clock(organisation, wall).time(wall)
 
     def _begin(self, body: Begun) -> None:
-        run = self.runs[body.exercise] = Run(body.exercise, body.code, tuple(body.organisations))
-        for organisation in run.organisations:
+        for organisation in body.organisations:
             former = self.of(organisation, body.wall)
             if former is not None and not former.clock.ended:
-                _end(former, body.wall)
-            self._joined.setdefault(organisation, []).append((body.wall, run.id))
-        run.clock.set(body.wall, body.at, body.speed)
+                self._keep(former, former.clock.end(body.wall))
+        clock = WALL.set(body.wall, body.at, body.speed)
+        self.runs[body.exercise] = Run(body.exercise, body.code, tuple(body.organisations), clock)
+        for organisation in body.organisations:
+            self.joined[organisation] = (*self.joined.get(organisation, ()), (body.wall, body.exercise))
 
-
-def _end(run: Run, wall: datetime) -> None:
-    run.clock.set(wall, run.clock.time(wall), 0)
-    run.clock.ended = True
+    def _keep(self, run: Run, clock: Clock) -> None:
+        self.runs[run.id] = replace(run, clock=clock)

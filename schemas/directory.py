@@ -4,15 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from schemas import feeds, people, watch
+from schemas import exercise, feeds, people, watch
+from schemas.clock import Exercises, Run
 from schemas.vocabulary import Role
 
-TRADES = (people.TRADE, watch.TRADE, feeds.TRADE)
+TRADES = (people.TRADE, watch.TRADE, feeds.TRADE, exercise.TRADE)
 
 
 @dataclass(slots=True)
 class Directory:
-    """The picture of one mode. Each fact is applied once, in ledger order; the latest holds."""
+    """The picture of one mode. Each fact is applied once, in ledger order; the latest holds.
+
+    ``now`` is always the wall time: what is dated holds by the clock of the exercise that it is in.
+    """
 
     organisations: dict[str, feeds.OrganisationSet] = field(default_factory=dict)
     watches: dict[str, watch.Established] = field(default_factory=dict)
@@ -21,6 +25,8 @@ class Directory:
     agreements: dict[str, feeds.Agreed] = field(default_factory=dict)
     regions: dict[str, feeds.RegionSet] = field(default_factory=dict)
     subscriptions: dict[str, feeds.Subscribed] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    joined: dict[str, tuple[tuple[datetime, str], ...]] = field(default_factory=dict)
 
     def apply(self, body: Any) -> None:  # noqa: C901 - one flat case per fact
         """Take in one fact's body; others than those of people, watches and feeds are passed over."""
@@ -45,14 +51,29 @@ class Directory:
                 self.regions[body.region] = body
             case feeds.Subscribed():
                 self.subscriptions[body.subscriber] = body
+            case exercise.Begun() | exercise.ClockSet() | exercise.Ended():
+                self.exercises.apply(body)
+
+    @property
+    def exercises(self) -> Exercises:
+        """The exercises of the mode, and their clocks."""
+        return Exercises(self.runs, self.joined)
+
+    def now(self, key: str, now: datetime) -> datetime:
+        """What time it is for an organisation or watch: its exercise's, or the wall's."""
+        return self.exercises.time(key.partition(".")[0], now) if self.joined else now
 
     def has_role(self, person: str, watch_key: str, now: datetime, *roles: Role) -> bool:
         """True if the person has one of the roles now, in the watch or its whole organisation."""
+        return self.had_role(person, watch_key, self.now(watch_key, now), *roles)
+
+    def had_role(self, person: str, watch_key: str, then: datetime, *roles: Role) -> bool:
+        """The same for a moment of the watch's own clock."""
         organisation = watch_key.partition(".")[0]
         for where in (watch_key, organisation):
             for role in roles:
                 granted = self.roles.get((person, where, role))
-                if granted and (granted.until is None or now < granted.until):
+                if granted and (granted.until is None or then < granted.until):
                     return True
         return False
 
@@ -60,15 +81,17 @@ class Directory:
         """True if an agreement between the two is active now; an organisation agrees with itself."""
         if one == other:
             return True
+        then = self.now(one, now)
         return any(
-            one in agreement.parties and other in agreement.parties and _active(agreement, now)
+            one in agreement.parties and other in agreement.parties and _active(agreement, then)
             for agreement in self.agreements.values()
         )
 
     def share_region(self, one: str, other: str, now: datetime) -> bool:
         """True if both organisations are members of one region now."""
+        then = self.now(one, now)
         return one == other or any(
-            one in region.members and other in region.members and _active(region, now)
+            one in region.members and other in region.members and _active(region, then)
             for region in self.regions.values()
         )
 
@@ -80,7 +103,9 @@ class Directory:
     def subscription(self, organisation: str, mode: str, now: datetime) -> feeds.Subscribed | None:
         """The organisation's active subscription in this mode, if any."""
         found = self.subscriptions.get(organisation)
-        return found if found and mode in found.modes and _active(found, now) else None
+        return (
+            found if found and mode in found.modes and _active(found, self.now(organisation, now)) else None
+        )
 
 
 def _active(dated: feeds.Agreed | feeds.RegionSet | feeds.Subscribed, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from services.notifications.contacts import Contacts
 from services.notifications.handlers import Handlers
 from services.notifications.keeper import Keeper
 from services.notifications.pager import Pager
+from services.notifications.paper import DutyPaper
 from services.notifications.phone import Phone, make_app
 from services.notifications.picture import TRADES, Picture
 from services.notifications.reactions import Reactions
@@ -68,6 +69,7 @@ class NotificationsRoom:
         self.pager: Pager | None = None
         self._contacts: Contacts | None = None
         self._page: Server | None = None
+        self._paper: DutyPaper | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -89,7 +91,11 @@ class NotificationsRoom:
         handlers = Handlers(pager, self._pictures)
         await self._open_page(handlers, rows, sender)
         await self._drive(pager)
-        await self._serve(handlers, Reactions(pager, self._pictures))
+        paper = self._paper = DutyPaper(settings.home, self._pictures, self._contacts)
+        await self._serve(handlers, Reactions(pager, self._pictures), paper)
+        self._contacts.on_forgotten = paper.printer.ask
+        paper.printer.start()
+        later.push_async_callback(paper.printer.stop)
 
     async def stop(self) -> None:
         """Close in the reverse order: first what takes in, last what it stands on."""
@@ -104,8 +110,11 @@ class NotificationsRoom:
         follows = self._contacts is not None and self._contacts.follows
         counts: dict[str, Any] = self.pager.counts() if self.pager else {}
         pending = self._reaction.pending if self._reaction else 0
-        ok = bool(state["ok"]) and reason is None and running and follows
-        return state | counts | {"ok": ok, "reaction": reason, "pending": pending}
+        printer = self._paper.printer if self._paper else None
+        paper = printer.health if printer else {}
+        is_fresh = printer is None or printer.is_fresh
+        ok = bool(state["ok"]) and reason is None and running and follows and is_fresh
+        return state | counts | {"ok": ok, "reaction": reason, "pending": pending} | paper
 
     @property
     def phone_port(self) -> int:
@@ -139,14 +148,14 @@ class NotificationsRoom:
             picture.on_clock = lambda mode=mode: pager.wake_exercises(mode)  # type: ignore[misc]
         self._run(keeper.run(), "notifications.keeper")
 
-    async def _serve(self, handlers: Handlers, reactions: Reactions) -> None:
+    async def _serve(self, handlers: Handlers, reactions: Reactions, paper: DutyPaper) -> None:
         settings = self._settings
         door = Door(
             settings,
             names.NOTIFICATIONS_DOOR,
             notifications.TRADE,
             commands=routes(handlers),
-            queries={"chains": handlers.chains},
+            queries={"chains": handlers.chains, "paper": paper.asked},
             gates=self._footing.gates,
         )
         self._closing.push_async_callback(door.stop)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -27,6 +28,7 @@ class Contacts:
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_reading = False
+        self.on_forgotten: Callable[[], None] = lambda: None
 
     async def open(self) -> None:
         """Return when the copy is as new as the bucket, or after READY_S seconds."""
@@ -90,7 +92,8 @@ class Contacts:
     def _take(self, person: str, value: bytes) -> None:
         """An empty value is the marker of a person who was forgotten."""
         if not value:
-            self._known.pop(person, None)
+            if self._known.pop(person, None) is not None:
+                self.on_forgotten()
             return
         try:
             self._known[person] = Contact.model_validate_json(value)

@@ -99,9 +99,9 @@ class OnDuty:
         for (_, _, function), manned in self.duty.held(watch, now):
             if manned.person == person:
                 return function
-        if self.directory.has_role(person, watch, now, Role.LEADER):
+        if self.directory.had_role(person, watch, now, Role.LEADER):
             return DutyFunction.LEADER
-        is_operator = self.directory.has_role(person, watch, now, Role.OPERATOR)
+        is_operator = self.directory.had_role(person, watch, now, Role.OPERATOR)
         return DutyFunction.PRIMARY if is_operator else None
 
     def _is_leaders_turn(self, chain: Chain, now: datetime) -> bool:

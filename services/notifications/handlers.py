@@ -50,8 +50,7 @@ class Handlers:
         """Set how a watch is told: a leader's or the operations' act, in the own watch."""
         request, command = cast(SetPolicy, received.request), received.command
         mode, actor = received.address.mode, command.data.actor
-        picture = self._pictures[mode]
-        directory, now = picture.directory, picture.now(actor.organisation, datetime.now(UTC))
+        directory, now = self._pictures[mode].directory, datetime.now(UTC)
         refused = authorisation.check(actor, authorisation.ADMINISTER, POLICY, directory, now)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
@@ -129,8 +128,7 @@ class Handlers:
         actor = validate(Actor, orjson.dumps(query.get("actor")), "actor.")
         if actor.key != address.key:
             raise Refusal("WRONG_SENDER")
-        picture = self._pictures[address.mode]
-        directory, now = picture.directory, picture.now(address.org, datetime.now(UTC))
+        directory, now = self._pictures[address.mode].directory, datetime.now(UTC)
         refused = authorisation.check(actor, authorisation.READ, "chains", directory, now)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)

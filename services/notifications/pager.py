@@ -63,7 +63,7 @@ class Pager:
         if started.chain in self.open:
             return
         identity = derived_id(started.chain, started.name)
-        clock_of = self.pictures[mode].exercises.clock
+        clock_of = self.pictures[mode].directory.exercises.clock
         clock = clock_of(place.org, datetime.now(UTC))
         draft = draft_of(mode, place, started, controller, identity, started, trace, clock)
         recorded = await self.ledger.append(draft)
@@ -98,7 +98,7 @@ class Pager:
         history = await self.ledger.history(mode, place.id, place.org, place.watch)
         placed = ((one, subjects.parse_place(one.subject)) for one in history)
         facts = ((one.fact, at, one.body) for one, at in placed if at and at.trade == Started.trade)
-        return rules.fold(facts, self.pictures[mode].exercises.clock)
+        return rules.fold(facts, self.pictures[mode].directory.exercises.clock)
 
     def is_hidden(self, chain: Chain) -> bool:
         """True if a watch that leaves no trace takes part: then a message does not say what it is about."""

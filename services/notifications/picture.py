@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from schemas import directory, exercise, notifications, subjects
-from schemas.clock import Exercises
+from schemas import directory, notifications, subjects
 from schemas.directory import Directory
 from schemas.duty import Duty
 from schemas.exercise import Begun, ClockSet, Ended
@@ -15,7 +13,7 @@ from schemas.watch import Manned, Released
 from services.notifications.escalation import OnDuty
 from services.runtime.ledger import Recorded
 
-TRADES = (*directory.TRADES, notifications.TRADE, exercise.TRADE)
+TRADES = (*directory.TRADES, notifications.TRADE)
 
 
 @dataclass(slots=True)
@@ -31,7 +29,6 @@ class Picture:
     on_clock: Callable[[], None] = lambda: None
     directory: Directory = field(default_factory=Directory)
     duty: Duty = field(default_factory=Duty)
-    exercises: Exercises = field(default_factory=Exercises)
     policies: dict[str, PolicySet] = field(default_factory=dict)
     open: dict[str, Place] = field(default_factory=dict)
 
@@ -42,7 +39,6 @@ class Picture:
             return
         self.directory.apply(body)
         self.duty.apply(place.key, body)
-        self.exercises.apply(body)
         match body:
             case PolicySet():
                 self.policies[body.watch] = body
@@ -55,10 +51,6 @@ class Picture:
                 self.on_manning(place.key)
             case Begun() | ClockSet() | Ended():
                 self.on_clock()
-
-    def now(self, organisation: str, wall: datetime) -> datetime:
-        """What time it is for an organisation: the exercise's, where it takes part in one."""
-        return self.exercises.time(organisation, wall)
 
     @property
     def people(self) -> OnDuty:

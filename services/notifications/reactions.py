@@ -79,7 +79,7 @@ class Reactions:
             told = Matter(fact.id, Priority.HIGH, GAP, None)
             await self._start(place, fact, place.key, told, rules)
             return
-        past, now = await self._past(place, body), picture.now(place.org, datetime.now(UTC))
+        past, now = await self._past(place, body), datetime.now(UTC)
         for watch in addressees(body):
             told = matter(fact, body, past, watch, picture.directory, now)
             rules_now = rules_for(picture.policies.get(watch), told.priority, watch, picture.directory)

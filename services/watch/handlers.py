@@ -54,9 +54,7 @@ class Handlers:
         directory = self._directory(received)
         _refuse(roster.check_post(directory.watches, owner, request.post))
         _refuse(roster.check_period(request.since, request.until))
-        if not is_centre(actor) and not directory.has_role(
-            request.person, owner, self._now(received), *WRITE
-        ):
+        if not is_centre(actor) and not directory.has_role(request.person, owner, _now(), *WRITE):
             raise Refusal("UNKNOWN_PERSON")
         body = watch.Manned(**request.model_dump(exclude={"watch"}))
         return await self._append(received, owner, request.post, body)
@@ -64,7 +62,7 @@ class Handlers:
     async def take(self, received: Received) -> Accepted:
         """The sender holds the function from now on, whatever the roster says."""
         request, now = cast(watch.TakeOver, received.request), self._now(received)
-        person = self._check_serves(received, request.post, now)
+        person = self._check_serves(received, request.post)
         _refuse(roster.check_period(now, request.until))
         body = watch.Manned(person=person, since=now, manner="taken", **request.model_dump())
         return await self._append(received, received.address.key, request.post, body)
@@ -72,7 +70,7 @@ class Handlers:
     async def release(self, received: Received) -> Accepted:
         """The sender no longer holds what he or she has taken over."""
         request, now = cast(watch.Release, received.request), self._now(received)
-        person = self._check_serves(received, request.post, now)
+        person = self._check_serves(received, request.post)
         owner = received.address.key
 
         def decide(history: list[Recorded]) -> Body:
@@ -92,9 +90,8 @@ class Handlers:
         known = self._pictures.get(address.mode)
         if known is None:
             raise Refusal("UNKNOWN_TYPE")
-        now = known.now(address.org, _now())
-        _refuse(check(question.actor, READ, "duty", known.directory, now))
-        at, only, org = question.at or now, question.watch, address.org
+        _refuse(check(question.actor, READ, "duty", known.directory, _now()))
+        at, only, org = question.at or known.directory.now(address.org, _now()), question.watch, address.org
         found = roster.gaps(known.duty, at, at + roster.HORIZON)
         return {
             "status": "ok",
@@ -107,14 +104,14 @@ class Handlers:
 
     def _now(self, received: Received) -> datetime:
         """What time it is for the sender: an exercise has its own."""
-        return self._pictures[received.address.mode].now(received.address.org, _now())
+        return self._directory(received).now(received.address.org, _now())
 
     def _directory(self, received: Received) -> Directory:
         return self._pictures[received.address.mode].directory
 
     def _check_administers(self, received: Received, owner: str) -> None:
         """Refuse unless the sender may decide over a watch of his or her own organisation."""
-        actor, verb, now = received.command.data.actor, received.request.verb, self._now(received)
+        actor, verb, now = received.command.data.actor, received.request.verb, _now()
         directory = self._directory(received)
         _refuse(check(actor, ADMINISTER, verb, directory, now))
         own = subjects.split_key(owner)[0] == received.address.org
@@ -122,10 +119,10 @@ class Handlers:
         if not own or not may:
             raise Refusal("NOT_ALLOWED", act=verb)
 
-    def _check_serves(self, received: Received, post: str, now: datetime) -> str:
+    def _check_serves(self, received: Received, post: str) -> str:
         """The person who sends, if he or she is an operator or leader here and the post exists."""
         actor, directory = received.command.data.actor, self._directory(received)
-        _refuse(check(actor, WRITE, received.request.verb, directory, now))
+        _refuse(check(actor, WRITE, received.request.verb, directory, _now()))
         if actor.person is None:
             raise Refusal("PERSON_NEEDED", act=received.request.verb)
         _refuse(roster.check_post(directory.watches, actor.key, post))

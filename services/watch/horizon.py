@@ -49,7 +49,7 @@ class Horizon:
         if self._ledger.gates[mode].reason is not None:
             return
         for organisation in {place[0].partition(".")[0] for place in known.duty.places}:
-            then = known.now(organisation, now)
+            then = known.directory.now(organisation, now)
             for gap in list(roster.gaps(known.duty, then, then + roster.NOTICE, organisation)):
                 if (gap.place, gap.since) not in known.gaps_said:
                     await self._say(mode, gap, then)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas import directory, exercise, notifications, watch
-from schemas.clock import Exercises
 from schemas.directory import Directory
 from schemas.duty import Duty, Place
 from schemas.notifications import Acknowledged, NobodyReached, Started
@@ -14,7 +13,6 @@ from services.runtime.ledger import Recorded
 
 TRADES: Trades = (
     *directory.TRADES,
-    exercise.TRADE,
     *((notifications.TRADE, fact.name) for fact in (Started, Acknowledged, NobodyReached)),
 )
 
@@ -26,7 +24,6 @@ class Picture:
     on_clock: Callable[[], None] = lambda: None
     directory: Directory = field(default_factory=Directory)
     duty: Duty = field(default_factory=Duty)
-    exercises: Exercises = field(default_factory=Exercises)
     leaders: dict[str, str] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)
     gaps_said: set[tuple[Place, datetime]] = field(default_factory=set)
@@ -36,12 +33,11 @@ class Picture:
         owner, body = recorded.fact.data.owner, recorded.body
         self.directory.apply(body)
         self.duty.apply(owner, body)
-        self.exercises.apply(body)
         match body:
             case watch.GapFound():
                 self.gaps_said.add(((owner, body.post, body.function), body.since))
             case Started():
-                run = self.exercises.of(owner.partition(".")[0], recorded.fact.time)
+                run = self.directory.exercises.of(owner.partition(".")[0], recorded.fact.time)
                 if run is not None:
                     self.chains[body.chain] = run.id
             case Acknowledged() | NobodyReached():
@@ -51,10 +47,6 @@ class Picture:
                 self.on_clock()
             case exercise.ClockSet():
                 self.on_clock()
-
-    def now(self, key: str, wall: datetime) -> datetime:
-        """What time it is for a watch or organisation: the exercise's, where it takes part in one."""
-        return self.exercises.time(key.partition(".")[0], wall)
 
     def chains_of(self, exercise_id: str) -> list[str]:
         """The open chains of an exercise."""

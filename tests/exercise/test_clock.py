@@ -19,11 +19,11 @@ settings = st.lists(
 
 def clock_of(found: list[tuple[int, int, int]]) -> Clock:
     """A clock that was set some seconds after the setting before it, to some seconds from where it stood."""
-    clock, wall = Clock(), WALL_START
-    clock.set(wall, START, 1)
+    wall = WALL_START
+    clock = Clock().set(wall, START, 1)
     for later_s, jump_s, speed in found:
         wall += timedelta(seconds=later_s)
-        clock.set(wall, clock.time(wall) + timedelta(seconds=jump_s), speed)
+        clock = clock.set(wall, clock.time(wall) + timedelta(seconds=jump_s), speed)
     return clock
 
 
@@ -61,20 +61,18 @@ def test_what_has_been_told_of_the_past_is_told_again_after_the_clock_was_set(
     until = clock.pieces[-1].wall
     past = [until - timedelta(seconds=second) for second in (1, 30, 3000)]
     before = [clock.time(moment) for moment in past]
-    clock.set(until + timedelta(seconds=1), clock.time(until) + timedelta(days=3), 60)
+    clock = clock.set(until + timedelta(seconds=1), clock.time(until) + timedelta(days=3), 60)
     assert [clock.time(moment) for moment in past] == before
 
 
 def test_three_minutes_pass_in_three_seconds_at_sixty_times() -> None:
-    clock = Clock()
-    clock.set(WALL_START, START, 60)
+    clock = Clock().set(WALL_START, START, 60)
     assert clock.time(WALL_START + timedelta(seconds=3)) == START + timedelta(minutes=3)
     assert clock.wall(START + timedelta(minutes=3)) == WALL_START + timedelta(seconds=3)
 
 
 def test_a_clock_that_stands_still_never_reaches_what_is_to_come() -> None:
-    clock = Clock()
-    clock.set(WALL_START, START, 0)
+    clock = Clock().set(WALL_START, START, 0)
     assert clock.time(WALL_START + timedelta(days=1)) == START
     assert clock.wall(START + timedelta(seconds=1)) is None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from schemas import directory, notifications, subjects
 from schemas.directory import Directory
@@ -51,6 +52,10 @@ class Picture:
                 self.on_manning(place.key)
             case Begun() | ClockSet() | Ended():
                 self.on_clock()
+
+    def now(self, organisation: str, wall: datetime) -> datetime:
+        """What time it is for an organisation: its exercise's, or the wall's."""
+        return self.directory.now(organisation, wall)
 
     @property
     def people(self) -> OnDuty:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from schemas import notifications, subjects
+from schemas import incidents, notifications, subjects, watch
 from services.notifications.channels import Channels
 from services.notifications.commits import Store
 from services.notifications.contacts import Contacts
@@ -17,17 +17,19 @@ from services.notifications.pager import Pager
 from services.notifications.paper import DutyPaper
 from services.notifications.phone import Phone, make_app
 from services.notifications.picture import TRADES, Picture
-from services.notifications.reactions import Reactions
+from services.notifications.places import Places
+from services.notifications.reactions import Reactions, asks
 from services.notifications.sender import Sender
 from services.notifications.session import Sessions
-from services.runtime import names
+from services.runtime import fact_reaction, names
 from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.door import Door, Route
+from services.runtime.fact_reaction import FactReaction
 from services.runtime.footing import Footing
 from services.runtime.http import Server
 from services.runtime.lasting import lasting
-from services.runtime.reaction import Reaction, Source
+from services.runtime.reaction import STARTING, Reaction, Source
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
 
@@ -41,12 +43,19 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
     )
 
 
-def sources(reactions: Reactions, modes: tuple[str, ...]) -> tuple[Source, ...]:
-    """Every durable consumer and what reacts to its messages."""
-    durable = names.NOTIFICATIONS_DURABLE
-    facts = [Source(names.ledger(mode), durable, subjects.ledger(mode), reactions.on_fact) for mode in modes]
+def facts(reactions: Reactions, mode: str) -> fact_reaction.Source:
+    """The facts that somebody may have to be told of: those of incidents, and gaps in a roster."""
+    told_of = (
+        subjects.facts_of_trade(mode, incidents.TRADE),
+        subjects.facts_of_trade(mode, watch.TRADE, watch.GapFound.name),
+    )
+    return fact_reaction.Source(mode, told_of, asks, reactions.on_fact)
+
+
+def timers_fired(reactions: Reactions) -> Source:
+    """The timers of chains, on a durable consumer."""
     fired = subjects.timer("*", "fired", "*")
-    return (*facts, Source(names.TIMERS, durable, fired, reactions.on_timer))
+    return Source(names.TIMERS, names.NOTIFICATIONS_DURABLE, fired, reactions.on_timer)
 
 
 class NotificationsRoom:
@@ -65,7 +74,7 @@ class NotificationsRoom:
             lambda mode: self._pictures[mode].apply,
         )
         self._closing = contextlib.AsyncExitStack()
-        self._reaction: Reaction | None = None
+        self._reactions: list[Reaction | FactReaction] = []
         self.pager: Pager | None = None
         self._contacts: Contacts | None = None
         self._page: Server | None = None
@@ -92,7 +101,8 @@ class NotificationsRoom:
         await self._open_page(handlers, rows, sender)
         await self._drive(pager)
         paper = self._paper = DutyPaper(settings.home, self._pictures, self._contacts)
-        await self._serve(handlers, Reactions(pager, self._pictures), paper)
+        await self._open_door(handlers, paper)
+        await self._react(Reactions(pager, self._pictures), Places(rows))
         self._contacts.on_forgotten = paper.printer.ask
         paper.printer.start()
         later.push_async_callback(paper.printer.stop)
@@ -104,12 +114,13 @@ class NotificationsRoom:
     def health(self) -> dict[str, object]:
         """Whether facts and timers are heard, and how many chains are open or overdue."""
         state = self._footing.health()
-        reason = self._reaction.reason if self._reaction else "STARTING"
+        reasons = [one.reason for one in self._reactions] or [STARTING]
+        reason = next((one for one in reasons if one is not None), None)
         running = self._page is not None and self._page.running
         running = running and bool(self._tasks) and not any(task.done() for task in self._tasks)
         follows = self._contacts is not None and self._contacts.follows
         counts: dict[str, Any] = self.pager.counts() if self.pager else {}
-        pending = self._reaction.pending if self._reaction else 0
+        pending = sum(one.pending for one in self._reactions)
         printer = self._paper.printer if self._paper else None
         paper = printer.health if printer else {}
         is_fresh = printer is None or printer.is_fresh
@@ -148,7 +159,7 @@ class NotificationsRoom:
             picture.on_clock = lambda mode=mode: pager.wake_exercises(mode)  # type: ignore[misc]
         self._run(keeper.run(), "notifications.keeper")
 
-    async def _serve(self, handlers: Handlers, reactions: Reactions, paper: DutyPaper) -> None:
+    async def _open_door(self, handlers: Handlers, paper: DutyPaper) -> None:
         settings = self._settings
         door = Door(
             settings,
@@ -160,20 +171,18 @@ class NotificationsRoom:
         )
         self._closing.push_async_callback(door.stop)
         await door.start()
-        reaction = self._reaction = Reaction(
-            settings,
-            names.NOTIFICATIONS_REACTION,
-            self.name,
-            sources(reactions, settings.modes),
-            lambda stream: self._epoch(stream),
-        )
-        self._closing.push_async_callback(reaction.stop)
-        await reaction.start()
 
-    def _epoch(self, stream: str) -> int:
-        """The epoch of a ledger; timers have none."""
-        found = (gate.epoch for mode, gate in self._footing.gates.items() if names.ledger(mode) == stream)
-        return next(found, 0)
+    async def _react(self, reactions: Reactions, places: Places) -> None:
+        settings, user = self._settings, names.NOTIFICATIONS_REACTION
+        to_facts = (
+            FactReaction(settings, user, self.name, facts(reactions, mode), places) for mode in settings.modes
+        )
+        to_timers = Reaction(settings, user, self.name, [timers_fired(reactions)])
+        wanted: list[Reaction | FactReaction] = [*to_facts, to_timers]
+        for reaction in wanted:
+            self._closing.push_async_callback(reaction.stop)
+            await reaction.start()
+            self._reactions.append(reaction)
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = lasting(work, name)

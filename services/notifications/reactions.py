@@ -34,7 +34,7 @@ _WANTED = {*_TELLING, (WATCH, GapFound.name)}
 
 
 class Reactions:
-    """Handlers of the durable consumers; each may be called again with the same message."""
+    """Handlers of facts and fired timers; each may be called again with the same message."""
 
     def __init__(self, pager: Pager, pictures: Mapping[str, Picture]) -> None:
         self._pager = pager
@@ -44,8 +44,6 @@ class Reactions:
         """Start the chains that a fact asks for. Raises Unreadable; Unreachable while the gate is shut."""
         place = subjects.parse_place(delivered.subject)
         if place is None or (place.trade, place.fact) not in _WANTED or place.mode not in self._pictures:
-            return
-        if not _asks(delivered.data):
             return
         try:
             fact, body = read_fact(delivered.data)
@@ -118,6 +116,6 @@ class Reactions:
         await self._pager.start(place.mode, at, started, fact.data.controller, fact.data.trace)
 
 
-def _asks(raw: bytes) -> bool:
+def asks(raw: bytes) -> bool:
     """False for the many facts whose canonical bytes say that nobody is to be told."""
     return _NOBODY not in raw or _GAP in raw

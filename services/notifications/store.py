@@ -14,6 +14,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from services.notifications.commits import Work
+from services.runtime.database import cursor_table
 
 
 class _Row(SQLModel, registry=registry()):
@@ -85,6 +86,7 @@ def table(model: type[SQLModel]) -> sa.Table:
 
 CHAIN, DELIVERY, LINK = table(ChainRow), table(DeliveryRow), table(LinkRow)
 CONTACT, DONE = table(ContactRow), table(DoneRow)
+CURSOR = cursor_table(_Row.metadata)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -127,17 +127,13 @@ def _archive() -> Grant:
 
 def _reaction() -> Grant:
     user, durable = names.NOTIFICATIONS_REACTION, names.NOTIFICATIONS_DURABLE
-    streams = (*names.ledgers(), names.TIMERS)
     pulls = (
-        subject
-        for stream in streams
-        for subject in (
-            f"{API}.CONSUMER.INFO.{stream}.{durable}",
-            f"{API}.CONSUMER.MSG.NEXT.{stream}.{durable}",
-            f"$JS.ACK.{stream}.{durable}.>",
-        )
+        f"{API}.CONSUMER.INFO.{names.TIMERS}.{durable}",
+        f"{API}.CONSUMER.MSG.NEXT.{names.TIMERS}.{durable}",
+        f"$JS.ACK.{names.TIMERS}.{durable}.>",
     )
-    return Grant(user, (*pulls, *_direct(names.ledgers()), *_timers(), *_parks(user)))
+    reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
+    return Grant(user, (*pulls, *reads, *_timers(), *_parks(user)))
 
 
 def _feeds() -> Grant:
@@ -173,20 +169,17 @@ def _phone() -> tuple[str, ...]:
 def _provisioner() -> Grant:
     """Declares streams and durable consumers, and cannot delete, purge, read or write a fact."""
     verbs = [f"{API}.STREAM.{verb}.{stream}" for stream in _STREAMS for verb in ("CREATE", "UPDATE", "INFO")]
-    durables = [f"{stream}.{names.NOTIFICATIONS_DURABLE}" for stream in (*names.ledgers(), names.TIMERS)]
-    makes = [f"{API}.CONSUMER.CREATE.{durable}{tail}" for durable in durables for tail in ("", ".>")]
-    looks = [f"{API}.CONSUMER.INFO.{durable}" for durable in durables]
-    return Grant(names.PROVISIONER, (f"{API}.INFO", *verbs, *makes, *looks, names.state_subject()))
+    durable = f"{names.TIMERS}.{names.NOTIFICATIONS_DURABLE}"
+    makes = [f"{API}.CONSUMER.CREATE.{durable}{tail}" for tail in ("", ".>")]
+    look = f"{API}.CONSUMER.INFO.{durable}"
+    return Grant(names.PROVISIONER, (f"{API}.INFO", *verbs, *makes, look, names.state_subject()))
 
 
 def _ops() -> tuple[str, ...]:
     streams = [f"{API}.STREAM.INFO.{stream}" for stream in _STREAMS]
-    durables = [
-        f"{API}.CONSUMER.INFO.{stream}.{names.NOTIFICATIONS_DURABLE}"
-        for stream in (*names.ledgers(), names.TIMERS)
-    ]
+    durable = f"{API}.CONSUMER.INFO.{names.TIMERS}.{names.NOTIFICATIONS_DURABLE}"
     state = f"{API}.DIRECT.GET.{names.STATE}.{names.state_subject()}"
-    return (f"{API}.INFO", state, *streams, *durables, *_direct([names.PARKED]))
+    return (f"{API}.INFO", state, *streams, durable, *_direct([names.PARKED]))
 
 
 def _watch(org: str, watch: str) -> Grant:

@@ -52,7 +52,7 @@ SYS_ACCOUNT = "SYS"
 HUB_ACCOUNT = "HUB"
 
 NOTIFICATIONS_DURABLE = "notifications"
-"""Durable consumer of the reactions, one on each ledger and one on TIMERS."""
+"""Durable consumer of the reactions to timers."""
 
 _READER_SUFFIXES = ("", "-a", "-b", "-c", "-d")
 

@@ -7,13 +7,12 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from nats.aio.client import Client
-from nats.js.api import DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from schemas import incidents, subjects
@@ -73,13 +72,9 @@ class Repaired:
     quarantine: Path
 
 
-async def repair(
-    settings: Settings, copies: Mapping[str, Copy], low_marks: Mapping[str, int] | None = None
-) -> list[Repaired]:
+async def repair(settings: Settings, copies: Mapping[str, Copy]) -> list[Repaired]:
     """Write the ledgers and contents of these modes anew; nothing else may run in the home.
 
-    ``low_marks`` gives, by mode, the last sequence that the reactions have surely done with; without it they
-    begin where their consumer stood, or where the old ledger first differs.
     Raises ForeignBroker, RewriteFailed.
     """
     if settings.nats_url:
@@ -90,14 +85,12 @@ async def repair(
     async with _broker(settings) as nc:
         found = {mode: await salvage(nc, mode, copy, folder, earlier) for mode, copy in copies.items()}
         epochs = {mode: 1 + max(copy.epoch, await _epoch(nc, mode)) for mode, copy in copies.items()}
-        floors = {mode: await _floor(nc, mode) for mode in copies}
     for mode in copies:
         _set_aside(settings, mode, folder)
     done = []
     async with _broker(settings) as nc:
         for mode, copy in copies.items():
-            floor = (low_marks or {}).get(mode, min(floors[mode], found[mode].agreed, copy.last))
-            await provisioner.apply(nc, _plan(settings, Mode(mode), epochs[mode], floor + 1))
+            await provisioner.apply(nc, _plan(settings, Mode(mode), epochs[mode]))
             done.append(await _rewrite(nc, mode, copy, found[mode], epochs[mode], folder))
     for one in (folder, *earlier):
         credentials.write_durably(one / "done", b"")
@@ -169,15 +162,6 @@ async def _epoch(nc: Client, mode: str) -> int:
     return int((info.config.metadata or {}).get(EPOCH_KEY, "0"))
 
 
-async def _floor(nc: Client, mode: str) -> int:
-    """Up to where the reactions have acknowledged everything; 0 when nobody knows."""
-    try:
-        info = await nc.jetstream().consumer_info(names.ledger(mode), names.NOTIFICATIONS_DURABLE)
-    except NotFoundError:
-        return 0
-    return int(info.ack_floor.stream_seq) if info.ack_floor else 0
-
-
 def _set_aside(settings: Settings, mode: str, folder: Path) -> None:
     """Move the folders of a mode's streams; what was moved before a crash stays where it is."""
     home = settings.nats_home / "streams" / "jetstream" / names.HUB_ACCOUNT / "streams"
@@ -186,13 +170,7 @@ def _set_aside(settings: Settings, mode: str, folder: Path) -> None:
             shutil.move(home / stream, folder / stream)
 
 
-def _plan(settings: Settings, mode: Mode, epoch: int, start: int) -> Plan:
-    """All that must exist, with this mode's ledger in its new epoch and its reactions at their low mark."""
+def _plan(settings: Settings, mode: Mode, epoch: int) -> Plan:
+    """All that must exist, with this mode's ledger in its new epoch."""
     free = settings.stream_bytes or shutil.disk_usage(settings.home).free
-    wanted = plan(free, modes=(mode.value,), replicas=settings.replicas, epoch=epoch)
-    begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": start}
-    durables = tuple(
-        (stream, durable.evolve(**begin) if stream == names.ledger(mode) else durable)
-        for stream, durable in wanted.durables
-    )
-    return replace(wanted, durables=durables)
+    return plan(free, modes=(mode.value,), replicas=settings.replicas, epoch=epoch)

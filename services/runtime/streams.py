@@ -48,12 +48,8 @@ def plan(free_bytes: int, modes: Sequence[Mode] = MODES, replicas: int = 1, epoc
     part = max(_LEAST_BYTES, int(free_bytes * _ROOM_SHARE / _PARTS))
     streams = [stream for mode in modes for stream in (_ledger(mode, part, epoch), _content(mode, part))]
     streams += [_timers(), _parked(), _state(), _people()]
-    reacting = [(names.ledger(mode), _reaction(*_told_of(mode))) for mode in modes]
-    fired = (names.TIMERS, _reaction(subjects.timer("*", "fired", "*")))
-    return Plan(
-        tuple(replace(stream, num_replicas=replicas) for stream in streams),
-        tuple((stream, replace(durable, num_replicas=replicas)) for stream, durable in (*reacting, fired)),
-    )
+    fired = replace(_reaction(subjects.timer("*", "fired", "*")), num_replicas=replicas)
+    return Plan(tuple(replace(stream, num_replicas=replicas) for stream in streams), ((names.TIMERS, fired),))
 
 
 def _ledger(mode: Mode, part: int, epoch: int) -> StreamConfig:
@@ -132,14 +128,8 @@ def _base(name: str, subject: str) -> StreamConfig:
     )
 
 
-def _told_of(mode: Mode) -> tuple[str, str]:
-    """Facts that somebody may have to be told of: those of incidents, and gaps in a roster."""
-    return subjects.facts_of_trade(mode, "incidents"), subjects.facts_of_trade(mode, "watch", "gap_found")
-
-
-def _reaction(*filters: str) -> ConsumerConfig:
+def _reaction(heard: str) -> ConsumerConfig:
     """Delivered until acknowledged, from the first message on."""
-    wanted = {"filter_subject": filters[0]} if len(filters) == 1 else {"filter_subjects": list(filters)}
     return ConsumerConfig(
         name=names.NOTIFICATIONS_DURABLE,
         durable_name=names.NOTIFICATIONS_DURABLE,
@@ -148,5 +138,5 @@ def _reaction(*filters: str) -> ConsumerConfig:
         ack_wait=_ACK_WAIT_S,
         max_ack_pending=_MAX_PENDING,
         max_deliver=-1,
-        **wanted,
+        filter_subject=heard,
     )

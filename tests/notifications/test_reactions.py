@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from schemas.incidents import Corrected, EntryAdded, SharedWider
 from schemas.notifications import Acknowledge, Started
 from schemas.vocabulary import DutyFunction, EntryKind, Level, Priority
 from schemas.watch import Established, GapFound
-from services.runtime import names, provisioner
+from services.notifications.store import CURSOR
+from services.runtime import names
+from services.runtime.database import open_database
 from tests.hub import Hub
 from tests.notifications.desk import COORDINATOR, MODE, OWNER, PHONES, WATCH, Desk, desk, until
 
@@ -114,12 +117,14 @@ async def test_when_every_fact_is_delivered_again_nobody_is_told_again(here: Des
     await here.wait_for(ended, "sent kari")
     await here.office.stop()
     await hub.broker.stop()
-    for folder in hub.settings.nats_home.glob(f"**/LEDGER_*/obs/{names.NOTIFICATIONS_DURABLE}"):
-        shutil.rmtree(folder)
-    if not has_tables:
+    if has_tables:
+        database = open_database(hub.settings, "notifications")
+        with database.begin() as connection:
+            connection.execute(sa.delete(CURSOR))
+        database.dispose()
+    else:
         shutil.rmtree(hub.settings.home / "db")
     await hub.broker.start()
-    await provisioner.provision(hub.settings)
     before = len(here.gateway.taken)
     await here.office.start()
     await here.wait_for(await here.open(), "sent kari")

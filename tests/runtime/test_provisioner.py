@@ -58,11 +58,10 @@ async def test_timers_have_no_limit_that_would_drop_them(fresh_broker: Hub) -> N
     assert timers.allow_msg_ttl
 
 
-async def test_reactions_have_their_durables(fresh_broker: Hub) -> None:
+async def test_the_reactions_to_timers_have_their_durable(fresh_broker: Hub) -> None:
     nc = await fresh_broker.connect("provisioner")
-    for name in (*names.ledgers(), names.TIMERS):
-        info = await nc.jetstream().consumer_info(name, names.NOTIFICATIONS_DURABLE)
-        assert info.config.max_deliver == -1
+    info = await nc.jetstream().consumer_info(names.TIMERS, names.NOTIFICATIONS_DURABLE)
+    assert info.config.max_deliver == -1
     await nc.close()
 
 

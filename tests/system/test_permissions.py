@@ -122,15 +122,13 @@ READS = f"{reader('LEDGER_*')} $JS.API.DIRECT.GET.LEDGER_*"
 TYPED = "samvirke.content.* $JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*"
 SHARED = "samvirke.content.*.shared.* $JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*.shared.*"
 ARMS = "samvirke.timer.*.set.* samvirke.timer.*.cancelled.*"
-DURABLES = ("LEDGER_*.notifications", "TIMERS.notifications")
-PULLS = " ".join(
-    f"$JS.API.CONSUMER.INFO.{one} $JS.API.CONSUMER.MSG.NEXT.{one} $JS.ACK.{one}.*" for one in DURABLES
-)
+DURABLE = "TIMERS.notifications"
+PULLS = f"$JS.API.CONSUMER.INFO.{DURABLE} $JS.API.CONSUMER.MSG.NEXT.{DURABLE} $JS.ACK.{DURABLE}.*"
 LOOKS = " ".join(
     [
         "$JS.API.INFO",
         *(f"$JS.API.STREAM.INFO.{stream}" for stream in STREAMS),
-        *(f"$JS.API.CONSUMER.INFO.{one}" for one in DURABLES),
+        f"$JS.API.CONSUMER.INFO.{DURABLE}",
     ]
 )
 
@@ -151,8 +149,8 @@ MAY_PUBLISH = {
     "incidents-archive": f"{ANSWERS} {READS} $JS.API.DIRECT.GET.CONTENT_* samvirke.parked.*.incidents "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),
     "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_*",
-    "notifications-reaction": f"{PULLS} {ARMS} samvirke.parked.*.notifications "
-    "$JS.API.DIRECT.GET.LEDGER_* $JS.API.DIRECT.GET.TIMERS*",
+    "notifications-reaction": f"{PULLS} {ARMS} samvirke.parked.*.notifications {READS} "
+    "$JS.API.DIRECT.GET.TIMERS*",
     "notifications": reader("KV_PEOPLE"),
     "feeds": f"_R_.* _INBOX.desk.* samvirke.feed.*.items samvirke.parked.*.feeds {READS} "
     "$JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*.shared.*",
@@ -162,7 +160,7 @@ MAY_PUBLISH = {
     "phone": "samvirke.query.*.people.session samvirke.cmd.*.people.signin samvirke.query.*.incidents.get",
     "centre": "samvirke.cmd.*.*.centre.*",
     "provisioner": f"{LOOKS} $JS.API.STREAM.CREATE.* $JS.API.STREAM.UPDATE.* samvirke.state.broker "
-    + " ".join(f"$JS.API.CONSUMER.CREATE.{one}{tail}" for one in DURABLES for tail in ("", ".*")),
+    + " ".join(f"$JS.API.CONSUMER.CREATE.{DURABLE}{tail}" for tail in ("", ".*")),
     "ops": f"{LOOKS} $JS.API.DIRECT.GET.PARKED*",
     "supervisor": "$SYS.REQ.SERVER.PING.JSZ $SYS.REQ.SERVER.*.RELOAD",
     **{

@@ -146,27 +146,6 @@ async def test_facts_written_over_lost_ones_are_kept_beside_them(fresh_broker: H
     assert (report.facts, report.first) == (last + 41, None)
 
 
-async def test_a_reaction_begins_again_no_later_than_where_the_copies_parted(fresh_broker: Hub) -> None:
-    last = await _archived(fresh_broker, [opened() for _ in range(300)])
-    nc = await fresh_broker.connect(names.NOTIFICATIONS_REACTION)
-    bound = await nc.jetstream().pull_subscribe_bind(
-        names.NOTIFICATIONS_DURABLE, names.ledger("actual"), inbox_prefix=bytes(nc._inbox_prefix) + b"."
-    )
-    taken = 0
-    while taken < 300:
-        for message in await bound.fetch(100, timeout=2):
-            await message.ack_sync()
-            taken += 1
-    await nc.close()
-    done = await _repair(fresh_broker)
-    assert done.salvaged == 0
-    ops = await fresh_broker.connect(names.OPS)
-    info = await ops.jetstream().consumer_info(names.ledger("actual"), names.NOTIFICATIONS_DURABLE)
-    assert info.config.opt_start_seq == last + 1
-    assert (info.num_pending or 0) <= 1, "the fact repaired, and nothing twice"
-    await ops.close()
-
-
 async def test_what_was_erased_is_not_written_back(fresh_broker: Hub) -> None:
     made = opened(WORD)
     body = incidents.Erased(fact=made.id, ground="gdpr-17", law="GDPR 17", asked_by="p1")

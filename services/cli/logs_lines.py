@@ -93,12 +93,18 @@ def pretty(line: Line, *, colour: bool) -> str:
     """Time in Norway, level, process, event, and the other fields; nothing that would steer a terminal."""
     local = line.ts.astimezone(_OSLO)
     when = f"{local:%d.%m. %H:%M:%S}.{local.microsecond // 1000:03}"
-    service, event = plain(line.fields.get("service", "–")), plain(line.fields["event"])
+    service, event = _short(plain(line.fields.get("service", "–"))), plain(line.fields["event"])
     more = [f"{plain(key)}={plain(value)}" for key, value in line.fields.items() if key not in _SHOWN_APART]
     trace = [f"trace={plain(line.fields['trace_id'])}"] if line.fields.get("trace_id") else []
     text = f"{when}  {line.level.upper():7}  {service:12}  {event:22}  {' '.join(more + trace)}".rstrip()
     code = _COLOURS.get(line.level)
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def _short(service: str) -> str:
+    """A worker of several parts is named by the first one and how many more there are."""
+    first, *others = service.split("+")
+    return f"{first}+{len(others)}" if others else first
 
 
 def plain(value: object) -> str:

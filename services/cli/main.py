@@ -18,6 +18,7 @@ from services.cli import (
     intake,
     logs,
     looking,
+    papers,
     people,
     provisioning,
     reporting,
@@ -60,8 +61,9 @@ def _program(
 running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
-for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, logs, config):
+for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, config, logs):
     _verbs.register(app)
+papers.register(app)
 provisioning.register(app)
 
 

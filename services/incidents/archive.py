@@ -13,6 +13,7 @@ from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Register
 from services.incidents.filing import Filing
 from services.incidents.lookups import Lookups
+from services.incidents.paper import IncidentPaper
 from services.incidents.queries import Queries
 from services.incidents.store import SERVICE, Store
 from services.runtime import logs, names
@@ -50,6 +51,7 @@ class Archive:
         self._store: Store | None = None
         self._door: Door | None = None
         self._work = asyncio.Event()
+        self._paper: IncidentPaper | None = None
         self.projectors: dict[str, Projector] = {}
 
     async def start(self) -> None:
@@ -60,7 +62,7 @@ class Archive:
         direct = Direct(nc)
         await direct.open()
         filing = Filing(
-            store, direct, Register(settings.home), settings.modes, lambda _mode: self._work.set()
+            store, direct, Register(settings.home), settings.modes, lambda _mode: self._do_tasks()
         )
         await asyncio.to_thread(filing.open)
         for mode in settings.modes:
@@ -71,7 +73,9 @@ class Archive:
         self._run(self._tend(nc, eraser), "tend")
         self._run(self._heal(direct), "heal")
         queries = Queries(store, Lookups(store.engine), self.projectors, filing.directories)
-        handlers = {"get": queries.get, "list": queries.listing}
+        paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
+        paper.printer.start()
+        handlers = {"get": queries.get, "list": queries.listing, "paper": paper.asked}
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
         await self._door.start()
 
@@ -79,6 +83,8 @@ class Archive:
         """Answer what was asked, end the readers, close."""
         if self._door is not None:
             await self._door.stop()
+        if self._paper is not None:
+            await self._paper.printer.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -94,7 +100,16 @@ class Archive:
         """
         modes = {mode: found.reason for mode, found in self.projectors.items()}
         ok = bool(modes) and all(found.reason is None for found in self.projectors.values())
-        return {"ok": ok and not any(task.done() for task in self._tasks), "modes": modes}
+        ok = ok and not any(task.done() for task in self._tasks)
+        printer = self._paper.printer if self._paper else None
+        paper = printer.health if printer else {}
+        return {"ok": ok and (printer is None or printer.is_fresh), "modes": modes, **paper}
+
+    def _do_tasks(self) -> None:
+        """Something is to be erased or told of; what was erased goes from the papers at once too."""
+        self._work.set()
+        if self._paper is not None:
+            self._paper.printer.ask()
 
     async def _connect(self, user: str) -> Client:
         nc = await connect(self._settings, user)

@@ -89,7 +89,7 @@ class Queries:
         """The heads that the watch may see."""
         question = validate(ListQuestion, orjson.dumps(body))
         viewer = await self._admit(question, address)
-        rows = await asyncio.to_thread(self._heads, address.mode, question, viewer)
+        rows = await asyncio.to_thread(self._heads, address.mode, question.state, question.limit, viewer)
         restricted = [
             (row["id"], row["fact"])
             for row in rows
@@ -97,6 +97,16 @@ class Queries:
         ]
         await self._record("list", question.actor, address.mode, viewer, restricted)
         return {"status": "ok", "incidents": [_head(row, viewer) for row in rows]}
+
+    def open_ones(self, mode: str, viewer: Viewer, most: int) -> tuple[list[Shown], bool]:
+        """The newest open incidents as a watch sees them, and whether there are more. Reads are not noted."""
+        rows = self._heads(mode, "open", most + 1, viewer)
+        found = (self._show(mode, row["id"], viewer, head_needed=True) for row in rows[:most])
+        return [shown for shown in found if shown is not None], len(rows) > most
+
+    def record(self, reading: Reading, items: list[tuple[str, str]]) -> None:
+        """Note in the log of reads who read which items, given as incident and item."""
+        self._lookups.record(reading, items)
 
     async def _admit(self, question: _Question, address: Address) -> Viewer:
         """Who asks, once the archive has what they know of. Raises Refusal."""
@@ -131,12 +141,17 @@ class Queries:
     def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
         ids, head_needed = self._named(mode, question, viewer)
         for id in ids:
-            found = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
-            shown = show(id, found, viewer, head_needed=head_needed)
+            shown = self._show(mode, id, viewer, head_needed=head_needed)
             if shown is not None:
-                self._number(mode, shown, viewer)
                 return shown
         return None
+
+    def _show(self, mode: str, id: str, viewer: Viewer, *, head_needed: bool) -> Shown | None:
+        found = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
+        shown = show(id, found, viewer, head_needed=head_needed)
+        if shown is not None:
+            self._number(mode, shown, viewer)
+        return shown
 
     def _named(self, mode: str, question: GetQuestion, viewer: Viewer) -> tuple[list[str], bool]:
         """The ids that a question may mean, and whether its name belongs to the head."""
@@ -169,16 +184,16 @@ class Queries:
             if row["watch"] == owner:
                 shown.incident["number"] = _number_of(row, viewer)
 
-    def _heads(self, mode: str, question: ListQuestion, viewer: Viewer) -> list[Any]:
+    def _heads(self, mode: str, state: str, limit: int, viewer: Viewer) -> list[Any]:
         seen: list[Any] = []
         before = _NEWEST
-        while len(seen) < question.limit:
-            page = self._lookups.heads(mode, question.state, viewer.watch, before, _PAGE)
+        while len(seen) < limit:
+            page = self._lookups.heads(mode, state, viewer.watch, before, _PAGE)
             seen += [row for row in page if viewer.sees(_reach(row))]
             if len(page) < _PAGE:
                 break
             before = page[-1]["sequence"]
-        return seen[: question.limit]
+        return seen[:limit]
 
     async def _record(
         self, what: str, actor: Actor, mode: str, viewer: Viewer, items: list[tuple[str, str]]

@@ -1,0 +1,74 @@
+"""One paper as HTML: self-contained, A4, readable in black and white. Bokmål is the source of its words."""
+
+import gettext
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from markupsafe import Markup
+
+HERE = Path(__file__).parent
+OSLO = ZoneInfo("Europe/Oslo")
+
+_ = gettext.translation("paper", HERE / "locale", languages=["nb"], fallback=True).gettext
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands on every page of a paper: whose it is, when it was made, and until when it holds.
+
+    ``until`` is None for what holds until it is used.
+    """
+
+    title: str
+    watch: str
+    mode: str
+    made: datetime
+    until: datetime | None
+
+    @property
+    def is_exercise(self) -> bool:
+        """True if nothing on it is real."""
+        return self.mode == "exercise"
+
+
+class Pages:
+    """The papers that a room makes, from the templates in its folder."""
+
+    def __init__(self, templates: Path, words: Mapping[str, Any]) -> None:
+        loader = ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(HERE / "templates")])
+        self._pages = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        self._pages.globals |= {"_": _, "clock": clock, "hour": hour, **words}
+        self._pages.filters["css"] = css_string
+
+    def render(self, name: str, head: Head, **values: Any) -> str:
+        """The paper of that template."""
+        return self._pages.get_template(f"{name}.html").render(head=head, **values)
+
+
+def clock(moment: datetime | None) -> str:
+    """A time as people read it in Norway: «man. 23.11. kl. 19.04»; a dash for none."""
+    if moment is None:
+        return "–"
+    local = moment.astimezone(OSLO)
+    return _("{day} {date} kl. {time}").format(
+        day=_DAYS[local.weekday()], date=f"{local:%d.%m.}", time=f"{local:%H.%M}"
+    )
+
+
+def hour(moment: datetime) -> str:
+    """The clock only: «19.04»."""
+    return f"{moment.astimezone(OSLO):%H.%M}"
+
+
+def css_string(text: str) -> Markup:
+    """A text inside a string of a style sheet: whatever could end it there is written by its number."""
+    kept = "".join(one if one.isalnum() or one in " .,:–-()" else f"\\{ord(one):x} " for one in text)
+    return Markup(kept)  # noqa: S704 - letters, digits, the signs above and backslashes: no markup is left
+
+
+_DAYS = (_("man."), _("tir."), _("ons."), _("tor."), _("fre."), _("lør."), _("søn."))

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 TESTS ?= tests
-WORKERS ?= 3
+WORKERS ?= 4
 BENCH ?= core
 
 .PHONY: help setup up test-setup test check format schemas bench lock clean
@@ -28,7 +28,7 @@ test-setup: $(VENV)/.tests-installed
 
 # run the tests (TESTS=tests/watch for some of them, WORKERS=0 for one process)
 test: test-setup
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not timed" $(TESTS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not timed" $(TESTS) || [ $$? -eq 5 ]
 	@$(BIN)/python -m pytest -q -m timed $(TESTS) || [ $$? -eq 5 ]
 
 # check format, lint, types and who imports whom
@@ -46,6 +46,7 @@ format: test-setup
 # write schemas/json/ anew from the catalogue
 schemas: setup
 	@$(BIN)/python -m schemas.catalogue
+	@$(BIN)/python -m services.desk.openapi
 
 # measure one part (BENCH=core)
 bench: test-setup

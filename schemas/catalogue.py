@@ -31,6 +31,7 @@ def read_body(fact: Fact) -> Body | None:
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name to JSON Schema, for every message of the contract."""
+    from schemas import asyncapi
     from schemas.centre import Centre
     from schemas.exercise_file import Exercise
 
@@ -42,7 +43,10 @@ def schemas() -> dict[str, dict[str, Any]]:
         "centre.json": Centre.model_json_schema(),
         "exercise.json": Exercise.model_json_schema(),
         "feeds/item.json": feeds.FeedItem.model_json_schema(),
+        "feeds/next.json": feeds.AskNext.model_json_schema(),
         "feeds/page.json": feeds.FeedPage.model_json_schema(),
+        "feeds/tick.json": feeds.FeedTick.model_json_schema(),
+        "asyncapi.json": asyncapi.document(),
     }
     for name, request in REQUESTS.items():
         made[f"commands/{name}.json"] = request.model_json_schema()

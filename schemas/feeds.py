@@ -132,6 +132,21 @@ class FeedItem(Tolerant):
     content: dict[str, Any] | None = None
 
 
+class FeedTick(Tolerant):
+    """Sent every 15 s beside the items: ``newest`` is the number of the last one in this feed."""
+
+    tick: Literal[True]
+    newest: int
+    epoch: str
+
+
+class AskNext(Tolerant):
+    """What is asked at ``next``: the items after a position; without one, those of the last 7 days."""
+
+    after: str | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 200
+
+
 class FeedPage(Tolerant):
     """The answer to ``next``; ``reset`` when the position asked for is of another epoch."""
 

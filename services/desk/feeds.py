@@ -10,13 +10,12 @@ from starlette.responses import Response
 from schemas import subjects
 from services.desk.api import reply
 from services.desk.asker import Identity
-from services.desk.live import Live, Lives, StillHolds, Stream
+from services.desk.live import STREAM, Live, Lives, StillHolds, Stream
 from services.desk.problems import as_refusal, problem
 from services.runtime.edge import AskRefused, Unanswered
 from services.runtime.feed import next_items
 from services.runtime.reading import Refusal
 
-STREAM = "text/event-stream"
 _PAGE = 200
 
 

@@ -12,6 +12,7 @@ from starlette.types import Message, Send
 
 from services.runtime.feed import Feed, Told
 
+STREAM = "text/event-stream"
 STREAMS_MOST = 50
 """How many streams of one feed are open; a further one ends the oldest."""
 CHECK_S = 5.0

@@ -25,7 +25,7 @@ def test_the_schema_files_are_what_the_code_makes() -> None:
 
 def test_no_schema_file_is_left_over() -> None:
     written = {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.json")}
-    assert written == set(schemas())
+    assert written == set(schemas()) | {"openapi.json"}
 
 
 @pytest.mark.parametrize("name", sorted(BODIES))

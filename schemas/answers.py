@@ -1,0 +1,208 @@
+"""What the hub answers over HTTP and to a neighbour over NATS, as far as programs of others read it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Tolerant
+from schemas.incidents import ItemContent
+from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
+from schemas.warnings import WarningContent
+
+
+class Reported(Tolerant):
+    """Stored, and safe when the power goes. ``receipt`` goes into ``after=`` of a question."""
+
+    status: Literal["accepted"]
+    id: str
+    ref: str | None
+    receipt: str
+
+
+class Kept(Tolerant):
+    """Kept on the desk's machine and sent again by itself; ``reason`` is why it could not be sent."""
+
+    status: Literal["kept"]
+    kept: Literal[True]
+    id: str
+    reason: str
+
+
+class Problem(Tolerant):
+    """A refusal (RFC 9457). ``code`` says why; what the refusal hangs on stands beside it."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+
+
+class Session(Tolerant):
+    """Who is signed in, and what each change must carry in ``X-CSRF-Token``."""
+
+    person: str
+    watch: str
+    until: AwareDatetime | None
+    csrf: str | None
+
+
+class _Item(Tolerant):
+    """What head and entry have alike. ``named`` and ``erasure_asked`` are told to the owner's house only."""
+
+    level: Level
+    tags: list[Tag]
+    named: list[str]
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    content: ItemContent | None
+    erased: bool
+    corrected_by: str | None = None
+    erasure_asked: bool = False
+
+
+class Head(_Item):
+    """An incident as it stands. Of one whose head may not be seen, only ``id`` and its open entries are."""
+
+    id: str
+    ref: str
+    number: str | None
+    owner: str
+    controller: str
+    responsible: str
+    state: IncidentState
+    type: str
+    priority: Priority
+    municipalities: list[str]
+
+
+class HiddenHead(Tolerant):
+    """An incident of which some entries may be seen, but not the head."""
+
+    id: str
+
+
+class Author(Tolerant):
+    """Who wrote it; persons are named to their own organisation only."""
+
+    organisation: str
+    watch: str
+    post: str | None = None
+    person: str | None = None
+    machine: str | None = None
+    via: str | None = None
+    authentication: str | None = None
+    on_behalf_of: str | None = None
+
+
+class LogEntry(_Item):
+    """A line of the log. ``manner`` says how it was corrected, ``mark`` that it came to a closed incident."""
+
+    id: str
+    kind: EntryKind
+    priority: Priority | None
+    confirmed: bool
+    channel: str | None
+    mark: str | None
+    manner: str | None
+    actor: Author
+    corrects: str | None = None
+    state: IncidentState | None = None
+
+
+class Chain(Tolerant):
+    """Who was to be told, and whether somebody has it. Steps in full are the paged watch's own."""
+
+    chain: str
+    watch: str
+    priority: Priority
+    outcome: Literal["open", "acknowledged", "nobody_reached"]
+    sent: bool
+    steps: list[dict[str, Any]]
+
+
+class Incidents(Tolerant):
+    """Heads, the newest first."""
+
+    status: Literal["ok"]
+    incidents: list[Head]
+
+
+class IncidentFound(Tolerant):
+    """One incident with its log and who was told."""
+
+    status: Literal["ok"]
+    incident: Head | HiddenHead
+    entries: list[LogEntry]
+    chains: list[Chain]
+
+
+class Place(Tolerant):
+    """A function of a post. The own organisation learns who holds it, others whether somebody does."""
+
+    watch: str
+    post: str
+    function: DutyFunction
+    filled: bool | None = None
+    person: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    manner: str | None = None
+
+
+class Gap(Tolerant):
+    """A time in which nobody holds a post; without end as far as the roster reaches."""
+
+    watch: str
+    post: str
+    function: DutyFunction
+    since: AwareDatetime
+    until: AwareDatetime | None
+
+
+class DutyFound(Tolerant):
+    """Who is on duty, and which posts will be empty."""
+
+    status: Literal["ok"]
+    duty: list[Place]
+    gaps: list[Gap]
+
+
+class WarningFound(Tolerant):
+    """An official warning. ``stands`` until a newer one takes its place, ``open`` until its thread ends."""
+
+    id: str
+    source: str
+    key: str
+    revision: int
+    thread: str
+    replaces: list[str]
+    kind: Literal["alert", "update", "cancel", "all_clear"]
+    event: str | None
+    severity: str | None
+    urgency: str | None
+    certainty: str | None
+    response: str | None
+    awareness: Annotated[int, Field(ge=1, le=4)] | None
+    levels: dict[str, int]
+    quiet: bool
+    brief: bool
+    assumed_zone: bool
+    municipalities: list[str]
+    effective: AwareDatetime | None
+    onset: AwareDatetime | None
+    expires: AwareDatetime | None
+    event_ends: AwareDatetime | None
+    raw: str
+    sent: AwareDatetime
+    recorded_at: AwareDatetime
+    stands: bool
+    open: bool
+    content: WarningContent | None
+
+
+class Warnings(Tolerant):
+    """Official warnings, the newest first; ``more`` when there are further ones."""
+
+    status: Literal["ok"]
+    warnings: list[WarningFound]
+    more: bool

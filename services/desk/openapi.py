@@ -1,0 +1,254 @@
+"""The HTTP interface as one OpenAPI document: the paths are the routes', the forms the contract's."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, cast
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute
+
+from schemas import answers, catalogue, feeds
+from schemas.envelope import Request as Command
+from schemas.incidents import AddEntry, ItemContent, OpenIncident
+from schemas.notifications import Acknowledge
+from schemas.refusals import REFUSALS
+from services.desk.api import api_routes
+from services.desk.asker import Identity
+from services.desk.bodies import About
+from services.desk.edges import Edges
+from services.desk.feeds import FeedRoutes
+from services.desk.live import STREAM, Lives
+from services.desk.problems import PROBLEM, status_of
+from services.runtime.settings import Settings
+
+Document = dict[str, Any]
+FILE = catalogue.FOLDER / "openapi.json"
+_MODELS = "#/components/schemas/{model}"
+_ABOUT = """\
+Programs send `Authorization: Bearer <token>`; a person's browser has a session, and sends `X-CSRF-Token` from
+`/v1/session` with each change. A token has scopes: `feed` reads feeds, `read` asks, `report` writes.
+
+A reader passes over fields that it does not know; within `/v1` fields are only added. Every refusal is a
+problem with a `code`, which keeps its meaning.
+"""
+_KEPT = "Not stored yet: kept on the desk's machine and sent again by itself, with the same id."
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one operation says: ``asks`` are its query parameters and headers, ``says`` is its command."""
+
+    summary: str
+    answer: type[BaseModel]
+    asks: tuple[str, ...] = ()
+    says: type[Command] | None = None
+    from_path: tuple[str, ...] = ()
+    scope: str | None = None
+    is_stream: bool = False
+
+
+TOLD: dict[tuple[str, str], Told] = {
+    ("get", "/v1/session"): Told("Who is signed in", answers.Session),
+    ("get", "/v1/incidents"): Told(
+        "The incidents that one may see", answers.Incidents, ("state", "limit", "receipt"), scope="read"
+    ),
+    ("post", "/v1/incidents"): Told(
+        "Report an incident", answers.Reported, says=OpenIncident, from_path=("incident",), scope="report"
+    ),
+    ("get", "/v1/incidents/{ref}"): Told(
+        "One incident with its log", answers.IncidentFound, ("receipt",), scope="read"
+    ),
+    ("post", "/v1/incidents/{ref}/entries"): Told(
+        "Write in the log", answers.Reported, says=AddEntry, from_path=("ref",), scope="report"
+    ),
+    ("get", "/v1/duty"): Told("Who is on duty", answers.DutyFound, ("at", "watch"), scope="read"),
+    ("post", "/v1/notifications/{chain}/ack"): Told(
+        "Acknowledge; a person on duty only", answers.Reported, says=Acknowledge, from_path=("chain",)
+    ),
+    ("get", "/v1/warnings"): Told(
+        "Official warnings that hold", answers.Warnings, ("municipality",), scope="read"
+    ),
+    ("get", "/v1/feeds/{org}"): Told(
+        "A page of an organisation's feed", feeds.FeedPage, ("after", "page"), scope="feed"
+    ),
+    ("get", "/v1/feeds/{org}/events"): Told(
+        "An organisation's feed as it comes",
+        feeds.FeedItem,
+        ("last-event-id", "after"),
+        scope="feed",
+        is_stream=True,
+    ),
+}
+"""Every operation of /v1."""
+
+_POSITION = "Go on after this position: `<epoch>.<n>`, as the last item said it."
+_ASKS: dict[str, Document] = {
+    "mode": {
+        "in": "query",
+        "schema": {"enum": ["actual", "exercise"]},
+        "description": "Real, or an exercise.",
+    },
+    "state": {"in": "query", "schema": {"enum": ["open", "closed", "all"], "default": "open"}},
+    "limit": {"in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}},
+    "receipt": {
+        "name": "after",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "A receipt: answer when what it stands for can be seen.",
+    },
+    "at": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "Else now."},
+    "watch": {"in": "query", "schema": {"type": "string"}, "description": "One watch's key, else all."},
+    "municipality": {"in": "query", "schema": {"type": "string", "pattern": "^[0-9]{4}$"}},
+    "after": {"in": "query", "schema": {"type": "string"}, "description": _POSITION},
+    "page": {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 200},
+    },
+    "last-event-id": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": f"{_POSITION} Goes before `after`.",
+    },
+    "acting": {
+        "name": "X-Samvirke-Watch",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "The key of the watch that acts, where the token's organisation has several.",
+    },
+}
+_IN_PATH = {
+    "ref": "What people call the incident: seven characters.",
+    "chain": "The chain of a notification.",
+    "org": "Key of the organisation whose feed it is, such as 4601.",
+}
+_EVENTS = """\
+Server-sent events. Each item is an event with `id:` its position and `data:` the item in JSON. `event: reset`
+says that positions begin anew and what the reader has may be outdated. A comment comes at least every 10 s.
+The stream ends within 10 s of its token.
+"""
+
+
+def routes() -> Sequence[BaseRoute]:
+    """The desk's routes for programs, joined to no hub."""
+    identity = Identity(Settings(), Edges(Settings()))
+    app = FastAPI(openapi_url=None)
+    app.include_router(api_routes(identity))
+    app.include_router(FeedRoutes(identity, cast(Any, None), Lives()).router())
+    return app.routes
+
+
+def operations(found: Sequence[BaseRoute]) -> set[tuple[str, str]]:
+    """Method and path of every operation under /v1."""
+    made = get_openapi(title="samvirke", version="", routes=found)["paths"].items()
+    return {(method, path) for path, methods in made if path.startswith("/v1/") for method in methods}
+
+
+def document(found: Sequence[BaseRoute]) -> Document:
+    """The document of these routes' paths under /v1; the same for the same code.
+
+    Raises KeyError for an operation of which TOLD says nothing.
+    """
+    paths: dict[str, Document] = {}
+    for method, path in sorted(operations(found)):
+        paths.setdefault(path, {})[method] = _operation(TOLD[method, path], path)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "samvirke",
+            "version": version("samvirke"),
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "samvirke token issue"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "samvirke_session"},
+            },
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _operation(told: Told, path: str) -> Document:
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": said}
+        for name, said in _IN_PATH.items()
+        if f"{{{name}}}" in path
+    ]
+    names = ["mode", *told.asks, *(["acting"] if told.scope in ("read", "report") else [])]
+    found: Document = {
+        "operationId": told.summary.partition(";")[0].lower().replace(" ", "_").replace("'", ""),
+        "summary": told.summary,
+        "parameters": in_path + [{"name": name} | _ASKS[name] for name in names],
+        "security": _security(told),
+        "responses": _responses(told),
+    }
+    if told.says is not None:
+        body = {"application/json": {"schema": _said(told.says, told.from_path)}}
+        found["requestBody"] = {"required": told.says is not Acknowledge, "content": body}
+    return found
+
+
+def _security(told: Told) -> list[Document]:
+    """A feed is a machine's, an acknowledgement and a session a person's, all else both."""
+    if told.scope == "feed":
+        return [{"token": []}]
+    return [{"session": []}] if told.scope is None else [{"token": []}, {"session": []}]
+
+
+def _said(command: type[Command], known: tuple[str, ...]) -> Document:
+    """The command's fields and, beside them or in ``content``, its words; ``known`` ones may be left out."""
+    parts: list[type[BaseModel]] = [About, *([ItemContent] if command.content_model else []), command]
+    fields: Document = {}
+    needed: list[str] = []
+    for part in parts:
+        schema = part.model_json_schema(ref_template=_MODELS)
+        fields |= schema["properties"]
+        needed += [name for name in schema.get("required", []) if name not in known]
+    if command.content_model:
+        fields["content"] = _ref(ItemContent)
+    return {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
+
+
+def _responses(told: Told) -> Document:
+    done = {"200": _answer("Found.", told.answer)}
+    if told.says is not None:
+        done = {"201": _answer("Stored.", told.answer), "202": _answer(_KEPT, answers.Kept)}
+    if told.is_stream:
+        done = {"200": {"description": _EVENTS, "content": {STREAM: {"schema": _ref(told.answer)}}}}
+    refused = {PROBLEM: {"schema": _ref(answers.Problem)}}
+    return done | {"default": {"description": "Refused; the code says why.", "content": refused}}
+
+
+def _answer(said: str, model: type[BaseModel]) -> Document:
+    return {"description": said, "content": {"application/json": {"schema": _ref(model)}}}
+
+
+def _schemas() -> Document:
+    models: set[type[BaseModel]] = {answers.Kept, answers.Problem, ItemContent}
+    models |= {told.answer for told in TOLD.values()}
+    models |= {told.says for told in TOLD.values() if told.says is not None}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, made = models_json_schema([(model, "validation") for model in ordered], ref_template=_MODELS)
+    codes = "\n".join(f"- `{code}` ({status_of(code)}): {said}" for code, said in sorted(REFUSALS.items()))
+    schemas = dict(sorted(made["$defs"].items()))
+    schemas["Problem"]["properties"]["code"]["description"] = codes
+    return schemas
+
+
+def _ref(model: type[BaseModel]) -> Document:
+    return {"$ref": _MODELS.format(model=model.__name__)}
+
+
+if __name__ == "__main__":
+    FILE.write_text(catalogue.render(document(routes())), encoding="utf-8")
+    sys.stdout.write(f"{FILE.name} written to {FILE.parent.name}/\n")

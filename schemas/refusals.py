@@ -36,7 +36,7 @@ REFUSALS: dict[str, str] = {
     "BAD_PERIOD": "The end is not after the start.",
     "UNKNOWN_EXERCISE": "No such exercise runs here.",
     "TIME_GOES_BACK": "An exercise's time never goes back; `at` is what it is.",
-    "CHAIN_OPEN": "The time cannot jump while somebody is being told; `count` says how many chains are open.",
+    "CHAIN_OPEN": "The time of an exercise cannot jump while somebody is being told.",
     "LINK_SPENT": "The sign-in link is spent, ended or unknown; ask for a new one.",
     "SESSION_ENDED": "The session has ended; sign in again.",
     "TOKEN_ENDED": "The machine token has ended or is unknown.",

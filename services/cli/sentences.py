@@ -161,7 +161,7 @@ OF_THE_HUB: dict[str, Sentences] = {
         "Name a later time, or begin the exercise anew.",
     ),
     "CHAIN_OPEN": Sentences(
-        "Somebody is being told of something in the exercise ({count} notifications).",
+        "Somebody is being told of something in the exercise.",
         "The time cannot jump until they have ended.",
         "Wait until they are acknowledged, or let the time run.",
     ),

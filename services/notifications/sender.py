@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from schemas.vocabulary import Channel
+from schemas.vocabulary import Channel, Mode
 from services.notifications import store, texts
 from services.notifications.channels import Channels, Message, NotTaken
 from services.notifications.commits import Store
@@ -49,6 +49,7 @@ class Sender:
             texts.message(*about, sort, chain.ref, link, repeated),
             reference,
             None if is_hidden else chain.trace,
+            rehearsed=chain.mode == Mode.EXERCISE,
         )
         contact, reports = self._contacts.get(told.person), []
         for place, channel in enumerate(chain.channels, start=1):

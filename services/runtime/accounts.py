@@ -1,27 +1,63 @@
 """The accounts of the broker: the hub's, and one for each organisation, as the server's configuration."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from schemas import subjects
+from schemas.vocabulary import Mode
 from services.runtime import names
-from services.runtime.grants import Grant, ReservedCode, hub_grants, organisation_grants, system_grant
+from services.runtime.grants import (
+    Grant,
+    ReservedCode,
+    exercise_grants,
+    hub_grants,
+    organisation_grants,
+    system_grant,
+)
+
+Pairs = Iterable[tuple[str, str]]
+"""Pairs of organisation and watch."""
+NO_EXERCISES: Mapping[str, Pairs] = MappingProxyType({})
 
 
-def users(watches: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Every user that needs a key; `watches` are pairs of organisation and watch."""
-    return tuple(grant.user for grants in _accounts(watches).values() for grant in grants)
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """An organisation's account, or its account in one exercise, which reaches that mode only."""
+
+    name: str
+    org: str
+    mode: str
+    grants: tuple[Grant, ...]
+
+    @property
+    def shares(self) -> list[tuple[str, str]]:
+        """What the hub shares with it, as kind and subject."""
+        return [
+            ("service", subjects.command(self.mode, self.org, "*", "*", "*")),
+            ("service", subjects.query(self.mode, self.org, "*", "*", "*")),
+            ("service", subjects.feed(self.mode, self.org, "next")),
+            ("stream", subjects.feed(self.mode, self.org, "items")),
+        ]
 
 
-def render(watches: Iterable[tuple[str, str]], keys: Mapping[str, str]) -> str:
-    """The accounts as text; `keys` gives the public nkey of each of `users(watches)`.
+def users(watches: Pairs, exercises: Mapping[str, Pairs] = NO_EXERCISES) -> tuple[str, ...]:
+    """Every user that needs a key; `exercises` are the watches of each exercise that runs, by its id."""
+    found = (grant.user for account in _accounts(watches, exercises) for grant in account.grants)
+    return tuple(grant.user for grant in (system_grant(), *hub_grants())) + tuple(found)
+
+
+def render(watches: Pairs, keys: Mapping[str, str], exercises: Mapping[str, Pairs] = NO_EXERCISES) -> str:
+    """The accounts as text; `keys` gives the public nkey of each of `users(watches, exercises)`.
 
     Raises ReservedCode, or BadToken when a code could change the meaning of a subject.
     """
-    accounts = _accounts(watches)
-    organisations = [name for name in accounts if name not in (names.SYS_ACCOUNT, names.HUB_ACCOUNT)]
+    found = _accounts(watches, exercises)
     lines = [f"system_account: {names.SYS_ACCOUNT}", "accounts {"]
-    for name, grants in accounts.items():
-        lines += [f"  {_quote(name)}: {{", *_sharing(name, organisations), *_users(grants, keys), "  }"]
+    lines += [f"  {_quote(names.SYS_ACCOUNT)}: {{", *_users([system_grant()], keys), "  }"]
+    lines += [f"  {_quote(names.HUB_ACCOUNT)}: {{", *_exports(found), *_users(hub_grants(), keys), "  }"]
+    for one in found:
+        lines += [f"  {_quote(one.name)}: {{", *_imports(one), *_users(one.grants, keys), "  }"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -34,41 +70,46 @@ def render_for_one(user: str, key: str) -> str:
     )
 
 
-def _accounts(watches: Iterable[tuple[str, str]]) -> dict[str, tuple[Grant, ...]]:
+def _accounts(watches: Pairs, exercises: Mapping[str, Pairs]) -> list[_Account]:
+    """The accounts besides the hub's own."""
+    found = [
+        _Account(org, org, "*", organisation_grants(org, codes)) for org, codes in _by_organisation(watches)
+    ]
+    for id, pairs in sorted(exercises.items()):
+        for org, codes in _by_organisation(pairs):
+            grants = exercise_grants(id, org, codes)
+            found.append(_Account(names.exercise_account(id, org), org, Mode.EXERCISE, grants))
+    return found
+
+
+def _by_organisation(watches: Pairs) -> list[tuple[str, list[str]]]:
     codes: dict[str, list[str]] = {}
     for org, watch in sorted(set(watches)):
         if org in (names.SYS_ACCOUNT, names.HUB_ACCOUNT):
             raise ReservedCode(org)
         codes.setdefault(subjects.token(org), []).append(subjects.token(watch))
-    hub = {names.SYS_ACCOUNT: (system_grant(),), names.HUB_ACCOUNT: hub_grants()}
-    return hub | {org: organisation_grants(org, found) for org, found in codes.items()}
+    return list(codes.items())
 
 
-def _sharing(account: str, organisations: Sequence[str]) -> list[str]:
+def _exports(found: Iterable[_Account]) -> list[str]:
     """The hub's services are exported to each organisation under its own name only."""
-    if account == names.SYS_ACCOUNT:
-        return []
-    if account != names.HUB_ACCOUNT:
-        shares = [
-            f"      {{{way}: {{account: {names.HUB_ACCOUNT}, subject: {_quote(subject)}}}}}"
-            for way, subject in _shared_with(account)
-        ]
-        return ["    imports: [", *shares, "    ]"]
+    shared: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        for share in one.shares:
+            shared.setdefault(share, []).append(one.name)
     shares = [
-        f"      {{{way}: {_quote(subject)}, accounts: [{_quote(org)}]}}"
-        for org in organisations
-        for way, subject in _shared_with(org)
+        f"      {{{way}: {_quote(subject)}, accounts: [{_list(accounts)}]}}"
+        for (way, subject), accounts in shared.items()
     ]
     return ["    jetstream: enabled", "    exports: [", *shares, "    ]"]
 
 
-def _shared_with(org: str) -> list[tuple[str, str]]:
-    return [
-        ("service", subjects.command("*", org, "*", "*", "*")),
-        ("service", subjects.query("*", org, "*", "*", "*")),
-        ("service", subjects.feed("*", org, "next")),
-        ("stream", subjects.feed("*", org, "items")),
+def _imports(one: _Account) -> list[str]:
+    shares = [
+        f"      {{{way}: {{account: {names.HUB_ACCOUNT}, subject: {_quote(subject)}}}}}"
+        for way, subject in one.shares
     ]
+    return ["    imports: [", *shares, "    ]"]
 
 
 def _users(grants: Iterable[Grant], keys: Mapping[str, str]) -> list[str]:

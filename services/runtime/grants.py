@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas import subjects
+from schemas.vocabulary import Mode
 from services.runtime import names
 from services.runtime.names import MODES
 
@@ -72,6 +73,13 @@ def organisation_grants(org: str, watches: Iterable[str]) -> tuple[Grant, ...]:
         (subjects.feed("*", org, "items"),),
     )
     return (*(_watch(org, watch) for watch in watches), feed)
+
+
+def exercise_grants(exercise: str, org: str, watches: Iterable[str]) -> tuple[Grant, ...]:
+    """The users of one organisation in one exercise: as its own users, and in no other mode."""
+    mode, user = Mode.EXERCISE, names.exercise_user(exercise, org, names.FEED_WATCH)
+    feed = Grant(user, (subjects.feed(mode, org, "next"),), (subjects.feed(mode, org, "items"),))
+    return (*(_exercise_watch(exercise, org, watch) for watch in watches), feed)
 
 
 def system_grant() -> Grant:
@@ -187,6 +195,14 @@ def _watch(org: str, watch: str) -> Grant:
         raise ReservedCode(watch)
     asks = (subjects.command("*", org, watch, "*", "*"), subjects.query("*", org, watch, "*", "*"))
     return Grant(names.watch_user(org, watch), asks)
+
+
+def _exercise_watch(exercise: str, org: str, watch: str) -> Grant:
+    if watch in names.RESERVED_WATCHES:
+        raise ReservedCode(watch)
+    mode = Mode.EXERCISE
+    asks = (subjects.command(mode, org, watch, "*", "*"), subjects.query(mode, org, watch, "*", "*"))
+    return Grant(names.exercise_user(exercise, org, watch), asks)
 
 
 def _reader(user: str, streams: Iterable[str]) -> tuple[str, ...]:

@@ -92,6 +92,16 @@ def watch_user(org: str, watch: str) -> str:
     return f"{org}.{watch}"
 
 
+def exercise_user(exercise: str, org: str, watch: str) -> str:
+    """The user, and credential file, of a watch in one exercise: it reaches nothing that is actual."""
+    return f"exercise.{exercise}.{org}.{watch}"
+
+
+def exercise_account(exercise: str, org: str) -> str:
+    """The account of an organisation in one exercise; no organisation's key has a dot."""
+    return f"exercise.{exercise}.{org}"
+
+
 def inbox(user: str) -> str:
     """The inbox prefix of a user, in whole tokens: `_INBOX.4601.vaktsentral`."""
     return f"_INBOX.{user}"

@@ -19,7 +19,7 @@ TRADES: Trades = (
 
 @dataclass(slots=True)
 class Picture:
-    """A fold in memory; ``on_clock`` is called when an exercise's clock was set."""
+    """A fold in memory; ``on_clock`` is called when an exercise's clock was set, or a roster in one."""
 
     on_clock: Callable[[], None] = lambda: None
     directory: Directory = field(default_factory=Directory)
@@ -47,7 +47,9 @@ class Picture:
                 self.on_clock()
             case exercise.ClockSet():
                 self.on_clock()
+            case watch.Manned() if self.directory.joined:
+                self.on_clock()
 
-    def chains_of(self, exercise_id: str) -> list[str]:
-        """The open chains of an exercise."""
-        return [chain for chain, run in self.chains.items() if run == exercise_id]
+    def has_chains(self, exercise_id: str) -> bool:
+        """True while somebody is being told in an exercise."""
+        return exercise_id in self.chains.values()

@@ -28,6 +28,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Line = MutableMapping[str, Any]
 
+_configured: Any = None
+
 _hidden: dict[str, set[str]] = {}
 """Keys of hidden watches, and who says so of each."""
 _known: set[str] = set()
@@ -41,6 +43,7 @@ def configure(
 
     `hidden` are the keys (`<org>.<watch>`) of watches that leave no trace in logs.
     """
+    global _configured
     hide(hidden)
     structlog.configure(
         processors=[
@@ -53,6 +56,7 @@ def configure(
         logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _Steady(file or sys.stderr.buffer))),
         cache_logger_on_first_use=False,
     )
+    _configured = structlog.get_logger().bind()
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Bridge()], force=True)
 
 
@@ -78,7 +82,7 @@ def may_name(watch: str) -> bool:
 
 def get(**ids: object) -> Any:
     """A logger that puts `ids` on each of its lines."""
-    return structlog.get_logger(**ids)
+    return (_configured or structlog.get_logger()).bind(**ids)
 
 
 def _finish(service: str) -> Any:

@@ -1,8 +1,18 @@
-"""Fixtures for all tests: a home, a broker, a database. Servers are real and end with the run."""
+"""Fixtures for all tests: a home, a broker, a database, a hub's home. Servers are real and end with the run.
 
+A whole hub is the dearest thing that a test can have. From the cheapest on: `broker` is one for all tests
+of a process, `fresh_broker` is a test's own; `running(home, snapshot=hub_snapshot)` of tests/system_hub.py
+starts a hub in a copy of a home in which the example centre is in force already, in both modes;
+`running(home)` begins with nothing and applies the file, which takes more than twice the time and is for
+tests of just that. Give a hub to a whole file (scope "module"), and let each test report incidents of its
+own. Files with the mark `system` begin first, so that the long ones do not stand alone at the end.
+"""
+
+import fcntl
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +21,7 @@ import pytest
 from psycopg import sql
 
 from tests.hub import Hub, running_hub
+from tests.system_hub import run_once
 
 for _name in [name for name in os.environ if name.startswith("SAMVIRKE_")]:
     if not _name.startswith("SAMVIRKE_TEST_"):
@@ -21,6 +32,22 @@ for _name in [name for name in os.environ if name.startswith("SAMVIRKE_")]:
 def hub_home(tmp_path: Path) -> Path:
     """An empty SAMVIRKE_HOME."""
     return tmp_path / "home"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start whole hubs first; within a file, and among files alike, the order stays."""
+    heavy = {item.path for item in items if item.get_closest_marker("system")}
+    items.sort(key=lambda item: item.path not in heavy)
+
+
+@pytest.fixture(scope="session")
+def hub_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a hub with the example centre that was started once and has ended: copy it, never use it.
+
+    All processes of a test run share it. Ports are chosen anew at each start, the links in it still hold.
+    """
+    return _once(tmp_path_factory, "snapshot", run_once)
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +98,20 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'store.db'}"
     database: str = request.getfixturevalue("postgres_database")
     return database
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of this test run makes, and the others find."""
+    base = factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "made").exists():
+            shutil.rmtree(place / "home", ignore_errors=True)
+            make(place / "home")
+            (place / "made").touch()
+    return place / "home"
 
 
 def _with_database(url: str, name: str) -> str:

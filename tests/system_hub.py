@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +22,8 @@ from services.runtime.settings import Settings
 EXAMPLE = Path(__file__).parents[1] / "deploy" / "examples" / "bergen.toml"
 SAMVIRKE = Path(sys.executable).with_name("samvirke")
 READY_S = 60.0
+SMALL = str(256 * 1024 * 1024)
+"""Room for the streams of a hub of which nobody asks much (`stream_bytes`)."""
 
 
 def free_port() -> int:
@@ -71,6 +75,13 @@ class HubProcess:
             check=False,
             timeout=120,
         )
+
+    def link(self, person: str) -> str:
+        """The path of an example person's sign-in link, made at the home's first start; it holds once."""
+        text = (self.settings.credentials / "links.txt").read_text("utf-8")
+        found = re.search(rf"^{person}\b.*?(/sign-in/\S+)", text, re.M)
+        assert found is not None, text
+        return found[1]
 
     def start(self) -> None:
         """Return when `up` has said that it is ready. Raises AssertionError with its output otherwise."""
@@ -133,9 +144,17 @@ class HubProcess:
         return sum(p.memory_info().rss for p in self.processes()) / 1e6
 
 
+def run_once(home: Path) -> None:
+    """Start a hub with the example centre in an empty home, and end it: what is left is real state."""
+    with running(home, stream_bytes=SMALL) as hub:
+        hub.stop()
+
+
 @contextmanager
-def running(home: Path, **options: Any) -> Iterator[HubProcess]:
-    """A started hub, killed at the end whatever happens."""
+def running(home: Path, snapshot: Path | None = None, **options: Any) -> Iterator[HubProcess]:
+    """A started hub, killed at the end whatever happens; in a copy of the home ``snapshot``, if given."""
+    if snapshot is not None:
+        shutil.copytree(snapshot, home)
     hub = HubProcess(home, **options)
     try:
         hub.start()

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import stat
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from services.cli.sending import local, moment
 from services.cli.words import WORDS, word
 from tests.cli.conftest import Samvirke
-from tests.system_hub import EXAMPLE, HubProcess, running
+from tests.system_hub import EXAMPLE, SMALL, HubProcess, running
 
 pytestmark = pytest.mark.system
 
@@ -18,8 +19,8 @@ WATCH, PERSON = "4601.vaktsentral", "leif"
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """A hub with the example centre, which speaks bokmål."""
-    with running(tmp_path_factory.mktemp("hub") / "home", stream_bytes=str(512 * 1024 * 1024)) as started:
+    """A hub that was started for the first time, with the example centre; it speaks bokmål."""
+    with running(tmp_path_factory.mktemp("hub") / "home", stream_bytes=SMALL) as started:
         yield started
 
 
@@ -101,6 +102,16 @@ def test_up_tells_few_lines_in_one_language_and_the_ready_line_last(hub: HubProc
     assert centre.startswith("Senteret gjelder: ")
     assert ready.startswith(f"Klar. Vaktbord og API: {hub.desk} · Innloggingslenker: ")
     assert ready.endswith("Ctrl+C stopper.")
+
+
+def test_the_example_people_get_links_that_only_the_owner_can_read(hub: HubProcess) -> None:
+    links = hub.home / "credentials" / "links.txt"
+    assert stat.S_IMODE(links.stat().st_mode) == 0o600
+    rows = [line.split("\t") for line in links.read_text(encoding="utf-8").splitlines()]
+    assert [row[0] for row in rows[:2]] == ["kari", "ola"]
+    assert all(row[3].startswith(f"{hub.desk}/sign-in/") for row in rows)
+    assert str(links) in hub.said()
+    assert rows[0][3] not in hub.said()
 
 
 def test_a_port_that_another_program_has_is_named_at_once_with_what_to_do(samvirke: Samvirke) -> None:

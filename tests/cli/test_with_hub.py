@@ -1,60 +1,26 @@
 """The command line against a whole hub in processes of its own."""
 
-import asyncio
 import json
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from services.runtime import names
-from services.runtime.connect import connect
-from services.runtime.settings import Settings
-from services.runtime.spool import spool_of
-from tests.system_hub import HubProcess, running
+from tests.cli.calls import OPERATOR, WATCH, call, facts, opened
+from tests.system_hub import SMALL, HubProcess, running
 
 pytestmark = pytest.mark.system
 
-WATCH = "4601.vaktsentral"
-OPERATOR, LEADER = "leif", "jon"
+LEADER = "jon"
 NEIGHBOUR, NEIGHBOUR_LEADER = "4624.vakt", "anita"
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+def hub(tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path) -> Iterator[HubProcess]:
     """A hub with the example centre."""
-    with running(tmp_path_factory.mktemp("hub") / "home", stream_bytes=str(512 * 1024 * 1024)) as started:
+    with running(tmp_path_factory.mktemp("hub") / "home", hub_snapshot, stream_bytes=SMALL) as started:
         yield started
-
-
-def call(hub: HubProcess, *arguments: str, watch: str = WATCH, person: str = OPERATOR) -> tuple[int, Any]:
-    """The exit code, and the answer as JSON."""
-    ran = hub.command(*arguments, "--json", watch=watch, person=person)
-    return ran.returncode, json.loads(ran.stdout) if ran.stdout else ran.stderr
-
-
-def facts(settings: Settings) -> list[int]:
-    """How many facts each ledger holds."""
-
-    async def count() -> list[int]:
-        nc = await connect(settings, names.OPS)
-        try:
-            infos = [await nc.jetstream().stream_info(stream) for stream in names.ledgers()]
-        finally:
-            await nc.close()
-        return [info.state.messages for info in infos]
-
-    return asyncio.run(count())
-
-
-def opened(hub: HubProcess, headline: str, *more: str) -> str:
-    code, answer = call(hub, "report", headline, *more)
-    assert code == 0, answer
-    ref: str = answer["ref"]
-    return ref
 
 
 def test_an_incident_is_reported_written_in_corrected_shared_and_closed(hub: HubProcess) -> None:
@@ -203,76 +169,3 @@ def test_a_new_watch_in_the_centre_file_can_work_once_it_is_applied(hub: HubProc
     code, answer = call(hub, "report", "Skolen er stengt", watch="4601.skole")
     assert code == 0, answer
     assert call(hub, "centre", "apply", str(hub.centre))[0] == 0
-
-
-def test_the_example_people_get_links_that_only_the_owner_can_read(tmp_path: Path) -> None:
-    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
-        links = hub.home / "credentials" / "links.txt"
-        assert stat.S_IMODE(links.stat().st_mode) == 0o600
-        rows = [line.split("\t") for line in links.read_text(encoding="utf-8").splitlines()]
-        assert [row[0] for row in rows[:2]] == ["kari", "ola"]
-        assert all(row[3].startswith(f"{hub.desk}/sign-in/") for row in rows)
-        assert str(links) in hub.said()
-        assert rows[0][3] not in hub.said()
-
-
-def test_what_was_reported_while_the_hub_was_away_is_sent_by_the_next_up(tmp_path: Path) -> None:
-    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
-        before = facts(hub.settings)
-        hub.stop()
-        code, kept = call(hub, "report", "Skrevet uten samband")
-        assert (code, kept["status"]) == (3, "kept")
-        spool = spool_of(hub.settings, WATCH)
-        assert spool.count() == 1
-        hub.start()
-        deadline = time.monotonic() + 20
-        while spool.count():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        code, found = call(hub, "incidents", "--after", kept["id"])
-        assert [one["content"]["headline"] for one in found["incidents"]] == ["Skrevet uten samband"]
-        assert facts(hub.settings) == [before[0] + 1, before[1]]
-
-
-def test_a_running_hub_stands_still_for_a_repair_and_goes_on(tmp_path: Path) -> None:
-    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
-        ref = opened(hub, "Før reparasjonen")
-        before = facts(hub.settings)
-        code, done = call(hub, "repair")
-        assert code == 0, done
-        assert [(one["mode"], one["epoch"]) for one in done["modes"]] == [("actual", 2), ("exercise", 2)]
-        deadline = time.monotonic() + 40
-        while call(hub, "doctor")[0] != 0:
-            assert time.monotonic() < deadline, hub.said()
-        assert facts(hub.settings) == [count + 1 for count in before]
-        code, shown = call(hub, "incident", "show", ref)
-        assert (code, shown["incident"]["content"]) == (0, {"headline": "Før reparasjonen"})
-        while call(hub, "report", "Etter reparasjonen")[0] != 0:
-            assert time.monotonic() < deadline, hub.said()
-        assert call(hub, "verify")[0] == 0
-
-
-def test_a_backup_is_made_under_way_proved_and_put_back_in_a_new_home(tmp_path: Path) -> None:
-    folder, elsewhere = tmp_path / "backup", tmp_path / "elsewhere"
-    with running(tmp_path / "home", stream_bytes=str(512 * 1024 * 1024)) as hub:
-        ref = opened(hub, "Står i sikkerhetskopien")
-        assert call(hub, "incident", "show", ref, "--after", ref)[0] == 0
-        code, made = call(hub, "backup", str(folder))
-        assert code == 0, made
-        assert call(hub, "backup", str(folder))[1]["code"] == "FOLDER_TAKEN"
-        code, proved = call(hub, "restore", "--verify")
-        assert code == 0, proved
-        assert proved["modes"][0]["facts"] > 400
-        assert call(hub, "restore")[1]["code"] == "ALREADY_RUNNING"
-        hub.stop()
-        register = hub.home / "erasures"
-        code, refused = call(hub, "restore", str(folder), "--home", str(elsewhere))
-        assert refused["code"] == "REGISTER_MISSING"
-        code, back = call(hub, "restore", str(folder), "--home", str(elsewhere), "--register", str(register))
-        assert code == 0, back
-        assert back["ledgers"] == ["actual", "exercise"]
-    with running(elsewhere, stream_bytes=str(512 * 1024 * 1024)) as hub:
-        shown = call(hub, "incident", "show", ref)[1]
-        assert shown["incident"]["content"] == {"headline": "Står i sikkerhetskopien"}
-    (folder / next(name for name in made["files"] if "incidents" in name)).write_bytes(b"cut")
-    assert call(hub, "restore", str(folder), "--verify")[1]["code"] == "BACKUP_DAMAGED"

@@ -237,10 +237,16 @@ class Scene:
 
 
 @contextmanager
-def scene(home: Path, values: dict[str, Any], modes: str = "actual", **settings: str) -> Iterator[Scene]:
-    """A hub with this centre, killed at the end whatever happens; people act in the first of its modes."""
+def scene(
+    home: Path, values: dict[str, Any], modes: str = "actual", snapshot: Path | None = None, **settings: str
+) -> Iterator[Scene]:
+    """A hub with this centre, killed at the end whatever happens; people act in the first of its modes.
+
+    A snapshot has the example centre in force; a hub that is started in a copy of it applies no other.
+    """
     centre = write_centre(home.parent / "centre.yaml", values)
-    with phones() as found, running(home, centre=centre, modes=modes, **found.settings, **settings) as hub:
+    options = {"centre": centre, "modes": modes, **settings}
+    with phones() as found, running(home, snapshot, **found.settings, **options) as hub:
         yield Scene(hub, found, {one["key"]: one for one in values["persons"]}, modes.partition(",")[0])
 
 

@@ -66,9 +66,9 @@ def planted() -> Planted:
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def hub(tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path) -> Iterator[Scene]:
     """The example centre; the answers of its machines are English."""
-    with scene(tmp_path_factory.mktemp("bad") / "home", example(), lang="en") as found:
+    with scene(tmp_path_factory.mktemp("bad") / "home", example(), snapshot=hub_snapshot, lang="en") as found:
         yield found
 
 

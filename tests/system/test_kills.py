@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,9 +18,9 @@ COUNT = 500
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+def hub(tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path) -> Iterator[HubProcess]:
     """One hub for the kills of workers and broker."""
-    with running(tmp_path_factory.mktemp("kills") / "home") as found:
+    with running(tmp_path_factory.mktemp("kills") / "home", hub_snapshot) as found:
         yield found
 
 
@@ -106,9 +107,9 @@ ROOMS = ("people", "incidents-door", "watch", "notifications", "incidents-archiv
 
 
 @pytest.fixture(scope="module")
-def split_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+def split_hub(tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path) -> Iterator[HubProcess]:
     """A hub with a process for each part."""
-    with running(tmp_path_factory.mktemp("split") / "home", split="true") as found:
+    with running(tmp_path_factory.mktemp("split") / "home", hub_snapshot, split="true") as found:
         yield found
 
 

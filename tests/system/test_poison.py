@@ -5,6 +5,7 @@ import copy
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -28,9 +29,9 @@ Poison = tuple[str, str, bytes]
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def hub(tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path) -> Iterator[Scene]:
     """The example centre."""
-    with scene(tmp_path_factory.mktemp("poison") / "home", example()) as found:
+    with scene(tmp_path_factory.mktemp("poison") / "home", example(), snapshot=hub_snapshot) as found:
         yield found
 
 

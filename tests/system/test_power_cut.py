@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.sender import Sender, missing_and_doubled, person
-from tests.system_hub import HubProcess, running
+from tests.system_hub import SMALL, HubProcess, running
 
 COUNT = 300
 
@@ -63,11 +63,11 @@ def _freeze(hub: HubProcess) -> None:
         process.send_signal(signal.SIGSTOP)
 
 
-async def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
+async def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path, hub_snapshot: Path) -> None:
     image, platter = _fresh_image(tmp_path / "disk.img"), tmp_path / "platter.img"
     with ExitStack() as stack:
         disk = stack.enter_context(_mounted(image, tmp_path / "disk", "loop,commit=300"))
-        hub = stack.enter_context(running(disk / "home", stream_bytes=str(256 * 1024 * 1024)))
+        hub = stack.enter_context(running(disk / "home", hub_snapshot, stream_bytes=SMALL))
         os.sync()
         sender = Sender(hub.settings)
         await sender.open()
@@ -78,7 +78,7 @@ async def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> No
         hub.kill()
     with ExitStack() as stack:
         copy = stack.enter_context(_mounted(platter, tmp_path / "copy", "loop"))
-        hub = stack.enter_context(running(copy / "home", stream_bytes=str(256 * 1024 * 1024)))
+        hub = stack.enter_context(running(copy / "home", stream_bytes=SMALL))
         assert await missing_and_doubled(hub.settings, accepted) == (set(), set())
         done = hub.command("verify")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,9 +36,9 @@ Answer = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def hub(tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path) -> Iterator[Scene]:
     """The example centre."""
-    with scene(tmp_path_factory.mktemp("retries") / "home", example()) as found:
+    with scene(tmp_path_factory.mktemp("retries") / "home", example(), snapshot=hub_snapshot) as found:
         yield found
 
 

@@ -11,7 +11,7 @@ import pytest
 from services.cli.frame import Exit
 from tests.bench.sinks import gateway
 from tests.system.sender import WATCH, Sender, missing_and_doubled, person
-from tests.system_hub import HubProcess, eventually, free_port, running
+from tests.system_hub import SMALL, HubProcess, eventually, free_port, running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 COUNT = 400
@@ -38,14 +38,16 @@ async def _run(hub: HubProcess, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-async def test_a_silent_cut_is_noticed_kept_from_spreading_and_healed(tmp_path: Path) -> None:
+async def test_a_silent_cut_is_noticed_kept_from_spreading_and_healed(
+    tmp_path: Path, hub_snapshot: Path
+) -> None:
     port = free_port()
     options = {
         "gateway_url": f"http://127.0.0.1:{port}/send",
         "gateway_body": '{"to": "{to}", "text": "{text}"}',
-        "stream_bytes": str(512 * 1024 * 1024),
+        "stream_bytes": SMALL,
     }
-    with running(tmp_path / "home", **options) as hub:
+    with running(tmp_path / "home", hub_snapshot, **options) as hub:
         async with gateway(port) as sink:
             sender = Sender(hub.settings)
             await sender.open()

@@ -67,7 +67,7 @@ def hour(moment: datetime) -> str:
 
 def css_string(text: str) -> Markup:
     """A text inside a string of a style sheet: whatever could end it there is written by its number."""
-    kept = "".join(one if one.isalnum() or one in " .,:–-()" else f"\\{ord(one):x} " for one in text)
+    kept = "".join(one if one.isalnum() or one in " .,:–-" else f"\\{ord(one):x} " for one in text)
     return Markup(kept)  # noqa: S704 - letters, digits, the signs above and backslashes: no markup is left
 
 

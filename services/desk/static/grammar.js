@@ -3,7 +3,7 @@
 // words: {verbs, priorities, states, types: code -> aliases; words: code -> word; say: code -> sentence}
 // find(said): what an incident is called by, {name, label}, or null.
 
-const REF = /^(?=.*\d)[0-9a-z]{7}$/i;
+const SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const NUMBER = /^(\d{1,6}|[\w-]{1,64}-\d{4}-\d{1,9})$/;
 const IN_INCIDENT = new Set(['ack', 'log', 'state', 'close']);
 
@@ -11,7 +11,7 @@ export function parse(text, words, find) {
   const [first = '', ...rest] = text.trim().split(/\s+/);
   if (!first) return null;
   const say = words.say;
-  if (NUMBER.test(first) || REF.test(first)) {
+  if ((NUMBER.test(first) || isRef(first)) && !Object.values(words.verbs).flat().includes(first.toLowerCase())) {
     const one = find(first) || { name: first.toUpperCase(), label: first.toUpperCase() };
     return { act: 'open', name: one.name, fields: {}, echo: `${say.open} ${one.label}` };
   }
@@ -57,7 +57,7 @@ function opening(rest, words) {
 function within(verb, rest, words, find) {
   const say = words.say;
   const said = (rest[0] || '').replace(/:$/, '');
-  const one = said ? find(said) || (REF.test(said) || /-\d{4}-/.test(said) ? { name: said.toUpperCase(), label: said.toUpperCase() } : null) : find('');
+  const one = said ? find(said) || (isRef(said) || /-\d{4}-/.test(said) ? { name: said.toUpperCase(), label: said.toUpperCase() } : null) : find('');
   if (!one) return { error: say.no_ref };
   const text = rest.slice(1).join(' ').trim();
   const done = (fields, ...more) => ({ act: verb === 'close' ? 'state' : verb, name: one.name, fields, echo: [say[verb], one.label, ...more].filter(Boolean).join(' · ') });
@@ -77,6 +77,12 @@ function match(said, table) {
   if (exact) return exact;
   const found = Object.keys(table).filter(code => table[code].some(alias => alias.startsWith(wanted)));
   return found.length > 1 ? found : found[0] || null;
+}
+
+// A reference: six of Crockford's signs and one that proves them (schemas/identifiers.py).
+function isRef(said) {
+  const places = [...said.toUpperCase().replace(/O/g, '0').replace(/[IL]/g, '1')].map(sign => SIGNS.indexOf(sign));
+  return places.length === 7 && !places.includes(-1) && places.slice(0, 6).reduce((sum, place) => (sum * 32 + place) % 37, 0) === places[6];
 }
 
 const short = priority => ({ critical: 'P1', high: 'P2', normal: 'P3', info: 'info' })[priority];

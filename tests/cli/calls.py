@@ -1,22 +1,38 @@
 """Calls of the program against a whole hub, and what they leave in its ledgers."""
 
 import asyncio
-import json
+import contextlib
+import io
 from typing import Any
 
+import pytest
+
+from services.cli.main import run
 from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.settings import Settings
+from tests.cli.conftest import Ran
 from tests.system_hub import HubProcess
 
 WATCH = "4601.vaktsentral"
 OPERATOR = "leif"
 
 
+def here(hub: HubProcess, *arguments: str, watch: str = WATCH, person: str = OPERATOR) -> Ran:
+    """One call of the program against the hub, in this process: the start of a process is most of a call."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as surroundings:
+        for name, value in hub.surroundings(watch=watch, person=person).items():
+            surroundings.setenv(name, value)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(arguments)
+    return Ran(code, *(stream.buffer.getvalue().decode("utf-8") for stream in (out, err)))
+
+
 def call(hub: HubProcess, *arguments: str, watch: str = WATCH, person: str = OPERATOR) -> tuple[int, Any]:
     """The exit code, and the answer as JSON."""
-    ran = hub.command(*arguments, "--json", watch=watch, person=person)
-    return ran.returncode, json.loads(ran.stdout) if ran.stdout else ran.stderr
+    ran = here(hub, *arguments, "--json", watch=watch, person=person)
+    return ran.code, ran.answer if ran.out else ran.err
 
 
 def facts(settings: Settings) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 
 from services.cli.sending import local, moment
 from services.cli.words import WORDS, word
+from tests.cli.calls import here
 from tests.cli.conftest import Samvirke
 from tests.system_hub import EXAMPLE, SMALL, HubProcess, running
 
@@ -26,8 +27,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 
 def read(hub: HubProcess, *arguments: str, watch: str = WATCH, person: str = PERSON) -> list[str]:
     """The lines that a person reads, of both streams."""
-    ran = hub.command(*arguments, "--lang", "nb", watch=watch, person=person)
-    return (ran.stdout + ran.stderr).splitlines()
+    ran = here(hub, *arguments, "--lang", "nb", watch=watch, person=person)
+    return (ran.out + ran.err).splitlines()
 
 
 def opened(hub: HubProcess, *more: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calls import OPERATOR, WATCH, call, facts, opened
+from tests.cli.calls import WATCH, call, facts, here, opened
 from tests.system_hub import SMALL, HubProcess, running
 
 pytestmark = pytest.mark.system
@@ -67,8 +67,7 @@ def test_a_function_is_taken_over_and_left(hub: HubProcess) -> None:
     assert call(hub, "duty", "release", "--function", "backup")[0] == 0
     code, refused = call(hub, "duty", "release", "--function", "backup")
     assert (code, refused["code"]) == (2, "NOT_HOLDING")
-    ran = hub.command("duty", "--of", WATCH, watch=WATCH, person=OPERATOR)
-    assert "Leif Fjellrev" in ran.stdout
+    assert "Leif Fjellrev" in here(hub, "duty", "--of", WATCH).out
 
 
 def test_a_person_is_taken_in_given_a_role_signed_in_and_forgotten(hub: HubProcess) -> None:
@@ -117,8 +116,8 @@ def test_words_are_erased_by_two_persons_and_the_rest_stands(hub: HubProcess) ->
     assert code == 0, approved
     code, shown = call(hub, "incident", "show", ref, "--after", approved["receipt"], **organisation_wide)
     assert (shown["incident"]["content"], shown["incident"]["erased"]) == (None, True)
-    ran = hub.command("incident", "show", ref, **organisation_wide)
-    assert "(slettet)" in ran.stdout + ran.stderr or "(erased)" in ran.stdout
+    ran = here(hub, "incident", "show", ref, **organisation_wide)
+    assert "(slettet)" in ran.out + ran.err or "(erased)" in ran.out
 
 
 def test_a_warning_is_taken_in_by_hand_in_an_exercise(hub: HubProcess) -> None:

@@ -18,7 +18,7 @@ from schemas import subjects
 from services.runtime.connect import connect
 from tests.bench import reports
 from tests.bench.core import WATCH, finish, operator, percentile
-from tests.browser.rig import LIVE, Desk, Rig, launch
+from tests.browser.rig import ECHO, LIVE, ROW, TYPED, Desk, Rig, launch, until
 from tests.system_hub import HubProcess
 
 OUT = Path("build") / "bench" / "desk.json"
@@ -36,7 +36,6 @@ PEOPLE = ("leif", "marit", "jon")
 DESKS, NEWS_PER_S, NEWS_S = 8, 20, 10
 FLOOD_PER_S, FLOOD_S, KEY_EVERY_S = 100, 5, 0.05
 COLD_PAGES, OPEN_BEFORE = 5, 50
-START, ROW, COMMAND, ECHO = "/", "[data-ref]", "#command", "#echo"
 
 NOTE_NEWS = """() => {
   const seen = window.__news = {};
@@ -64,7 +63,7 @@ NOTE_ECHO = """([command, echo]) => {
 }"""
 NOTE_READY = f"""(() => {{
   const look = () => {{
-    if (document.querySelector("{ROW}") && document.querySelector("{COMMAND}") && ({LIVE}))
+    if (document.querySelector("{ROW}") && document.querySelector("{TYPED}") && ({LIVE}))
       window.__ready = performance.now();
     else requestAnimationFrame(look);
   }};
@@ -79,7 +78,7 @@ async def desks(rig: Rig, count: int, outside: list[str]) -> AsyncIterator[list[
         people = [PEOPLE[number % len(PEOPLE)] for number in range(count)]
         opened = [await stack.enter_async_context(rig.desk(person, WATCH)) for person in people]
         for desk in opened:
-            await desk.page.wait_for_function(LIVE)
+            await desk.live()
         yield opened
         for desk in opened:
             outside += desk.seen.outside
@@ -132,10 +131,10 @@ async def echo_figures(rig: Rig, nc: Client, outside: list[str]) -> dict[str, fl
     """From the key press to the frame that shows what the hub would do, while incidents pour in."""
     async with desks(rig, 1, outside) as (desk,):
         page = desk.page
-        await page.focus(COMMAND)
+        await page.focus(TYPED)
         await page.keyboard.type("ny p2 vann Åsane: ")
-        await page.wait_for_function(f"document.querySelector('{ECHO}').textContent.trim() !== ''")
-        await page.evaluate(NOTE_ECHO, [COMMAND, ECHO])
+        await until(page, f"document.querySelector('{ECHO}').textContent.trim() !== ''")
+        await page.evaluate(NOTE_ECHO, [TYPED, ECHO])
         flooding = asyncio.create_task(flood(nc, FLOOD_PER_S, FLOOD_S, "flom"))
         pressed = 0
         while not flooding.done():
@@ -163,8 +162,8 @@ async def cold_figures(rig: Rig, outside: list[str]) -> dict[str, float]:
             wire.on("Network.dataReceived", lambda got, to=counted: to.append(got["encodedDataLength"]))
             wire.on("Network.responseReceivedExtraInfo", lambda got, to=counted: to.append(_head(got)))
             await wire.send("Network.enable")
-            await desk.goto(START)
-            await desk.page.wait_for_function("window.__ready !== undefined")
+            await desk.goto("/")
+            await until(desk.page, "window.__ready !== undefined")
             ready.append(await desk.page.evaluate("window.__ready"))
             await desk.page.wait_for_load_state("load")
             sizes.append(sum(counted) / 1000)

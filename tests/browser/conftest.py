@@ -7,15 +7,19 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.rig import Rig, launch
+from tests.browser.rig import HOSTILE_NAME, HOSTILE_TITLE, Rig, launch
+from tests.system.scene import example, write_centre
 from tests.system_hub import HubProcess, running
 
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """The example centre."""
-    home: Path = tmp_path_factory.mktemp("browser") / "home"
-    with running(home) as found:
+    """The example centre, in which one person and one watch are called what a page might run."""
+    folder: Path = tmp_path_factory.mktemp("browser")
+    values = example()
+    next(one for one in values["persons"] if one["key"] == "marit")["name"] = HOSTILE_NAME
+    next(one for one in values["watches"] if one["key"] == "4601.omsorg")["name"] = HOSTILE_TITLE
+    with running(folder / "home", centre=write_centre(folder / "centre.yaml", values)) as found:
         yield found
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,13 +10,28 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+)
 
-from services.desk.asker import SESSION_COOKIE, WATCH_COOKIE
+from schemas.centre import load
+from schemas.envelope import Accepted, Actor
+from schemas.people import MakeLink
+from schemas.vocabulary import Authentication
+from services.desk.asker import SESSION_COOKIE, THEME_COOKIE, WATCH_COOKIE
+from services.runtime.edge import Edge
 from tests.system_hub import HubProcess
 
 MARKS = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.system, pytest.mark.timed]
 VAKT, CHILD, ASKOY = "4601.vaktsentral", "4601.barnevern", "4627.vakt"
+HOSTILE_NAME = "Marit <img src=x onerror=alert(1)> \u202eås"
+HOSTILE_TITLE = "Vakt {{7*7}} </table><script>alert(1)</script>"
 SCREEN = ViewportSize(width=1920, height=1080)
 FLAGS = [
     "--no-sandbox",
@@ -30,8 +44,9 @@ FLAGS = [
     "--no-first-run",
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-LIVE = "document.documentElement.dataset.link === 'on'"
-"""Holds in a page that gets news from the hub."""
+LIVE = "document.querySelector('#system strong')?.textContent === 'NORMAL'"
+"""Holds in a page that says it gets news from the hub and that all is well."""
+ROW, TYPED, ECHO, OPENED = "#rows .row", "#typed", "#echo", "#incident .opened"
 SPY = """(() => {
   window.__ran = []; window.__refused = [];
   for (const name of ["alert", "confirm", "prompt"]) window[name] = said => window.__ran.push(String(said));
@@ -55,6 +70,19 @@ def chromium_path() -> str:
 async def launch(playwright: Playwright) -> Browser:
     """A running Chromium that calls nobody by itself."""
     return await playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+
+
+async def until(page: Page, holds: str, patience_s: float = 10) -> None:
+    """Return once an expression holds in the page; the page's policy forbids Playwright's own way to wait.
+
+    Raises AssertionError when patience ends.
+    """
+    wait = """([patience]) => new Promise(done => {
+      const ends = performance.now() + patience * 1000;
+      const look = () => HOLDS ? done(true) : performance.now() > ends ? done(false) : setTimeout(look, 10);
+      look();
+    })"""
+    assert await page.evaluate(wait.replace("HOLDS", f"({holds})"), [patience_s]), holds
 
 
 @dataclass
@@ -95,11 +123,30 @@ class Desk:
         """Open a page of the hub."""
         await self.page.goto(f"{self.home}{path}")
 
-    async def another(self, path: str) -> Page:
-        """A further page of the same browser."""
-        page = await self.context.new_page()
-        await page.goto(f"{self.home}{path}")
-        return page
+    async def live(self) -> None:
+        """Wait until the page says that it is connected and all is well."""
+        await until(self.page, LIVE)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after another."""
+        for key in keys:
+            await self.page.keyboard.press(key)
+
+    async def line(self, said: str) -> str:
+        """Write on the command line from wherever one is, and send it; what it was understood as."""
+        await self.press("F2")
+        await self.page.keyboard.insert_text(said)
+        understood = await self.page.locator(ECHO).inner_text()
+        await self.press("Enter")
+        return understood
+
+    def row(self, ref: str) -> Locator:
+        """An incident's row in the list."""
+        return self.page.locator(f'{ROW}[data-name="{ref}"]')
+
+    def entries(self, text: str) -> Locator:
+        """The entries of the open incident that say this."""
+        return self.page.locator(f"{OPENED} .entry").filter(has_text=text)
 
     async def is_innocent(self) -> None:
         """Nothing ran that a person wrote, the policy refused nothing, and nobody else was asked."""
@@ -116,44 +163,78 @@ class Rig:
         self.hub = hub
         self.browser = browser
         self._sessions: dict[str, str] = {}
+        self._centre = load(hub.centre)
 
     @property
     def home(self) -> str:
         """The desk's address."""
         return self.hub.desk
 
-    def link(self, person: str) -> str:
-        """The path of a person's unspent sign-in link from the first start."""
-        text = (self.hub.settings.credentials / "links.txt").read_text("utf-8")
-        found = re.search(rf"^{person}\b.*?(/sign-in/\S+)", text, re.M)
-        assert found is not None, text
-        return found[1]
-
     async def session(self, person: str) -> str:
-        """The secret of a person's session; the first use spends the link."""
+        """The secret of a person's session; the first use makes a link and spends it."""
         if person not in self._sessions:
+            path = await self.new_link(person)
             async with httpx.AsyncClient(base_url=self.home, trust_env=False) as client:
-                answer = await client.post(self.link(person), headers={"Origin": self.home}, timeout=20)
+                answer = await client.post(path, headers={"Origin": self.home}, timeout=20)
             assert answer.status_code == 303, answer.text
             self._sessions[person] = answer.cookies[SESSION_COOKIE]
         return self._sessions[person]
 
-    def forget(self, person: str) -> None:
-        """Do not use the person's session again."""
+    async def new_link(self, person: str) -> str:
+        """The path of a new sign-in link, made by a leader of a watch where the person works."""
+        role = next(one for one in self._centre.roles if person in one.persons and "." in one.where)
+        leader = self._leader(role.where)
+        org, _, code = role.where.partition(".")
+        actor = Actor(
+            person=leader, organisation=org, watch=code, via="test", authentication=Authentication.CREDENTIAL
+        )
+        edge = await Edge.open(self.hub.settings, role.where, "test")
+        try:
+            answer = await edge.send("actual", MakeLink(person=self.id(person)), actor)
+        finally:
+            await edge.close()
+        assert isinstance(answer, Accepted), (person, role, answer)
+        return str(answer.result["path"])
+
+    def id(self, person: str) -> str:
+        """The random id of a person of the centre file."""
+        found = self._centre.person(person)
+        assert found is not None, person
+        return str(found.id)
+
+    def _leader(self, watch: str) -> str:
+        leading = [one for one in self._centre.roles if (one.where, one.role) == (watch, "leader")]
+        return self.id(leading[0].persons[0])
+
+    async def renew(self, person: str) -> None:
+        """Sign the person in anew."""
         self._sessions.pop(person, None)
+        await self.session(person)
+
+    async def end(self, person: str) -> None:
+        """Sign the person out from elsewhere."""
+        async with self.api(person) as api:
+            form = {"csrf": api.client.headers["X-CSRF-Token"]}
+            assert (await api.client.post("/sign-out", data=form)).status_code == 303
+        self._sessions.pop(person)
 
     @contextlib.asynccontextmanager
     async def desk(
-        self, person: str = "leif", watch: str = VAKT, path: str | None = "/", **more: Any
+        self,
+        person: str = "leif",
+        watch: str = VAKT,
+        path: str | None = "/",
+        theme: str = "dark",
+        **more: Any,
     ) -> AsyncIterator[Desk]:
         """A desk with a person's session, at the list of incidents or another page, or at none."""
-        more = {"viewport": SCREEN, "locale": "nb-NO", "color_scheme": "dark"} | more
+        more = {"viewport": SCREEN, "locale": "nb-NO"} | more
         context = await self.browser.new_context(**more)
         context.set_default_timeout(10_000)
         seen = Seen(urlsplit(self.home).netloc)
         seen.watch(context)
         await context.add_init_script(SPY)
-        cookies = {SESSION_COOKIE: await self.session(person), WATCH_COOKIE: watch}
+        cookies = {SESSION_COOKIE: await self.session(person), WATCH_COOKIE: watch, THEME_COOKIE: theme}
         await context.add_cookies(
             [{"name": name, "value": value, "url": self.home} for name, value in cookies.items()]
         )
@@ -164,6 +245,12 @@ class Rig:
             yield desk
         finally:
             await context.close()
+
+    @contextlib.asynccontextmanager
+    async def desks(self, *people: str) -> AsyncIterator[list[Desk]]:
+        """Desks of Vaktsentralen, one for each person named."""
+        async with contextlib.AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(self.desk(person)) for person in people]
 
     @contextlib.asynccontextmanager
     async def api(self, person: str = "leif", watch: str = VAKT) -> AsyncIterator["Api"]:
@@ -182,7 +269,7 @@ class Api:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
 
-    async def report(self, headline: str, **more: Any) -> str:
+    async def report(self, headline: str, /, **more: Any) -> str:
         """Open an incident; its ref, once the archive has it."""
         said = {"type": "water.leak", "priority": "normal", "headline": headline} | more
         answer = await self.client.post("/v1/incidents", json=said)

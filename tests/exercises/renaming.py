@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from schemas.identifiers import read_ref
 
@@ -20,15 +21,22 @@ _CHANCE = re.compile(
     r"|(?P<host>(?:127\.0\.0\.1|localhost):\d{2,5})"
     r"|(?<=/k/)(?P<link>[\w-]{22})"
     r"|(?<=samvirke-session=)(?P<session>[\w-]{20,200})"
+    r"|(?<![\w-])(?P<secret>[A-Za-z0-9_-]{43})(?![\w-])"
     r"|(?<![\w-])(?P<hex>[0-9a-f]{32,64})(?![\w-])"
     r"|(?<![\w.-])(?P<epoch>[0-9a-f]{8})(?=[.\"])"
-    r"|(?<![\w-])(?P<ref>[0-9A-Z]{7})(?![\w-])"
+    r"|(?<=data-place=\")(?P<place>[0-9a-f]{12}\.\d+)"
+    r"|(?<=data-order=\"[01]\d)(?P<order>\d{15})"
+    r"|(?<!\w)(?P<ref>[0-9A-Z]{7})(?![\w-])"
 )
+
+_SHOWN = re.compile(r'(?P<mark><time[^>]* datetime="(?P<time>[^"]+)"[^>]*>)(?P<words>[^<]+)(?=</time>)')
+_TITLE = re.compile(r'(<time[^>]* title=")\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d(?=")')
+_OSLO = ZoneInfo("Europe/Oslo")
 
 
 @dataclass
 class Renamer:
-    """One world's names. ``known`` and ``moments`` are what the exercise itself says, equal in every world."""
+    """One world's names. ``known`` and ``moments`` are what the exercise itself says: the same in all."""
 
     known: frozenset[str] = frozenset()
     moments: frozenset[datetime] = frozenset()
@@ -37,9 +45,9 @@ class Renamer:
 
     def rename(self, raw: bytes) -> bytes:
         """The bytes with every chance value named."""
-        return _CHANCE.sub(self._name, raw.decode("utf-8", "surrogateescape")).encode(
-            "utf-8", "surrogateescape"
-        )
+        text = _SHOWN.sub(_shown_time, raw.decode("utf-8", "surrogateescape"))
+        text = _TITLE.sub(r"\1a time", text)
+        return _CHANCE.sub(self._name, text).encode("utf-8", "surrogateescape")
 
     def _name(self, found: re.Match[str]) -> str:
         kind, value = str(found.lastgroup), found[0]
@@ -83,6 +91,12 @@ def differences(one: Streams, other: Streams) -> list[Difference]:
                 found.append(_difference(name, place, here, there))
                 break
     return found
+
+
+def _shown_time(found: re.Match[str]) -> str:
+    """A time in words says nothing beside the time in its mark; if it is not that time, it stays."""
+    local = datetime.fromisoformat(found["time"]).astimezone(_OSLO).strftime("%d.%m.%Y %H:%M:%S")
+    return found["mark"] + ("the same" if found["words"].strip() in local else found["words"])
 
 
 def _at(messages: list[bytes], place: int) -> bytes | None:

@@ -70,3 +70,14 @@ def test_what_the_exercise_itself_says_is_never_renamed() -> None:
     raw: Streams = {"a": [f"{PERSON} {said} 2027-01-15T06:00:00.5+01:00 TRIVIAL".encode()]}
     found = renamed(raw, [PERSON], [datetime.fromisoformat(said)])["a"][0].decode()
     assert found == f"{PERSON} {said} <time 1> TRIVIAL"
+
+
+def test_a_time_in_words_is_passed_over_only_if_it_is_the_time_in_its_mark() -> None:
+    mark = '<time datetime="2027-01-15T05:02:03.123456+01:00">{}</time>'
+    pages = [mark.format(words) for words in ("15.01.2027 05:02:03", "05:02", "for 3 min siden")]
+    found = [one.decode() for one in renamed({"a": [page.encode() for page in pages]})["a"]]
+    assert found == [
+        '<time datetime="<time 1>">the same</time>',
+        '<time datetime="<time 1>">the same</time>',
+        '<time datetime="<time 1>">for 3 min siden</time>',
+    ]

@@ -1,0 +1,215 @@
+"""Asks a hub whatever each watch may ask, over NATS and HTTP, and keeps the bytes of every answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import orjson
+from nats.aio.client import Client
+
+from schemas import subjects
+from schemas.centre import Centre
+from schemas.envelope import Accepted, Actor, Request
+from schemas.identifiers import new_id, new_ref
+from schemas.people import IssueToken, MakeLink
+from schemas.vocabulary import Authentication
+from services.runtime import names as runtime_names
+from services.runtime.connect import connect
+from services.runtime.outbound import build, exchange
+from services.runtime.settings import Settings
+from tests.exercises.listening import head_of
+from tests.exercises.renaming import Streams
+
+UNTIL = datetime(2027, 6, 1, tzinfo=UTC)
+Names = dict[str, tuple[str, str]]
+"""Id and ref of each incident, by its headline."""
+
+
+@dataclass(frozen=True)
+class Houses:
+    """The watches that look on: all but those whose own case is hidden, each with a person on duty."""
+
+    centre: Centre
+    mode: str
+    hidden: frozenset[str]
+
+    @property
+    def watches(self) -> dict[str, str]:
+        """The person who asks for each watch, by its id."""
+        found: dict[str, str] = {}
+        for manning in self.centre.manning:
+            if manning.watch not in self.hidden:
+                found.setdefault(manning.watch, self.person(manning.primary))
+        return found
+
+    def person(self, key: str) -> str:
+        """A person's id."""
+        found = self.centre.person(key)
+        assert found is not None, key
+        return found.id
+
+    def actor(self, watch: str, person: str) -> Actor:
+        """The person at the watch's own desk."""
+        org, code = subjects.split_key(watch)
+        return Actor(
+            person=person,
+            organisation=org,
+            watch=code,
+            via="test",
+            authentication=Authentication.CREDENTIAL,
+        )
+
+
+@asynccontextmanager
+async def at(settings: Settings, watch: str) -> AsyncIterator[Client]:
+    """A connection with a watch's own credential."""
+    client = await connect(settings, watch)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def tokens(settings: Settings, houses: Houses) -> dict[str, str]:
+    """A token for each watch, with which a machine may read there and follow its organisation's feed."""
+    async with at(settings, runtime_names.CENTRE) as centre:
+        return {
+            watch: str((await _done(centre, houses, watch, _token_of(watch)))["secret"])
+            for watch in houses.watches
+        }
+
+
+async def sign_in_paths(settings: Settings, houses: Houses, watches: Iterable[str]) -> dict[str, str]:
+    """A sign-in path for the one who asks for each of the watches."""
+    async with at(settings, runtime_names.CENTRE) as centre:
+        links = {watch: MakeLink(person=houses.watches[watch], minutes=60) for watch in watches}
+        return {
+            watch: str((await _done(centre, houses, watch, link))["path"]) for watch, link in links.items()
+        }
+
+
+async def _done(centre: Client, houses: Houses, watch: str, request: Request) -> Mapping[str, Any]:
+    """What came of a request that the centre itself makes for the watch's organisation."""
+    actor = Actor(
+        machine="centre",
+        organisation=watch.partition(".")[0],
+        watch=subjects.CENTRE,
+        via="test",
+        authentication=Authentication.SERVICE,
+    )
+    answer = await exchange(centre, build(houses.mode, request, actor))
+    assert isinstance(answer, Accepted), (watch, request, answer)
+    return answer.result
+
+
+def _token_of(watch: str) -> IssueToken:
+    return IssueToken(machine=new_id(), where=watch, scope=["read", "feed"], until=UNTIL)
+
+
+async def ask_all(settings: Settings, houses: Houses, names: Names) -> Streams:
+    """Every question that each watch may ask, and those it asks in vain; ``names`` are what it tries."""
+    streams: Streams = {}
+    room = asyncio.Semaphore(6)
+
+    async def one(watch: str, person: str) -> None:
+        async with room, at(settings, watch) as client:
+            for name, trade, what, asked in _questions(watch, names):
+                streams[f"query {watch} {name}"] = [
+                    await _answer(client, houses, watch, person, trade, what, asked)
+                ]
+
+    await asyncio.gather(*(one(watch, person) for watch, person in houses.watches.items()))
+    return streams
+
+
+async def names_of(settings: Settings, houses: Houses, more: Iterable[str] = ()) -> Names:
+    """The incidents that any of the watches, and ``more`` of them, may see."""
+    found: Names = {}
+    watches = houses.watches | {
+        manning.watch: houses.person(manning.primary)
+        for manning in houses.centre.manning
+        if manning.watch in more
+    }
+    for watch, person in watches.items():
+        async with at(settings, watch) as client:
+            raw = await _answer(
+                client, houses, watch, person, "incidents", "list", {"state": "all", "limit": 500}
+            )
+        for head in orjson.loads(raw.split(b"\n", 1)[1])["incidents"]:
+            found[(head["content"] or {}).get("headline", "")] = (head["id"], head["ref"])
+    return found
+
+
+def in_vain(names: Names, headlines: Iterable[str]) -> Names:
+    """The same names, with an id and a ref that nobody has for each headline that is not among them."""
+    return {**{headline: (new_id(), new_ref()) for headline in headlines}, **names}
+
+
+def _questions(watch: str, names: Names) -> list[tuple[str, str, str, dict[str, Any]]]:
+    asked: list[tuple[str, str, str, dict[str, Any]]] = [
+        (f"list {state}", "incidents", "list", {"state": state, "limit": 500})
+        for state in ("all", "open", "closed")
+    ]
+    for headline, (id, ref) in sorted(names.items()):
+        asked += [
+            (f"get {headline} by ref", "incidents", "get", {"ref": ref}),
+            (f"get {headline} by id", "incidents", "get", {"id": id}),
+            (f"chains {headline}", "notifications", "chains", {"incident": id}),
+        ]
+    year = datetime.now(UTC).year
+    for number in (f"BARN-{year}-0001", f"BARN-{year}-0002", f"BARN-{year}-0003"):
+        asked.append((f"get {number}", "incidents", "get", {"number": number}))
+    org = watch.partition(".")[0]
+    return [
+        *asked,
+        ("chains open", "notifications", "chains", {"open": True}),
+        ("duty", "watch", "duty", {}),
+        ("duty hidden", "watch", "duty", {"watch": "4601.barnevern"}),
+        ("feed state", "feeds", "state", {}),
+        ("warnings", "warnings", "list", {}),
+        ("clock", "exercise", "clock", {}),
+        ("people", "people", "list", {}),
+        (f"people of {org}", "people", "names", {"persons": []}),
+    ]
+
+
+async def _answer(
+    client: Client, houses: Houses, watch: str, person: str, trade: str, what: str, asked: dict[str, Any]
+) -> bytes:
+    org, code = subjects.split_key(watch)
+    actor = houses.actor(watch, person).model_dump(mode="json", exclude_none=True)
+    subject = subjects.query(houses.mode, org, code, trade, what)
+    reply = await client.request(subject, orjson.dumps({"actor": actor, **asked}), timeout=15)
+    return orjson.dumps(reply.headers or {}) + b"\n" + reply.data
+
+
+async def read_all(
+    desk: str, mode: str, secrets: Mapping[str, str], names: Names, closely: Iterable[str]
+) -> Streams:
+    """What a machine with each watch's token reads over HTTP: heads of answers and bodies.
+
+    One incident after another is read at the watches that look ``closely``.
+    """
+    streams: Streams = {}
+    async with httpx.AsyncClient(base_url=desk, trust_env=False, timeout=20) as http:
+        for watch, secret in secrets.items():
+            headers = {"Authorization": f"Bearer {secret}"}
+            wanted = names if watch in closely else {}
+            for name, path, asked in _paths(watch.partition(".")[0], wanted):
+                answer = await http.get(path, params={"mode": mode, **asked}, headers=headers)
+                streams[f"http {watch} {name}"] = [head_of(answer, answer.content), answer.content]
+    return streams
+
+
+def _paths(org: str, names: Names) -> list[tuple[str, str, dict[str, str]]]:
+    return [
+        ("list", "/v1/incidents", {"state": "all"}),
+        *((f"get {headline}", f"/v1/incidents/{ref}", {}) for headline, (_, ref) in sorted(names.items())),
+        ("duty", "/v1/duty", {}),
+        ("warnings", "/v1/warnings", {}),
+        ("feed", f"/v1/feeds/{org}", {"limit": "200"}),
+    ]

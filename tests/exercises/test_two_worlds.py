@@ -1,0 +1,137 @@
+"""The exercise Ask on two hubs side by side, with and without the child-welfare case that nobody may notice.
+
+Everything that others than the child-welfare watch can read is recorded on both and compared byte for byte:
+what feeds bring over NATS and as server-sent events, every answer to every question and request with its
+headers, the desk's pages, and what phones are sent. Ids, refs, receipts, times, secrets and ports are renamed
+by first appearance; order and count stand as they are.
+
+Two things come by the clock and not by what happens, so they are held to being just that. A feed's tick
+every 15 s may say nothing but how far its items have come, which its listener knows. A screen is sent rows
+when they change, in bundles cut by a tenth of a second: here no word may come that shows nothing, and what a
+screen that opens afterwards is told is compared byte for byte.
+
+SAMVIRKE_TEST_EXERCISE=whole plays all events, else it is #01 to #34.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.exercise_file import Plan, load
+from schemas.exercise_parts import Marker
+from tests.exercises.renaming import Streams, differences, renamed
+from tests.exercises.world import HIDDEN, World, moments_of, player, side_by_side
+
+ASK = Path(__file__).parents[2] / "deploy" / "exercises" / "ask.toml"
+CASE = "I"
+LAST = () if os.environ.get("SAMVIRKE_TEST_EXERCISE") == "whole" else ("--to", "34a")
+SPEED = ("--speed", "60", "--json")
+WITHIN_S = 900 if not LAST else 240
+
+pytestmark = [pytest.mark.system, pytest.mark.timed, pytest.mark.timeout(WITHIN_S)]
+Worlds = tuple[World, World]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """The exercise as it is shipped."""
+    return load(ASK)
+
+
+@pytest.fixture(scope="module")
+def worlds(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    """The exercise played with and without the hidden case."""
+    with_case = World(tmp_path_factory.mktemp("with") / "home", plan, player(plan, *SPEED, *LAST))
+    arguments = (*SPEED, *LAST, "--without", CASE)
+    without = World(tmp_path_factory.mktemp("without") / "home", plan, player(plan, *arguments))
+    asyncio.run(side_by_side(with_case, without))
+    return with_case, without
+
+
+def shown(world: World) -> Streams:
+    """A world's recording with everything renamed that chance and clocks give."""
+    return renamed(world.streams, [one.id for one in world.plan.centre.persons], moments_of(world.plan))
+
+
+def test_the_exercise_goes_as_its_file_says(worlds: Worlds) -> None:
+    for world in worlds:
+        print(world.report)
+        assert json.loads(world.report)["passed"] is True, world.report
+
+
+def test_nobody_can_tell_whether_the_hidden_case_is_there(worlds: Worlds) -> None:
+    one, other = shown(worlds[0]), shown(worlds[1])
+    found = differences(one, other)
+    assert not found, "\n".join(["", *map(str, found[:20]), f"{len(found)} of {len(one)} streams differ"])
+
+
+def test_the_recording_holds_what_others_can_read_and_the_case_was_played(worlds: Worlds) -> None:
+    with_case, without = worlds
+    heard = {name: len(one) for name, one in with_case.streams.items()}
+    assert all(heard[f"nats {org}"] > 10 for org in ("4601", "4627", "110-vest", "pol-vest", "amk"))
+    assert all(heard[f"sse {org}"] == 2 * heard[f"nats {org}"] for org in ("4627", "amk", "sf-vestland"))
+    assert {heard[f"nats {org}"] for org in ("5001", "tbrt")} == {0}
+    assert len([name for name in heard if name.startswith("query ")]) > 1000
+    assert len([name for name in heard if name.startswith("page ")]) > 50
+    assert set(with_case.own) - set(without.own) == {"Akutt plassering, barn Q.Ø."}
+    assert (with_case.paged["geir"], without.paged["geir"]) == (2, 0)
+
+
+def test_no_word_id_or_ref_of_the_case_is_anywhere(worlds: Worlds) -> None:
+    with_case = worlds[0]
+    raw = b"\n".join(message for one in with_case.streams.values() for message in one)
+    id, ref = with_case.own["Akutt plassering, barn Q.Ø."]
+    words = [id, ref, "child.placement", *(marker.text for marker in of_the_case(with_case.plan))]
+    assert [word for word in words if word.encode() in raw] == []
+
+
+def of_the_case(plan: Plan) -> Iterator[Marker]:
+    """The planted words that stay in the hidden watch."""
+    return (marker for marker in plan.exercise.markers if set(marker.stays_in) <= HIDDEN and marker.kept)
+
+
+def test_ticks_and_screens_say_nothing_beside_the_clock(worlds: Worlds) -> None:
+    for world in worlds:
+        assert sum(len(ticks) for ticks in world.ticks.values()) > 50
+        for org, ticks in world.ticks.items():
+            items = len(world.streams[f"nats {org}"])
+            for tick in ticks:
+                assert tick.heard <= tick.newest <= items, (org, tick)
+        assert world.desks is not None
+        assert world.desks.empty == []
+        assert min(world.desks.told.values()) > 10
+
+
+@pytest.mark.parametrize(
+    ("stream", "before", "after"),
+    [
+        ("nats 4627", b'.9",', b'.10",'),
+        ("sse 4627", b'.9",', b'.10",'),
+        ("query 4601.kk list all", b"VAKT-2026-0001", b"VAKT-2026-0002"),
+        ("query 4601.samvirke feed state", b'"newest":', b'"newest":1'),
+        ("page 4601.kk /part/duty", b"4601", b"4602"),
+        ("http 4627.vakt list", b"200", b"403"),
+    ],
+)
+def test_a_leak_planted_in_the_recording_is_found(
+    worlds: Worlds, stream: str, before: bytes, after: bytes
+) -> None:
+    tampered = dict(worlds[0].streams)
+    assert any(before in message for message in tampered[stream]), tampered[stream]
+    tampered[stream] = [message.replace(before, after, 1) for message in tampered[stream]]
+    persons = [one.id for one in worlds[0].plan.centre.persons]
+    one = renamed(tampered, persons, moments_of(worlds[0].plan))
+    assert [found.stream for found in differences(one, shown(worlds[0]))] == [stream]
+
+
+def test_an_item_too_many_in_the_recording_is_found(worlds: Worlds) -> None:
+    tampered = {name: list(one) for name, one in worlds[0].streams.items()}
+    tampered["nats 5001"].append(worlds[0].streams["nats 4627"][0])
+    tampered["phone frode"].pop()
+    persons = [one.id for one in worlds[0].plan.centre.persons]
+    found = differences(renamed(tampered, persons, moments_of(worlds[0].plan)), shown(worlds[0]))
+    assert {one.stream for one in found} >= {"nats 5001", "phone frode"}

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from schemas.envelope import Body, Code, Request, Strict, Token, WatchKey
+from schemas.identifiers import derived_id
 from schemas.vocabulary import Channel, DutyFunction, Priority
 
 TRADE = "notifications"
@@ -146,6 +147,16 @@ class NobodyReached(_OfChain):
     name = "nobody_reached"
     cause: str
     priority: Priority | None = None
+
+
+def chain_id(cause: str, watch: str) -> str:
+    """The id of the chain by which a fact is told to a watch: there is one only."""
+    return derived_id(cause, watch)
+
+
+def reference_of(chain: str, step: int, person: str, attempt: int) -> str:
+    """What a gateway hears of a message, to know one that is sent again: the same for the same attempt."""
+    return derived_id(chain, str(step), person, str(attempt))
 
 
 COMMANDS = (SetPolicy, Acknowledge, Decline)

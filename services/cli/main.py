@@ -14,6 +14,7 @@ from services.cli import (
     doctor,
     duty,
     erasing,
+    exercise,
     feed,
     intake,
     logs,
@@ -61,7 +62,9 @@ def _program(
 running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
-for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, doctor, config, logs):
+for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, exercise):
+    _verbs.register(app)
+for _verbs in (doctor, config, logs):
     _verbs.register(app)
 papers.register(app)
 provisioning.register(app)

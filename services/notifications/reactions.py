@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from schemas import subjects
 from schemas.catalogue import read_fact
 from schemas.envelope import Body, Fact
-from schemas.identifiers import derived_id
 from schemas.incidents import TRADE as INCIDENTS
 from schemas.incidents import Corrected, EntryAdded, Opened, SharedWider
-from schemas.notifications import TRADE, PolicyRules, Started
+from schemas.notifications import TRADE, PolicyRules, Started, chain_id
 from schemas.subjects import Place
 from schemas.vocabulary import Channel, Priority
 from schemas.watch import TRADE as WATCH
@@ -102,7 +101,7 @@ class Reactions:
     async def _start(self, place: Place, fact: Fact, watch: str, told: Matter, rules: PolicyRules) -> None:
         policy = self._pictures[place.mode].policies.get(watch)
         started = Started(
-            chain=derived_id(fact.id, watch),
+            chain=chain_id(fact.id, watch),
             watch=watch,
             cause=fact.id,
             item=told.item,

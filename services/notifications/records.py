@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from schemas import subjects
 from schemas.clock import Clock
 from schemas.envelope import Actor, Body
-from schemas.identifiers import derived_id
-from schemas.notifications import Started
+from schemas.notifications import Started, reference_of
 from schemas.subjects import Place
 from schemas.vocabulary import Authentication
 from services.notifications import store
@@ -57,7 +56,7 @@ def row_of(chain: Chain) -> ChainRow:
 def delivery_of(chain: Chain, told: ToTell, now: datetime) -> DeliveryRow:
     """The row of a message about to be sent; its id is the reference that the channels see."""
     return DeliveryRow(
-        delivery=derived_id(chain.id, str(told.step), told.person, str(told.attempt)),
+        delivery=reference_of(chain.id, told.step, told.person, told.attempt),
         chain=chain.id,
         person=told.person,
         function=told.function,

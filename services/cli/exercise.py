@@ -1,0 +1,115 @@
+"""Verbs of exercises: exercise check, exercise play."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.failures import failed
+from services.cli.frame import Call, Exit, Outcome, verb
+from services.cli.sending import OSLO
+from services.cli.texts import language, say
+
+if TYPE_CHECKING:
+    from schemas.exercise_parts import Event
+    from services.cli.player.report import Report
+    from services.runtime.settings import Settings
+
+exercise = typer.Typer(help="Exercises from a file, played on a hub.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="TOML or YAML.")]
+
+
+def check(call: Call, file: File) -> Outcome:
+    """Check the file and its centre, without a hub; every problem is shown with its line."""
+    from schemas.exercise_file import load
+
+    plan = load(file)
+    needs = [event.no for event in plan.exercise.events if event.needs]
+    counts = {
+        "events": len(plan.exercise.events),
+        "markers": len(plan.exercise.markers),
+        "watches": len(plan.centre.watches),
+        "needs": len(needs),
+    }
+    text = say(
+        "{path} is in order: {events} events, {markers} planted words, {watches} watches; {needs} need more.",
+        language(call.lang),
+        path=file,
+        **counts,
+    )
+    return Outcome({"status": "ok", "path": str(file), **counts, "waiting": needs}, [text])
+
+
+async def play(
+    call: Call,
+    file: File,
+    speed: Annotated[
+        int, typer.Option(min=1, max=60, help="Seconds of exercise time in a second, while somebody is told.")
+    ] = 60,
+    first: Annotated[str | None, typer.Option("--from", help="The first event to play.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last event to play.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Leave out an incident's events, at their times. Repeat it.")
+    ] = None,
+) -> Outcome:
+    """Play the file on the running hub, answer every phone, and check what comes of it.
+
+    The report lies in the home under exercises/. Exit code 1 when a check does not hold.
+    """
+    from schemas.exercise_file import load
+    from services.cli.applying import HubAway
+    from services.cli.player.hub import HubSilent
+    from services.cli.player.play import Wanted
+    from services.cli.player.play import play as run
+    from services.runtime import logs
+    from services.runtime.watches import NotAnswered
+
+    logs.configure("cli", "error")
+    plan, lang = load(file), language(call.lang)
+    wanted = Wanted(first, last, frozenset(without or ()), speed)
+
+    def tell(at: datetime, event: "Event", how: str) -> None:
+        if not call.as_json:
+            clock = at.astimezone(OSLO).strftime("%d.%m. %H:%M:%S")
+            wall = datetime.now(OSLO).strftime("%H:%M:%S")
+            print(f"{clock}  ({wall})  {event.no:4} {event.title}  {say(how, lang)}", flush=True)
+
+    try:
+        report = await run(call.settings(), plan, wanted, tell)
+    except (HubAway, HubSilent, NotAnswered):
+        return failed(call, "NO_ANSWER")
+
+    def speak(text: str, /, **given: Any) -> str:
+        return say(text, lang, **given)
+
+    lines = report.lines(speak)
+    path = _keep(call.settings(), report, lines)
+    lines.append(say("The report lies in {path}.", lang, path=path))
+    return Outcome(report.data | {"report": str(path)}, lines, Exit.DONE if report.ok else Exit.FAILED)
+
+
+def _keep(settings: "Settings", report: "Report", lines: list[str]) -> Path:
+    import orjson
+
+    from services.runtime.credentials import write_durably
+
+    folder = settings.home / "exercises"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{report.code}-{report.exercise}.txt"
+    write_durably(path, "\n".join([*lines, ""]).encode())
+    write_durably(path.with_suffix(".json"), orjson.dumps(report.data, option=orjson.OPT_INDENT_2))
+    return path
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verbs under the program."""
+    app.add_typer(exercise, name="exercise")
+    verb(exercise, "check", "samvirke exercise check deploy/exercises/ask.toml")(check)
+    verb(
+        exercise,
+        "play",
+        "samvirke exercise play deploy/exercises/ask.toml --speed 60",
+        "samvirke exercise play deploy/exercises/ask.toml --from 01 --to 34",
+    )(play)

@@ -1,0 +1,364 @@
+"""Plays an exercise file on a running hub: sends what is scripted, answers the phones, moves the clock."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from schemas import exercise, subjects
+from schemas.clock import Clock
+from schemas.envelope import Accepted, Answer, Refused
+from schemas.exercise_check import person_for
+from schemas.exercise_file import Plan
+from schemas.exercise_parts import SENT, Event
+from schemas.identifiers import new_id
+from schemas.vocabulary import Mode, Priority
+from services.cli import applying
+from services.cli.player import checks
+from services.cli.player.acts import Known, Opened, command_of
+from services.cli.player.faults import kill
+from services.cli.player.hub import Hub, HubSilent
+from services.cli.player.lines import Line
+from services.cli.player.phones import Message, Phones
+from services.cli.player.report import Report
+from services.cli.player.tellings import ANSWERED, FAILED, WAITING, Telling, leads, tellings_of
+from services.runtime import names, players, watches
+from services.runtime.settings import Settings
+
+LOOK_S = 0.2
+"""How often the player looks whether the clock may jump, when nothing else happens."""
+UNTOLD_S = 15.0
+"""How long after its time a message may be on its way, in seconds of the wall clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How to play: which events, at which speed, and which incidents to leave out, with their times kept."""
+
+    first: str | None = None
+    last: str | None = None
+    without: frozenset[str] = frozenset()
+    speed: int = exercise.FASTEST
+
+    def of(self, events: Iterable[Event]) -> list[Event]:
+        """The events between the first and the last that are wanted; a number means all of its letters."""
+        low, high = _digits(self.first or "0"), _digits(self.last or "999")
+        return [event for event in events if low <= _digits(event.no) <= high]
+
+
+@dataclass(slots=True)
+class Played:
+    """What an event that was sent has become: its facts, and the item that others get."""
+
+    event: Event
+    fact: str
+    items: list[str] = field(default_factory=list)
+
+
+Tell = Callable[[datetime, Event, str], None]
+"""Called with the exercise's time, an event, and how it went."""
+
+
+class Player:
+    """One playing of a file."""
+
+    def __init__(self, settings: Settings, plan: Plan, wanted: Wanted, tell: Tell) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.events = wanted.of(plan.exercise.events)
+        self.wanted = wanted
+        self.id = new_id()
+        self.hub = Hub(settings, self.id, plan.centre.centre.host)
+        self.phones = Phones()
+        self.known = Known()
+        self.tellings: list[Telling] = []
+        self.played: list[Played] = []
+        self.strange: list[Message] = []
+        self.told: set[tuple[str, str]] = set()
+        self.lines: dict[str, Line] = {}
+        self.starts: dict[str, str | None] = {}
+        self.actual: dict[str, str | None] = {}
+        self.clock = Clock()
+        about, now = plan.exercise.exercise, datetime.now(UTC).astimezone()
+        self.report = Report(self.id, about.code, about.title, wanted.speed, now.isoformat())
+        self._priorities: dict[str, Priority] = {}
+        self._restores: list[tuple[datetime, str]] = []
+        self._tell = tell
+
+    @property
+    def now(self) -> datetime:
+        """What time it is in the exercise."""
+        return self.clock.time(datetime.now(UTC))
+
+    async def run(self) -> Report:
+        """Play, check, and end the exercise. Raises HubSilent, HubAway, NotAnswered."""
+        began = time.monotonic()
+        with players.announced(self.settings.home, await self.phones.start()):
+            try:
+                await self._begin()
+                for index, event in enumerate(self.events):
+                    await self._play(index, event)
+                await self._settle()
+                await checks.look(self)
+            finally:
+                await asyncio.shield(self._end())
+        self.report.seconds = time.monotonic() - began
+        self.report.messages = len(self.phones.taken)
+        return self.report
+
+    async def _begin(self) -> None:
+        centre = self.plan.centre
+        await applying.apply(self.settings, centre, [Mode.EXERCISE])
+        pairs = applying.watches_of(centre)
+        await asyncio.to_thread(watches.admit_exercise, self.settings, self.id, pairs)
+        org, watch = pairs[-1]
+        subject = subjects.query(Mode.EXERCISE, org, watch, "watch", "duty")
+        user = names.exercise_user(self.id, org, watch)
+        await watches.wait_until_user_answered(self.settings, user, subject, applying.PATIENCE_S)
+        for one in centre.organisations:
+            _, self.starts[one.key] = await self.hub.feed(one.key, None)
+            _, self.actual[one.key] = await self.hub.actual_feed(one.key, None)
+        for cut in (event.cut for event in self.events if event.cut is not None):
+            line = self.lines[cut.organisation] = Line(
+                self.hub, cut.organisation, self.starts[cut.organisation]
+            )
+            await line.open()
+        about = self.plan.exercise.exercise
+        request = exercise.Begin(
+            exercise=self.id,
+            code=about.code,
+            organisations=[one.key for one in centre.organisations],
+            at=self.events[0].at if self.events else about.starts,
+            speed=self.wanted.speed,
+        )
+        self._read(await self.hub.lead(request))
+
+    async def _end(self) -> None:
+        """End the exercise and take its credentials back, however it went."""
+        with contextlib.suppress(HubSilent):
+            await self.hub.lead(exercise.End(exercise=self.id))
+        for line in self.lines.values():
+            await line.cut()
+        await self.hub.close()
+        await self.phones.stop()
+        await asyncio.to_thread(watches.dismiss_exercise, self.settings, self.id)
+
+    async def _play(self, index: int, event: Event) -> None:
+        """Wait for the event's time, and let it happen."""
+        await self._reach(event.at)
+        if event.needs is not None:
+            what = "part" if event.act or event.gaps else "skipped"
+            self.report.skipped.append(
+                {"no": event.no, "title": event.title, "needs": event.needs, "what": what}
+            )
+        if event.act is None and not event.gaps:
+            self._tell(self.now, event, "skipped")
+            return
+        left_out = event.incident in self.wanted.without
+        fact = None if left_out else await self._act(event)
+        self._expect(index, event, fact)
+        said = "left out" if left_out else "played"
+        self.report.played.append(
+            {"no": event.no, "title": event.title, "at": self.now.isoformat(), "how": said}
+        )
+        self._tell(self.now, event, said)
+        if not left_out:
+            await checks.sight(self, event)
+
+    async def _act(self, event: Event) -> str | None:
+        """Do what the event says; the id of its fact, if it has one."""
+        name = event.act[0] if event.act else ""
+        if name in SENT:
+            return await self._send(event)
+        if event.cut is not None:
+            await self.lines[event.cut.organisation].cut()
+            self._restores.append((event.cut.until, event.cut.organisation))
+        elif event.kill is not None:
+            await kill(self.settings.home, event.kill.part)
+        elif event.settle is not None:
+            await self._settle()
+        return None
+
+    async def _send(self, event: Event) -> str | None:
+        check = self.report.check("Every act is answered as the file says")
+        watch, person = self.sender(event)
+        try:
+            request, content = command_of(self.plan, event, self.known)
+        except KeyError:
+            check.hold(False, f"{event.no}: what it refers to was not taken in")
+            return None
+        answer = await self.hub.send(watch, person, request, content, event.occurred_at or event.at)
+        said = answer.code if isinstance(answer, Refused) else "accepted"
+        check.hold(
+            said == (event.refused or "accepted"), f"{event.no}: {said}, not {event.refused or 'accepted'}"
+        )
+        if not isinstance(answer, Accepted):
+            return None
+        unattached = answer.result.get("mark") == "unattached"
+        check.hold(not unattached, f"{event.no}: {watch} does not see incident {event.incident}")
+        await self._learn(event, watch, answer)
+        return answer.id
+
+    async def _learn(self, event: Event, watch: str, answer: Accepted) -> None:
+        """Note what letters and labels now stand for, and which item others get."""
+        items = [answer.id]
+        if event.open is not None and event.incident is not None:
+            opened = Opened(answer.subject, answer.ref or "", watch, answer.id)
+            self.known.incidents[event.incident] = opened
+            self._priorities[event.incident] = event.open.priority
+        elif event.entry is not None and event.entry.label is not None:
+            self.known.entries[event.entry.label] = answer.id
+        elif event.share is not None:
+            head = self.known.incidents[event.incident or ""].head
+            items = [self.known.entries[event.share.entry] if event.share.entry else head]
+        elif event.intake is not None:
+            items = await checks.warnings_of(self, event, answer)
+        self.played.append(Played(event, answer.id, items))
+
+    def _expect(self, index: int, event: Event, fact: str | None) -> None:
+        """Note who must be told now."""
+        if fact is None and event.act is not None and event.incident not in self.wanted.without:
+            return
+        item = self.played[-1].items[0] if fact and self.played and self.played[-1].items else ""
+        priority = getattr(event.act[1], "priority", None) if event.act else None
+        priority = priority or self._priorities.get(event.incident or "", Priority.NORMAL)
+        after_s = self.plan.exercise.exercise.acknowledge_after_s
+        for telling in tellings_of(event, index, self.plan.centre, after_s, priority, fact):
+            if event.share is not None and (item, telling.watch) in self.told:
+                continue
+            self.told.add((item, telling.watch))
+            opened = self.known.incidents.get(event.incident or "")
+            telling.incident = opened.id if opened else ""
+            self.tellings.append(telling)
+
+    async def _reach(self, at: datetime) -> None:
+        """Let the time run until ``at``, answering phones on the way; it jumps when nobody is being told."""
+        while True:
+            self._hear()
+            if await self._answer_due() or await self._restore_due():
+                continue
+            if self.now >= at:
+                return
+            if self._is_quiet() and await self._jump(min([at, *(until for until, _ in self._restores)])):
+                continue
+            await self._wait(at)
+
+    async def _settle(self) -> None:
+        """Let the time run until every chain has ended."""
+        while True:
+            await self._reach(self.now + timedelta(milliseconds=1))
+            if self._is_quiet() and await self._jump(self.now + timedelta(seconds=1)):
+                return
+            await self._wait(self.now + timedelta(seconds=60))
+
+    async def _jump(self, at: datetime) -> bool:
+        """Set the clock on; False while somebody is being told, or it is that late already."""
+        answer = await self.hub.lead(exercise.SetClock(exercise=self.id, at=at, speed=self.wanted.speed))
+        if isinstance(answer, Accepted):
+            self._read(answer)
+            return True
+        if answer.code not in ("CHAIN_OPEN", "TIME_GOES_BACK"):
+            raise HubSilent(answer.code)
+        return False
+
+    def _read(self, answer: Answer) -> None:
+        """Take over what the hub says the time is."""
+        if not isinstance(answer, Accepted):
+            raise HubSilent(answer.code)
+        wall, at = (datetime.fromisoformat(answer.result[name]) for name in ("wall", "at"))
+        self.clock = self.clock.set(wall, at, answer.result["speed"])
+
+    async def _wait(self, at: datetime) -> None:
+        """Until a message comes, an answer is due, it is ``at``, or it is time to look again."""
+        dues = [telling.due for telling in self.tellings if telling.pending and telling.due]
+        walls = [wall for moment in (at, *dues) if (wall := self.clock.wall(moment)) is not None]
+        now = datetime.now(UTC)
+        pause = min([LOOK_S, *((wall - now).total_seconds() for wall in walls)])
+        with contextlib.suppress(TimeoutError):
+            message = await asyncio.wait_for(self.phones.fresh.get(), max(pause, 0.001))
+            self._take(message)
+
+    def _hear(self) -> None:
+        while not self.phones.fresh.empty():
+            self._take(self.phones.fresh.get_nowait())
+
+    def _take(self, message: Message) -> None:
+        """Find whom a message tells of what."""
+        person = self.person_at(message.to)
+        for telling in self.tellings:
+            who = telling.place_of(message, person) if person else None
+            if who is not None:
+                telling.hear(who, message, self.now)
+                return
+        for telling in self.tellings:
+            is_theirs = person is not None and leads(self.plan.centre, person, telling.watch)
+            if telling.is_gap and telling.state == WAITING and is_theirs:
+                telling.hear("leader", message, self.now)
+                return
+        self.strange.append(message)
+
+    async def _answer_due(self) -> bool:
+        """Press the buttons whose time has come, one after another; True if there were any."""
+        now = self.now
+        due = [one for one in self.tellings if one.pending and one.due is not None and one.due <= now]
+        for telling in sorted(due, key=lambda one: (one.due or now, one.order)):
+            await self._answer(telling)
+        return bool(due)
+
+    async def _answer(self, telling: Telling) -> None:
+        if telling.left_out:
+            telling.state = ANSWERED
+            return
+        act = "decline" if telling.answers.act == "decline" else "ack"
+        is_done = await self.phones.answer(telling.link, act)
+        check = self.report.check("Every answer by phone is taken")
+        check.hold(is_done, f"{telling.event.no}: the answer of {telling.watch} was not taken")
+        telling.state = ANSWERED if is_done else FAILED
+        if is_done and act == "decline":
+            telling.declined()
+
+    async def _restore_due(self) -> bool:
+        """Give lines back whose time has come."""
+        due = [one for one in self._restores if one[0] <= self.now]
+        for until, org in due:
+            self._restores.remove((until, org))
+            await self.lines[org].restore()
+        return bool(due)
+
+    def _is_quiet(self) -> bool:
+        """True when nobody is waited for; who should have been told long ago is given up."""
+        now = datetime.now(UTC)
+        for telling in self.tellings:
+            told_by = self.clock.wall(telling.awaited_at) if telling.state == WAITING else None
+            if told_by is not None and now - told_by > timedelta(seconds=UNTOLD_S):
+                telling.state = FAILED
+        return not any(telling.pending for telling in self.tellings)
+
+    def sender(self, event: Event) -> tuple[str, str]:
+        """Key of the watch, and id of the person, that an event's act comes from."""
+        watch = self.plan.centre.watch(event.sender or "")
+        person = self.plan.centre.person(person_for(event, self.plan.centre) or "")
+        return watch.key if watch else "", person.id if person else ""
+
+    def person_of(self, watch: str) -> str:
+        """Somebody who may ask for a watch: its first primary, else an operator."""
+        event = Event(no="00", at=self.now, title="", sender=watch)
+        return self.sender(event)[1]
+
+    def person_at(self, address: str) -> str | None:
+        """The id of the person with this number or mail address."""
+        persons = self.plan.centre.persons
+        return next((one.id for one in persons if address in (one.phone, one.email)), None)
+
+
+def _digits(number: str) -> int:
+    return int("".join(character for character in number if character.isdigit()) or 0)
+
+
+async def play(
+    settings: Settings, plan: Plan, wanted: Wanted, tell: Tell = lambda _at, _event, _how: None
+) -> Report:
+    """Play a file on the hub of this home; what was found. Raises HubSilent, HubAway, NotAnswered."""
+    return await Player(settings, plan, wanted, tell).run()

@@ -1,0 +1,92 @@
+"""What the player has found: each check with what is wrong, what was played, and what was passed over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Say = Callable[..., str]
+
+
+@dataclass(slots=True)
+class Check:
+    """One thing that must hold; ``looked`` counts what was looked at, ``faults`` says what did not hold."""
+
+    name: str
+    looked: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing was found wrong."""
+        return not self.faults
+
+    def hold(self, is_so: object, fault: str) -> None:
+        """Look at one thing."""
+        self.looked += 1
+        if not is_so:
+            self.faults.append(fault)
+
+
+@dataclass(slots=True)
+class Report:
+    """The whole of one playing."""
+
+    exercise: str
+    code: str
+    title: str
+    speed: int
+    begun_at: str
+    seconds: float = 0.0
+    played: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    messages: int = 0
+    chains: int = 0
+    notes: list[str] = field(default_factory=list)
+    checks: dict[str, Check] = field(default_factory=dict)
+
+    def check(self, name: str) -> Check:
+        """The check of that name, begun when it is first asked for."""
+        return self.checks.setdefault(name, Check(name))
+
+    @property
+    def ok(self) -> bool:
+        """True if every check held."""
+        return all(check.ok for check in self.checks.values())
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The report as JSON."""
+        return {
+            "status": "ok" if self.ok else "failed",
+            "exercise": self.exercise,
+            "code": self.code,
+            "title": self.title,
+            "speed": self.speed,
+            "begun_at": self.begun_at,
+            "seconds": round(self.seconds, 1),
+            "events": self.played,
+            "skipped": self.skipped,
+            "messages": self.messages,
+            "chains": self.chains,
+            "notes": self.notes,
+            "checks": [
+                {"check": one.name, "ok": one.ok, "looked_at": one.looked, "faults": one.faults}
+                for one in self.checks.values()
+            ],
+        }
+
+    def lines(self, say: Say) -> list[str]:
+        """The report for people."""
+        found = [
+            say("{title}: {count} events played in {seconds} s.", title=self.title, count=len(self.played),
+                seconds=round(self.seconds, 1)),
+            say("{messages} messages, {chains} notifications.", messages=self.messages, chains=self.chains),
+        ]  # fmt: skip
+        for one in self.skipped:
+            what = say("passed over") if one["what"] == "skipped" else say("played in part")
+            found.append(say("{no} {title}: {what}, needs {needs}", **(one | {"what": what})))
+        for check in self.checks.values():
+            word = say("holds") if check.ok else say("DOES NOT HOLD")
+            found.append(f"{say(check.name)}: {word} ({check.looked})")
+            found += [f"  {fault}" for fault in check.faults]
+        return [*found, *self.notes]

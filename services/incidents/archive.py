@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from schemas import incidents, subjects
 from services.incidents.content import Wanted, fetch
-from services.incidents.erasure import Eraser, Register
+from services.incidents.erasure import Eraser, Pending, Register
 from services.incidents.filing import Filing
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
@@ -62,7 +62,7 @@ class Archive:
         direct = Direct(nc)
         await direct.open()
         filing = Filing(
-            store, direct, Register(settings.home), settings.modes, lambda _mode: self._do_tasks()
+            store, direct, Register(settings.home), settings.modes, lambda _mode: self._work.set()
         )
         await asyncio.to_thread(filing.open)
         for mode in settings.modes:
@@ -70,11 +70,11 @@ class Archive:
             self._run(self.projectors[mode].run(), f"{mode}.projector")
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
-        self._run(self._tend(nc, eraser), "tend")
-        self._run(self._heal(direct), "heal")
         queries = Queries(store, Lookups(store.engine), self.projectors, filing.directories)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()
+        self._run(self._tend(nc, eraser, paper), "tend")
+        self._run(self._heal(direct), "heal")
         handlers = {"get": queries.get, "list": queries.listing, "paper": paper.asked}
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
         await self._door.start()
@@ -105,12 +105,6 @@ class Archive:
         paper = printer.health if printer else {}
         return {"ok": ok and (printer is None or printer.is_fresh), "modes": modes, **paper}
 
-    def _do_tasks(self) -> None:
-        """Something is to be erased or told of; what was erased goes from the papers at once too."""
-        self._work.set()
-        if self._paper is not None:
-            self._paper.printer.ask()
-
     async def _connect(self, user: str) -> Client:
         nc = await connect(self._settings, user)
         self._clients.append(nc)
@@ -132,14 +126,22 @@ class Archive:
         found = {"epoch": mark.epoch, "sequence": mark.sequence, "digest": mark.digest}
         await message.respond(orjson.dumps(found if mark.sequence else {}))
 
-    async def _tend(self, nc: Client, eraser: Eraser) -> None:
-        """Do at once what a batch left to do, and at start what an earlier process left."""
+    async def _tend(self, nc: Client, eraser: Eraser, paper: IncidentPaper) -> None:
+        """Do at once what a batch left to do, and at start what an earlier process left.
+
+        The papers come first: an erasure is done once they are clean too.
+        """
         self._work.set()
+        off_paper: set[Pending] = set()
         while True:
             await self._work.wait()
             self._work.clear()
             try:
-                await eraser.run_once()
+                pending = await eraser.pending()
+                if not off_paper.issuperset(pending):
+                    await paper.printer.make()
+                    off_paper.update(pending)
+                await eraser.erase(pending)
                 for mode in self._settings.modes:
                     await self._tell_of_parked(nc, mode)
             except Exception as fault:

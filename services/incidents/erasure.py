@@ -72,16 +72,18 @@ class Eraser:
         self._direct = direct
         self._engine = engine
 
-    async def run_once(self) -> int:
-        """Do all that is pending; the count of what was done. Raises EraseFailed when the broker refuses."""
-        pending = await asyncio.to_thread(_pending, self._engine)
+    async def pending(self) -> list[Pending]:
+        """Whose content is gone from the tables, and not yet from everywhere."""
+        return await asyncio.to_thread(_pending, self._engine)
+
+    async def erase(self, pending: list[Pending]) -> None:
+        """Do these, and note that they are done. Raises EraseFailed when the broker refuses."""
         for one in pending:
             await self._delete(one)
         if pending:
             await asyncio.to_thread(wipe_traces, self._engine)
             await asyncio.to_thread(_note_done, self._engine, pending)
             logs.get(count=len(pending)).info("erasure.done")
-        return len(pending)
 
     async def _delete(self, one: Pending) -> None:
         """Delete every message on the content's subjects, the newest first, until there is none."""

@@ -75,6 +75,8 @@ async def test_no_byte_is_left_in_the_home(fresh_broker: Hub, size: int) -> None
         await here.write(*centre(), opened(), made, opened())
         await _copy_to_shared(here, made)
         assert _files_with(WORD, home / "nats")
+        assert (await here.ask(made.owner, "paper"))["status"] == "ok"
+        assert _files_with(WORD, home / "paper")
         await here.write(_erased(made))
         assert (await here.get(made.owner, id=made.about))["incident"]["erased"]
         await _until_erased(fresh_broker.settings)

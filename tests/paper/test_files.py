@@ -26,6 +26,14 @@ def test_who_has_the_old_paper_open_sees_that_its_bytes_are_gone(tmp_path: Path)
     assert [one.name for one in path.parent.iterdir()] == ["incidents.html"]
 
 
+def test_what_a_crash_left_half_written_is_removed_by_the_next_round(tmp_path: Path) -> None:
+    path = files.folder_of(tmp_path, "actual", "4601.vaktsentral") / "incidents.html"
+    files.put(path, "en")
+    path.with_name(".incidents.html.4711").write_text(OLD)
+    files.put(path, "to")
+    assert [one.name for one in path.parent.iterdir()] == ["incidents.html"]
+
+
 def test_the_papers_of_a_watch_that_is_no_more_are_removed_and_others_stay(tmp_path: Path) -> None:
     stays, goes = (files.folder_of(tmp_path, "actual", key) for key in ("4601.a", "4601.b"))
     for folder in (stays, goes):

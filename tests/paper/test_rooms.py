@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from schemas import incidents, watch
-from schemas.vocabulary import Level, Tag
+from schemas.vocabulary import IncidentState, Level, Tag
 from services.incidents.paper import INCIDENTS, LOG
 from services.incidents.tables import READS
 from services.notifications.paper import NAME
@@ -56,7 +56,7 @@ async def test_each_watch_has_the_open_incidents_that_it_may_see_and_log_sheets(
     own = opened("Ras i Sandviken")
     shared = opened("Brann på kaia", level=Level.NAMED, named=["4624"])
     closed = opened("Gammel sak")
-    closing = incidents.StateChanged(state=incidents.IncidentState.CLOSED, former=incidents.IncidentState.NEW)
+    closing = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
     await here.write(own, shared, closed, Made(closing, about=closed.about))
     await make(here)
     assert "Ras i Sandviken" in paper(here, VAKT)

@@ -23,6 +23,8 @@ def put(path: Path, text: str) -> None:
     """
     for folder in (path.parents[2], path.parents[1], path.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):  # a write that a crash cut short
+        remove(left)
     old = path.open("r+b") if path.exists() else None
     write_durably(path, text.encode())
     if old is not None:

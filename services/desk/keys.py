@@ -6,14 +6,15 @@ from typing import NamedTuple
 class Key(NamedTuple):
     """``press`` as a browser says it (modifiers first), how it is printed, what it does, and in which words.
 
-    ``single`` keys work only while no field has the focus, and can be switched off (WCAG 2.1.4).
+    ``where``: everywhere; ``list`` keys work in the list only; ``single`` keys only while no field has the
+    focus, and they can be switched off (WCAG 2.1.4).
     """
 
     press: str
     shown: str
     act: str
     text: str
-    single: bool = False
+    where: str = ""
 
 
 KEYS: tuple[Key, ...] = (
@@ -21,21 +22,21 @@ KEYS: tuple[Key, ...] = (
     Key("Control+k", "Ctrl+K", "line", "command line"),
     Key("F4", "F4", "ack", "acknowledge the chosen incident"),
     Key("Control+Enter", "Ctrl+Enter", "save", "save what is being written"),
-    Key("ArrowDown", "↓", "down", "next incident in the list"),
-    Key("ArrowUp", "↑", "up", "previous incident in the list"),
-    Key("PageDown", "PgDn", "pagedown", "ten further down"),
-    Key("PageUp", "PgUp", "pageup", "ten further up"),
-    Key("Home", "Home", "newest", "to the top, and let newcomers in"),
-    Key("Enter", "Enter", "open", "open the chosen incident"),
+    Key("ArrowDown", "↓", "down", "next incident in the list", "list"),
+    Key("ArrowUp", "↑", "up", "previous incident in the list", "list"),
+    Key("PageDown", "PgDn", "pagedown", "ten further down", "list"),
+    Key("PageUp", "PgUp", "pageup", "ten further up", "list"),
+    Key("Home", "Home", "newest", "to the top, and let newcomers in", "list"),
+    Key("Enter", "Enter", "open", "open the chosen incident", "list"),
     Key("Escape", "Esc", "back", "back, and cancel"),
     Key("F1", "F1", "help", "these keys"),
-    Key("?", "?", "help", "these keys", single=True),
-    Key("n", "N", "new", "report something new", single=True),
-    Key("k", "K", "ack", "acknowledge the chosen incident", single=True),
-    Key("l", "L", "log", "write in the log", single=True),
-    Key("r", "R", "correct", "correct the last entry of one's own", single=True),
-    Key("a", "A", "state", "change state or close", single=True),
-    Key("v", "V", "duty", "who is on duty", single=True),
+    Key("?", "?", "help", "these keys", "single"),
+    Key("n", "N", "new", "report something new", "single"),
+    Key("k", "K", "ack", "acknowledge the chosen incident", "single"),
+    Key("l", "L", "log", "write in the log", "single"),
+    Key("r", "R", "correct", "correct the last entry of one's own", "single"),
+    Key("a", "A", "state", "change state or close", "single"),
+    Key("v", "V", "duty", "who is on duty", "single"),
 )
 
 
@@ -49,6 +50,6 @@ def printed(act: str) -> str:
     return next(key.shown for key in KEYS if key.act == act)
 
 
-def table() -> list[list[object]]:
-    """What the handlers read: the press, the act, and whether it is a single key."""
-    return [[key.press, key.act, key.single] for key in KEYS]
+def table() -> list[list[str]]:
+    """What the handlers read: the press, the act, and where it works."""
+    return [[key.press, key.act, key.where] for key in KEYS]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from schemas import feeds, incidents, notifications, people, watch
+from schemas import directory, incidents, notifications
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
 from schemas.vocabulary import ContentClass, IncidentState, Level
@@ -21,7 +21,7 @@ from services.incidents.chain import Link, beginning, extend, fact_hash
 OSLO: Final = ZoneInfo("Europe/Oslo")
 _TURN_OF_YEAR = ("12-31", "01-01")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
-STANDING_TRADES = (people.TRADE, watch.TRADE, feeds.TRADE)
+STANDING_TRADES = directory.TRADES
 _NEW = IncidentState.NEW.value
 _ACKNOWLEDGED = (notifications.TRADE, notifications.Acknowledged.name)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from schemas import subjects, watch
+from schemas.directory import Directory
 from schemas.envelope import Actor
 from schemas.identifiers import derived_id
 from schemas.vocabulary import Authentication
@@ -49,6 +50,8 @@ class Horizon:
         if self._ledger.gates[mode].reason is not None:
             return
         for organisation in {place[0].partition(".")[0] for place in known.duty.places}:
+            if is_guest(known.directory, organisation):
+                continue
             then = known.directory.now(organisation, now)
             for gap in list(roster.gaps(known.duty, then, then + roster.NOTICE, organisation)):
                 if (gap.place, gap.since) not in known.gaps_said:
@@ -73,6 +76,12 @@ class Horizon:
             await self._ledger.append(draft)
         except IdTaken:
             logs.get(mode=mode).info("horizon.said_before")
+
+
+def is_guest(directory: Directory, organisation: str) -> bool:
+    """True for a guest: its time ends as agreed, and nobody is to stand there afterwards."""
+    known = directory.organisations.get(organisation)
+    return known is not None and known.kind == "guest"
 
 
 def _named(since: datetime) -> str:

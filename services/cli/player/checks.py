@@ -46,11 +46,11 @@ async def _sees(player: Player, watch: str, opened: Opened, item: str, receipt: 
 
 
 async def warnings_of(player: Player, event: Event, answer: Accepted) -> list[str]:
-    """The ids of the warnings that an intake has born."""
+    """The ids of the warnings in a message, those that the hub had before among them."""
     watch, person = player.sender(event)
-    fresh = {(one["key"], one["revision"]) for one in answer.result["warnings"] if one["new"]}
+    wanted = {(one["key"], one["revision"]) for one in answer.result["warnings"]}
     listed = await player.hub.ask(watch, person, "warnings", "list", limit=200)
-    return [one["id"] for one in listed["warnings"] if (one["key"], one["revision"]) in fresh]
+    return [one["id"] for one in listed["warnings"] if (one["key"], one["revision"]) in wanted]
 
 
 async def look(player: Player) -> None:
@@ -79,7 +79,7 @@ async def _feeds(player: Player) -> dict[str, Items]:
 
 def _missing(player: Player, feeds: dict[str, Items]) -> list[tuple[str, str]]:
     """Event and organisation for each item that has not come."""
-    has = {org: {item["id"] for item in items} for org, items in feeds.items()}
+    has = {org: player.before[org] | {item["id"] for item in items} for org, items in feeds.items()}
     return [
         (one.event.no, org)
         for one in player.played

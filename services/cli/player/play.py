@@ -79,6 +79,7 @@ class Player:
         self.told: set[tuple[str, str]] = set()
         self.lines: dict[str, Line] = {}
         self.starts: dict[str, str | None] = {}
+        self.before: dict[str, set[str]] = {}
         self.actual: dict[str, str | None] = {}
         self.clock = Clock()
         about, now = plan.exercise.exercise, datetime.now(UTC).astimezone()
@@ -105,7 +106,10 @@ class Player:
             finally:
                 await asyncio.shield(self._end())
         self.report.seconds = time.monotonic() - began
-        self.report.messages = len(self.phones.taken)
+        self.report.messages = [
+            {"person": self.key_at(one.to), "at": one.at.isoformat(), "text": one.text}
+            for one in self.phones.taken
+        ]
         return self.report
 
     async def _begin(self) -> None:
@@ -118,8 +122,10 @@ class Player:
         user = names.exercise_user(self.id, org, watch)
         await watches.wait_until_user_answered(self.settings, user, subject, applying.PATIENCE_S)
         for one in centre.organisations:
-            _, self.starts[one.key] = await self.hub.feed(one.key, None)
-            _, self.actual[one.key] = await self.hub.actual_feed(one.key, None)
+            items, self.starts[one.key] = await self.hub.feed(one.key, None)
+            self.before[one.key] = {item["id"] for item in items}
+            if Mode.ACTUAL in self.settings.modes:
+                _, self.actual[one.key] = await self.hub.actual_feed(one.key, None)
         for cut in (event.cut for event in self.events if event.cut is not None):
             line = self.lines[cut.organisation] = Line(
                 self.hub, cut.organisation, self.starts[cut.organisation]
@@ -346,6 +352,11 @@ class Player:
         """Somebody who may ask for a watch: its first primary, else an operator."""
         event = Event(no="00", at=self.now, title="", sender=watch)
         return self.sender(event)[1]
+
+    def key_at(self, address: str) -> str:
+        """The same person's key in the file; the address itself for nobody's."""
+        persons = self.plan.centre.persons
+        return next((one.key for one in persons if address in (one.phone, one.email)), address)
 
     def person_at(self, address: str) -> str | None:
         """The id of the person with this number or mail address."""

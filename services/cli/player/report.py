@@ -39,7 +39,7 @@ class Report:
     seconds: float = 0.0
     played: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
-    messages: int = 0
+    messages: list[dict[str, str]] = field(default_factory=list)
     chains: int = 0
     notes: list[str] = field(default_factory=list)
     checks: dict[str, Check] = field(default_factory=dict)
@@ -80,7 +80,8 @@ class Report:
         found = [
             say("{title}: {count} events played in {seconds} s.", title=self.title, count=len(self.played),
                 seconds=round(self.seconds, 1)),
-            say("{messages} messages, {chains} notifications.", messages=self.messages, chains=self.chains),
+            say("{messages} messages, {chains} notifications.", messages=len(self.messages),
+                chains=self.chains),
         ]  # fmt: skip
         for one in self.skipped:
             what = say("passed over") if one["what"] == "skipped" else say("played in part")

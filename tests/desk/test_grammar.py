@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -127,6 +126,8 @@ def test_no_two_codes_of_a_table_share_an_alias() -> None:
         assert len(aliases) == len(set(aliases))
 
 
-def test_the_scripts_by_hand_are_few_lines() -> None:
-    own = [path for path in Path(files.FOLDER).glob("*.js")]
-    assert sum(len(path.read_text("utf-8").splitlines()) for path in own) <= 400
+def test_the_scripts_by_hand_are_few_lines_besides_blanks_and_comments() -> None:
+    lines = [
+        line.strip() for path in files.FOLDER.glob("*.js") for line in path.read_text("utf-8").split("\n")
+    ]
+    assert len([line for line in lines if line and not line.startswith("//")]) <= 400

@@ -77,7 +77,8 @@ async function renew() {
   if (renewed) desk.csrf = found.csrf;
   return renewed;
 }
-function told(record, answer) {
+function told(record, answer, elsewhere) {
+  if (elsewhere && !$(`o-${record.id}`)) return;
   const line = $(`o-${record.id}`) || Object.assign(document.createElement('li'), { id: `o-${record.id}` }), sentence = answer?.sentence || '';
   line.className = record.state;
   put(line, `${clock.format(hubNow())} ${record.label} – ${say[record.state]}${sentence && `: ${sentence}`}`);
@@ -86,7 +87,7 @@ function told(record, answer) {
   const form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act);
   if (sentence && form && !fieldsOf(form).text) fill(form, record.fields);
   if (sentence) put($('echo'), `${say.refused}: ${sentence}`);
-  if (record.state === 'sent' && record.act === 'new' && (!opened || !inField(document.activeElement))) open(answer.ref, { after: answer.receipt, focus: !inField(document.activeElement) });
+  if (!elsewhere && record.state === 'sent' && record.act === 'new' && (!opened || !inField(document.activeElement))) open(answer.ref, { after: answer.receipt, focus: !inField(document.activeElement) });
 }
 function ended() { away = true; put($('alert'), say.ended, false); $('signin').hidden = false; }
 const outbox = new Outbox(desk, told, ended);
@@ -165,7 +166,7 @@ window.addEventListener('beforeunload', event => { if (outbox.memory.length || [
 
 // --- The link to the hub: what comes, and that it comes.
 function linked(tick) {
-  lost = !tick && performance.now() - heard > 2800;
+  lost = !tick && performance.now() - heard > 2500;
   if (tick?.now) [base, at] = [tick.now, performance.now()];
   const unsent = outbox.waiting().length + Number(page.waiting || 0), why = tick?.reasons?.join(', ');
   if (lost !== document.body.classList.contains('lost') && !away) put($('alert'), say.lost.replace('{time}', clock.format(hubNow())), !lost);
@@ -175,7 +176,7 @@ function linked(tick) {
   put($('waiting'), `${say.unsent}: ${unsent}`);
   $('waiting').className = unsent ? 'abnormal' : '';
 }
-setInterval(() => { if (performance.now() - heard > 2800) linked(); else if (!away) outbox.drain(); }, 400);
+setInterval(() => { if (performance.now() - heard > 2500) linked(); else if (!away) outbox.drain(); }, 250);
 function deliver(event, data) {
   if (event === 'stale') { refill(); return; }
   if (event === 'ended') { ended(); return; }

@@ -11,9 +11,10 @@ export function newId() {
 }
 
 export class Outbox {
-  // desk: {person, watch, mode, query, csrf, renew()}; told(record, answer): its state has changed; ended(): sign in again
+  // desk: {person, watch, mode, query, csrf, renew()}; told(record, answer, elsewhere): its state has changed; ended(): sign in again
   constructor(desk, told, ended) {
-    Object.assign(this, { desk, told, ended, memory: [], busy: false });
+    Object.assign(this, { desk, told, ended, memory: [], busy: false, tabs: new BroadcastChannel(STORE) });
+    this.tabs.onmessage = ({ data }) => told(...data, true);
     for (const record of this.waiting()) told(record);
   }
 
@@ -64,6 +65,7 @@ export class Outbox {
     record.state = state;
     this.change(record, keep);
     this.told(record, answer);
+    this.tabs.postMessage([record, answer]);
     return !keep;
   }
 }

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ Names = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True)
 class Houses:
-    """The watches that look on: all but those whose own case is hidden, each with a person on duty."""
+    """The watches that look on: all but those whose own case is hidden, each with one of its persons."""
 
     centre: Centre
     mode: str
@@ -41,9 +41,9 @@ class Houses:
     def watches(self) -> dict[str, str]:
         """The person who asks for each watch, by its id."""
         found: dict[str, str] = {}
-        for manning in self.centre.manning:
-            if manning.watch not in self.hidden:
-                found.setdefault(manning.watch, self.person(manning.primary))
+        for role in self.centre.roles:
+            if "." in role.where and role.where not in self.hidden:
+                found.setdefault(role.where, self.person(role.persons[0]))
         return found
 
     def person(self, key: str) -> str:
@@ -129,11 +129,7 @@ async def ask_all(settings: Settings, houses: Houses, names: Names) -> Streams:
 async def names_of(settings: Settings, houses: Houses, more: Iterable[str] = ()) -> Names:
     """The incidents that any of the watches, and ``more`` of them, may see."""
     found: Names = {}
-    watches = houses.watches | {
-        manning.watch: houses.person(manning.primary)
-        for manning in houses.centre.manning
-        if manning.watch in more
-    }
+    watches = replace(houses, hidden=houses.hidden - set(more)).watches
     for watch, person in watches.items():
         async with at(settings, watch) as client:
             raw = await _answer(

@@ -61,7 +61,7 @@ class World:
         """Start the hub, listen, play, and wait until nothing more comes."""
         found = self._phones = self._end.enter_context(phones())
         centre = self.plan.path.parent / self.plan.exercise.exercise.centre
-        hub = self._hub = HubProcess(self.home, centre, modes=MODE, **found.settings)
+        hub = self._hub = HubProcess(self.home, centre, modes=f"{MODE},actual", **found.settings)
         self._end.callback(hub.kill)
         await asyncio.to_thread(hub.start)
         self._tokens = await asking.tokens(hub.settings, self.houses)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.rig import HOSTILE_NAME, HOSTILE_TITLE, Rig, launch
+from tests.browser.rig import HOSTILE_NAME, HOSTILE_TITLE, PATIENCE_S, Rig, launch
 from tests.system.scene import example, write_centre
 from tests.system_hub import HubProcess, running
 
@@ -27,6 +27,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 async def chromium() -> AsyncIterator[Browser]:
     """The browser of this machine."""
     async with async_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_S * 1000)
         browser = await launch(playwright)
         yield browser
         await browser.close()

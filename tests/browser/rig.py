@@ -32,6 +32,8 @@ MARKS = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.system, pytest.m
 VAKT, CHILD, ASKOY = "4601.vaktsentral", "4601.barnevern", "4627.vakt"
 HOSTILE_NAME = "Marit <img src=x onerror=alert(1)> \u202eås"
 HOSTILE_TITLE = "Vakt {{7*7}} </table><script>alert(1)</script>"
+PATIENCE_S = 20.0
+"""How long a test waits for what has no limit of its own; a loaded machine is slow."""
 SCREEN = ViewportSize(width=1920, height=1080)
 FLAGS = [
     "--no-sandbox",
@@ -72,7 +74,7 @@ async def launch(playwright: Playwright) -> Browser:
     return await playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
 
 
-async def until(page: Page, holds: str, patience_s: float = 10) -> None:
+async def until(page: Page, holds: str, patience_s: float = PATIENCE_S) -> None:
     """Return once an expression holds in the page; the page's policy forbids Playwright's own way to wait.
 
     Raises AssertionError when patience ends.
@@ -230,7 +232,7 @@ class Rig:
         """A desk with a person's session, at the list of incidents or another page, or at none."""
         more = {"viewport": SCREEN, "locale": "nb-NO"} | more
         context = await self.browser.new_context(**more)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_S * 1000)
         seen = Seen(urlsplit(self.home).netloc)
         seen.watch(context)
         await context.add_init_script(SPY)

@@ -11,7 +11,7 @@ from tests.browser.rig import ASKOY, CHILD, MARKS, VAKT, Desk, Rig
 pytestmark = MARKS
 SECRET = "Bekymringsmelding om to barn på Nordnes"
 OWN = ("geir", CHILD)
-OTHERS = (("leif", VAKT), ("harald", ASKOY), ("ola", "4601.samvirke"))
+OTHERS = (("leif", VAKT), ("harald", ASKOY), ("nils", "4601.lvs"))
 
 
 async def follow(rig: Rig, person: str, watch: str, heard: list[bytes]) -> None:

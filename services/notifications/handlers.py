@@ -214,7 +214,8 @@ def describe(chain: Chain, history: list[Recorded], *, full: bool) -> dict[str, 
 
 
 def _step(recorded: Recorded, body: Body, *, full: bool) -> dict[str, Any]:
-    told = body.model_dump(mode="json", exclude_none=True, exclude={"chain", "watch"})
+    """One step; never the gateway's receipt, which may be a number that counts everybody's messages."""
+    told = body.model_dump(mode="json", exclude_none=True, exclude={"chain", "watch", "receipt"})
     if full:
         occurred_at = recorded.fact.data.occurred_at.isoformat()
         at = recorded.fact.time.isoformat()

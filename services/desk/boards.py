@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from schemas import directory, incidents, notifications, subjects, warnings
 from schemas.canonical import unseal
+from schemas.watch import Established
 from services.desk.board import Board, Change, Words
 from services.desk.rules import Row
 from services.runtime import logs, names
@@ -112,6 +113,8 @@ class Boards:
                 return
             if isinstance(recorded.body, incidents.Erased):
                 self.forget(recorded.body.fact)
+            if isinstance(recorded.body, Established):
+                logs.note_watch(f"desk.{mode}", recorded.body.watch, is_hidden=recorded.body.hidden)
             change = board.apply(place, recorded.fact, recorded.body)
             for listener in self._listeners:
                 listener(mode, change)

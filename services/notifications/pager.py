@@ -265,7 +265,6 @@ class Pager:
         try:
             if at is None:
                 self.due.pop(chain.id, None)
-                await self.timers.cancel(key)
                 return
             self.due[chain.id] = at
             await self.timers.arm(key, at, chain.last_fact, again=is_moved)

@@ -58,7 +58,7 @@ async def look(player: Player) -> None:
     feeds = await _feeds(player)
     _deliveries(player, feeds)
     _order(player, feeds)
-    await _lines(player, feeds)
+    await _lines(player)
     _messages(player)
     await _chains(player)
     await _actual(player)
@@ -66,12 +66,11 @@ async def look(player: Player) -> None:
 
 
 async def _feeds(player: Player) -> dict[str, Items]:
-    """Every organisation's feed of this run, once all that must come has come."""
-    orgs = list(player.starts)
+    """What every organisation's line has got in this run, once all that must come has come."""
     deadline = asyncio.get_running_loop().time() + DELIVERED_S
     while True:
-        found = await asyncio.gather(*(player.hub.feed(org, player.starts[org]) for org in orgs))
-        feeds = {org: items for org, (items, _) in zip(orgs, found, strict=True)}
+        await asyncio.gather(*(line.fill() for line in player.lines.values()))
+        feeds = {org: line.items for org, line in player.lines.items()}
         if not _missing(player, feeds) or asyncio.get_running_loop().time() > deadline:
             return feeds
         await asyncio.sleep(LOOK_S)
@@ -119,13 +118,15 @@ def _order(player: Player, feeds: dict[str, Items]) -> None:
                 last[letter] = index
 
 
-async def _lines(player: Player, feeds: dict[str, Items]) -> None:
+async def _lines(player: Player) -> None:
     check = player.report.check("Whose line was lost has all afterwards, in order, once")
-    for org, line in player.lines.items():
-        await line.fill()
+    for org in (event.cut.organisation for event in player.events if event.cut is not None):
+        line = player.lines[org]
+        asked, _ = await player.hub.feed(org, line.start)
         got = [item["position"] for item in line.items]
-        check.hold(got == [item["position"] for item in feeds.get(org, [])], f"{org} has other items")
-        player.report.notes.append(f"{org}: {line.missed}")
+        check.hold(got == [item["position"] for item in asked], f"{org} has other items")
+        check.hold(len(got) == len(set(got)), f"{org} has items twice")
+        player.report.missed[org] = line.missed
 
 
 def _messages(player: Player) -> None:
@@ -152,21 +153,24 @@ async def _chains(player: Player) -> None:
     for opened in player.known.incidents.values():
         found |= await _asked(player, opened.owner, opened.id)
     for telling in player.tellings:
-        if telling.is_gap and not telling.left_out:
-            post = telling.event.man.post if telling.event.man else "duty"
-            found |= await _asked(player, telling.watch, post)
-            mine = (one for one in found.values() if (one["watch"], one["incident"]) == (telling.watch, post))
-            chain = next(mine, None)
-            ends.hold(
-                chain is not None, f"{telling.event.no}: the empty post of {telling.watch} was not said"
-            )
-            if chain is not None:
-                wanted[chain["chain"]] = telling
+        if telling.chain and telling.chain not in found:
+            found |= await _asked(player, telling.watch, telling.incident)
+        elif telling.is_gap and not telling.left_out:
+            gap = await _of_gap(player, telling)
+            ends.hold(gap, f"{telling.event.no}: the empty post of {telling.watch} was not said")
+            found |= gap
+            wanted |= dict.fromkeys(gap, telling)
     for id, one in wanted.items():
         _hold_chain(one, found.get(id), ends, steps)
     for id, chain in found.items():
         ends.hold(id in wanted, f"a notification of {chain['watch']} that nobody expected")
     player.report.chains = len(found)
+
+
+async def _of_gap(player: Player, telling: Telling) -> dict[str, dict[str, Any]]:
+    post = telling.event.man.post if telling.event.man else "duty"
+    found = await _asked(player, telling.watch, post)
+    return {id: chain for id, chain in found.items() if chain["watch"] == telling.watch}
 
 
 def _hold_chain(telling: Telling, chain: dict[str, Any] | None, ends: Any, steps: Any) -> None:

@@ -77,7 +77,7 @@ async def _metrics(player: Player) -> str:
                 for path in ("metrics", "healthz")
             ]
         except httpx.HTTPError:
-            player.report.notes.append("metrics: –")
+            player.report.notes.append("The metrics could not be read.")
             return ""
     return "\n".join(page.text for page in pages)
 

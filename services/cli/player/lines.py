@@ -21,7 +21,7 @@ class Line:
         self.items: list[dict[str, Any]] = []
         self.missed = 0
         self._hub = hub
-        self._position = position
+        self.start = self._position = position
         self._nc: Client | None = None
 
     async def open(self) -> None:

@@ -78,7 +78,6 @@ class Player:
         self.strange: list[Message] = []
         self.told: set[tuple[str, str]] = set()
         self.lines: dict[str, Line] = {}
-        self.starts: dict[str, str | None] = {}
         self.before: dict[str, set[str]] = {}
         self.actual: dict[str, str | None] = {}
         self.clock = Clock()
@@ -122,15 +121,12 @@ class Player:
         user = names.exercise_user(self.id, org, watch)
         await watches.wait_until_user_answered(self.settings, user, subject, applying.PATIENCE_S)
         for one in centre.organisations:
-            items, self.starts[one.key] = await self.hub.feed(one.key, None)
+            items, start = await self.hub.feed(one.key, None)
             self.before[one.key] = {item["id"] for item in items}
+            self.lines[one.key] = Line(self.hub, one.key, start)
+            await self.lines[one.key].open()
             if Mode.ACTUAL in self.settings.modes:
                 _, self.actual[one.key] = await self.hub.actual_feed(one.key, None)
-        for cut in (event.cut for event in self.events if event.cut is not None):
-            line = self.lines[cut.organisation] = Line(
-                self.hub, cut.organisation, self.starts[cut.organisation]
-            )
-            await line.open()
         about = self.plan.exercise.exercise
         request = exercise.Begin(
             exercise=self.id,
@@ -163,6 +159,7 @@ class Player:
             self._tell(self.now, event, "skipped")
             return
         left_out = event.incident in self.wanted.without
+        await self._stand(still=True)
         fact = None if left_out else await self._act(event)
         self._expect(index, event, fact)
         said = "left out" if left_out else "played"
@@ -172,6 +169,7 @@ class Player:
         self._tell(self.now, event, said)
         if not left_out:
             await checks.sight(self, event)
+        await self._stand(still=False)
 
     async def _act(self, event: Event) -> str | None:
         """Do what the event says; the id of its fact, if it has one."""
@@ -184,6 +182,7 @@ class Player:
         elif event.kill is not None:
             await kill(self.settings.home, event.kill.part)
         elif event.settle is not None:
+            await self._stand(still=False)
             await self._settle()
         return None
 
@@ -229,15 +228,26 @@ class Player:
             return
         item = self.played[-1].items[0] if fact and self.played and self.played[-1].items else ""
         priority = getattr(event.act[1], "priority", None) if event.act else None
-        priority = priority or self._priorities.get(event.incident or "", Priority.NORMAL)
+        head = Priority.NORMAL if event.correct else self._priorities.get(event.incident or "")
+        priority = priority or head or Priority.NORMAL
         after_s = self.plan.exercise.exercise.acknowledge_after_s
-        for telling in tellings_of(event, index, self.plan.centre, after_s, priority, fact):
+        notified = event.notified or self._corrected(event)
+        for telling in tellings_of(event, notified, index, self.plan.centre, after_s, priority, fact):
             if event.share is not None and (item, telling.watch) in self.told:
                 continue
             self.told.add((item, telling.watch))
             opened = self.known.incidents.get(event.incident or "")
             telling.incident = opened.id if opened else ""
             self.tellings.append(telling)
+
+    def _corrected(self, event: Event) -> list[str]:
+        """Who had a wrong entry is told of its correction."""
+        label = event.correct.entry if event.correct else None
+        entries = (
+            one for one in self.plan.exercise.events if one.entry is not None and one.entry.label == label
+        )
+        wrong = next(entries, None) if label else None
+        return wrong.notified if wrong else []
 
     async def _reach(self, at: datetime) -> None:
         """Let the time run until ``at``, answering phones on the way; it jumps when nobody is being told."""
@@ -258,6 +268,12 @@ class Player:
             if self._is_quiet() and await self._jump(self.now + timedelta(seconds=1)):
                 return
             await self._wait(self.now + timedelta(seconds=60))
+
+    async def _stand(self, *, still: bool) -> None:
+        """Let no time pass while the player itself is at work: what it does takes nobody's minutes."""
+        speed = 0 if still and self.wanted.speed > 1 else self.wanted.speed
+        if speed != self.clock.speed:
+            self._read(await self.hub.lead(exercise.SetClock(exercise=self.id, speed=speed)))
 
     async def _jump(self, at: datetime) -> bool:
         """Set the clock on; False while somebody is being told, or it is that late already."""
@@ -309,8 +325,12 @@ class Player:
         """Press the buttons whose time has come, one after another; True if there were any."""
         now = self.now
         due = [one for one in self.tellings if one.pending and one.due is not None and one.due <= now]
+        if due:
+            await self._stand(still=True)
         for telling in sorted(due, key=lambda one: (one.due or now, one.order)):
             await self._answer(telling)
+        if due:
+            await self._stand(still=False)
         return bool(due)
 
     async def _answer(self, telling: Telling) -> None:

@@ -41,6 +41,7 @@ class Report:
     skipped: list[dict[str, str]] = field(default_factory=list)
     messages: list[dict[str, str]] = field(default_factory=list)
     chains: int = 0
+    missed: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: dict[str, Check] = field(default_factory=dict)
 
@@ -68,6 +69,7 @@ class Report:
             "skipped": self.skipped,
             "messages": self.messages,
             "chains": self.chains,
+            "missed_and_fetched": self.missed,
             "notes": self.notes,
             "checks": [
                 {"check": one.name, "ok": one.ok, "looked_at": one.looked, "faults": one.faults}
@@ -90,4 +92,8 @@ class Report:
             word = say("holds") if check.ok else say("DOES NOT HOLD")
             found.append(f"{say(check.name)}: {word} ({check.looked})")
             found += [f"  {fault}" for fault in check.faults]
-        return [*found, *self.notes]
+        found += [
+            say("{org} had lost its line, and fetched {count} items afterwards.", org=org, count=count)
+            for org, count in self.missed.items()
+        ]
+        return [*found, *(say(note) for note in self.notes)]

@@ -84,11 +84,17 @@ class Telling:
 
 
 def tellings_of(
-    event: Event, index: int, centre: Centre, after_s: int, priority: Priority, cause: str | None
+    event: Event,
+    notified: Sequence[str],
+    index: int,
+    centre: Centre,
+    after_s: int,
+    priority: Priority,
+    cause: str | None,
 ) -> Iterator[Telling]:
     """The chains that an event starts; ``cause`` is its fact, None when the event is left out."""
-    for place, watch in enumerate([*event.notified, *event.gaps]):
-        is_gap = place >= len(event.notified)
+    for place, watch in enumerate([*notified, *event.gaps]):
+        is_gap = place >= len(notified)
         steps = _LEADER if is_gap else steps_of(centre, watch, priority)
         if not steps:
             continue

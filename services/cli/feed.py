@@ -77,9 +77,11 @@ async def over_nats(
 
     Raises BrokerUnreachable, BrokerRefused.
     """
-    from services.runtime import names
+    from services.runtime import logs, names
     from services.runtime.connect import connect
     from services.runtime.feed import Feed
+
+    logs.configure("cli", "error")
 
     async def connected_again() -> None:
         following.look()
@@ -89,11 +91,14 @@ async def over_nats(
     given: dict[str, Any] = {} if seed is None else {"nkeys_seed": str(seed)}
     user = names.watch_user(organisation, names.FEED_WATCH)
     nc = await connect(call.settings(), user, patience_s=_BROKER_S, reconnected_cb=connected_again, **given)
-    following = Feed(nc, call.mode, organisation, after)
+    following, was_heard = Feed(nc, call.mode, organisation, after), False
     try:
         async for told in following.events():
             if told.kind == "refused":
                 return refused(call, told.found["code"], told.found.get("parameters", {}))
+            was_heard |= told.kind != "waiting"
+            if not was_heard:
+                return failed(call, "NOT_CONNECTED")
             if told.kind in ("item", "reset"):
                 _print(call, told.found)
             left -= told.kind == "item"

@@ -29,8 +29,9 @@ class Told:
     """What a feed says.
 
     ``item``: ``found`` is the next item. ``reset``: positions begin anew, so what the reader has may be
-    outdated; ``found`` holds the epoch. ``quiet``: nothing for QUIET_S. ``waiting``: the feeds do not answer
-    and are asked again. ``refused``: the feed is closed, ``found`` says why, and nothing more comes.
+    outdated; ``found`` holds the epoch. ``quiet``: all is well and there is nothing new, said at least every
+    QUIET_S. ``waiting``: the feeds do not answer and are asked again. ``refused``: the feed is closed,
+    ``found`` says why, and nothing more comes.
     """
 
     kind: Literal["item", "reset", "quiet", "waiting", "refused"]
@@ -87,6 +88,8 @@ class Feed:
                 behind = False
                 self._position = item["position"]
                 yield Told("item", item)
+            elif not behind:
+                yield _QUIET
 
     async def _missed(self) -> AsyncIterator[Told]:
         """What lies between the reader's position and the newest."""

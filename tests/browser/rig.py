@@ -46,8 +46,8 @@ FLAGS = [
     "--no-first-run",
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-LIVE = "document.querySelector('#system strong')?.textContent === 'NORMAL'"
-"""Holds in a page that says it gets news from the hub and that all is well."""
+LIVE = "document.querySelector('#latency')?.textContent && !document.body.matches('.lost')"
+"""Holds in a page that has heard from the hub, and does not say that the link is lost."""
 ROW, TYPED, ECHO, OPENED = "#rows .row", "#typed", "#echo", "#incident .opened"
 SPY = """(() => {
   window.__ran = []; window.__refused = [];

@@ -63,6 +63,7 @@ async def play(
     from services.cli.player.hub import HubSilent
     from services.cli.player.play import Wanted
     from services.cli.player.play import play as run
+    from services.cli.player.report import HOWS
     from services.runtime import logs
     from services.runtime.watches import NotAnswered
 
@@ -74,7 +75,7 @@ async def play(
         if not call.as_json:
             clock = at.astimezone(OSLO).strftime("%d.%m. %H:%M:%S")
             wall = datetime.now(OSLO).strftime("%H:%M:%S")
-            print(f"{clock}  ({wall})  {event.no:4} {event.title}  {say(how, lang)}", flush=True)
+            print(f"{clock}  ({wall})  {event.no:4} {event.title}  {say(HOWS[how], lang)}", flush=True)
 
     try:
         report = await run(call.settings(), plan, wanted, tell)

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.cli.player.report import CHECKS, HOWS, METRICS_UNREAD
 from services.cli.sentences_own import SENTENCES
 from services.cli.starting import STEPS
 from services.cli.words import WORDS
@@ -15,7 +16,8 @@ def texts_used() -> set[str]:
     """All keys that the catalogue must have."""
     found = {text for sentences in SENTENCES.values() for text in sentences}
     found |= set(WORDS.values()) | set(STEPS.values())
-    for path in CODE.glob("*.py"):
+    found |= {*CHECKS.values(), *HOWS.values(), METRICS_UNREAD}
+    for path in CODE.rglob("*.py"):
         found |= set(_literals(ast.parse(path.read_text(encoding="utf-8"))))
     return found
 
@@ -24,10 +26,13 @@ def _literals(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        wanted = {"say": node.args[:1], "trouble": node.args[1:3], "_tell_trouble": node.args[:2]}.get(
-            name, []
-        )
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        wanted = {
+            "say": node.args[:1],
+            "hold": node.args[1:2],
+            "trouble": node.args[1:3],
+            "_tell_trouble": node.args[:2],
+        }.get(name, [])
         for argument in [*wanted, *(keyword.value for keyword in node.keywords if keyword.arg == "done")]:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value:
                 yield argument.value

@@ -30,9 +30,13 @@ async def sight(player: Player, event: Event) -> None:
         return
     opened, item = player.known.incidents[event.incident], mine.items[0]
     found = await asyncio.gather(*(_sees(player, watch, opened, item, mine.fact) for watch, _ in wanted))
-    check = player.report.check("Who shall find it finds it, and nobody else")
+    check = player.report.check("sight")
     for (watch, must), does in zip(wanted, found, strict=True):
-        check.hold(does == must, f"{event.no}: {watch} {'does not find' if must else 'finds'} it")
+        told = {"no": event.no, "who": watch}
+        if must:
+            check.hold(does, "{no}: {who} does not find it", **told)
+        else:
+            check.hold(not does, "{no}: {who} finds it, and must not", **told)
 
 
 async def _sees(player: Player, watch: str, opened: Opened, item: str, receipt: str) -> bool:
@@ -88,23 +92,27 @@ def _missing(player: Player, feeds: dict[str, Items]) -> list[tuple[str, str]]:
 
 
 def _deliveries(player: Player, feeds: dict[str, Items]) -> None:
-    check = player.report.check("Each has what it must have, once, and nothing else")
-    check.looked += sum(len(one.event.delivered) for one in player.played)
-    check.faults += [f"{no}: {org} does not have it" for no, org in _missing(player, feeds)]
+    check = player.report.check("deliveries")
+    missing = _missing(player, feeds)
+    for one in player.played:
+        for org in one.event.delivered:
+            is_there = (one.event.no, org) not in missing
+            check.hold(is_there, "{no}: {who} does not have it", no=one.event.no, who=org)
     for org, items in feeds.items():
         counts = Counter((item["id"], item["kind"]) for item in items if item["kind"] in _ONCE)
-        for (id, kind), count in counts.items():
-            check.hold(count == 1, f"{org} has {kind} {id} {count} times")
+        for (id, _), count in counts.items():
+            check.hold(count == 1, "{who} has {item} {count} times", who=org, item=id, count=count)
     for one in player.played:
         is_share = one.event.share is not None
         for org in one.event.not_delivered:
             has = {item["id"] for item in feeds.get(org, []) if is_share or item["kind"] != "shared"}
-            check.hold(not has.intersection(one.items), f"{one.event.no}: {org} has it, and must not")
+            is_absent = not has.intersection(one.items)
+            check.hold(is_absent, "{no}: {who} has it, and must not", no=one.event.no, who=org)
 
 
 def _order(player: Player, feeds: dict[str, Items]) -> None:
     """In every feed the items of one incident stand in the order in which they were given."""
-    check = player.report.check("Each incident's items come in order")
+    check = player.report.check("order")
     places: dict[tuple[str, bool], tuple[str, int]] = {}
     for index, one in enumerate(player.played):
         for item in one.items:
@@ -114,40 +122,43 @@ def _order(player: Player, feeds: dict[str, Items]) -> None:
         for given in items:
             letter, index = places.get((given["id"], given["kind"] == "shared"), ("", -1))
             if letter:
-                check.hold(index >= last.get(letter, -1), f"{org}: {letter} is out of order")
+                is_later = index >= last.get(letter, -1)
+                check.hold(is_later, "{who}: {incident} is out of order", who=org, incident=letter)
                 last[letter] = index
 
 
 async def _lines(player: Player) -> None:
-    check = player.report.check("Whose line was lost has all afterwards, in order, once")
+    check = player.report.check("lines")
     for org in (event.cut.organisation for event in player.events if event.cut is not None):
         line = player.lines[org]
         asked, _ = await player.hub.feed(org, line.start)
         got = [item["position"] for item in line.items]
-        check.hold(got == [item["position"] for item in asked], f"{org} has other items")
-        check.hold(len(got) == len(set(got)), f"{org} has items twice")
+        is_same = got == [item["position"] for item in asked]
+        check.hold(is_same, "{who} followed other items than it may ask for", who=org)
         player.report.missed[org] = line.missed
 
 
 def _messages(player: Player) -> None:
-    check = player.report.check("Everybody who must be told is told, once")
+    check = player.report.check("messages")
     counts = Counter(message.reference for message in player.phones.taken if REPEATED not in message.text)
     for telling in player.tellings:
         no, watch = telling.event.no, telling.watch
         if not telling.left_out:
-            check.hold(
-                telling.state not in (FAILED, WAITING), f"{no}: {telling.answers.by} of {watch} was not told"
-            )
+            is_told = telling.state not in (FAILED, WAITING)
+            by = telling.answers.by
+            check.hold(is_told, "{no}: {function} of {who} was not told", no=no, who=watch, function=by)
         for who, message in telling.heard:
-            check.hold(counts[message.reference] <= 1, f"{no}: {who} of {watch} was told twice")
+            is_once = counts[message.reference] <= 1
+            check.hold(is_once, "{no}: {function} of {who} was told twice", no=no, who=watch, function=who)
     for message in player.strange:
-        check.hold(False, f"a message that nobody expected: {message.to} {message.at.isoformat()}")
+        told = {"who": player.key_at(message.to), "at": message.at.isoformat()}
+        check.hold(False, "{who} was told of something that nobody expected, at {at}", **told)
 
 
 async def _chains(player: Player) -> None:
     """Every chain of the run has ended as the file says, and has gone as far, and no other."""
-    ends = player.report.check("Every notification ends as the file says")
-    steps = player.report.check("Exactly the expected notifications go on to further people")
+    ends = player.report.check("notifications")
+    steps = player.report.check("escalations")
     wanted = {one.chain: one for one in player.tellings if one.chain}
     found: dict[str, dict[str, Any]] = {}
     for opened in player.known.incidents.values():
@@ -157,13 +168,14 @@ async def _chains(player: Player) -> None:
             found |= await _asked(player, telling.watch, telling.incident)
         elif telling.is_gap and not telling.left_out:
             gap = await _of_gap(player, telling)
-            ends.hold(gap, f"{telling.event.no}: the empty post of {telling.watch} was not said")
+            no, watch = telling.event.no, telling.watch
+            ends.hold(gap, "{no}: the empty post of {who} was not said", no=no, who=watch)
             found |= gap
             wanted |= dict.fromkeys(gap, telling)
     for id, one in wanted.items():
         _hold_chain(one, found.get(id), ends, steps)
     for id, chain in found.items():
-        ends.hold(id in wanted, f"a notification of {chain['watch']} that nobody expected")
+        ends.hold(id in wanted, "{who} was told of something that nobody expected", who=chain["watch"])
     player.report.chains = len(found)
 
 
@@ -177,13 +189,16 @@ def _hold_chain(telling: Telling, chain: dict[str, Any] | None, ends: Any, steps
     no, watch = telling.event.no, telling.watch
     outcome = "nobody_reached" if telling.state == SILENT else "acknowledged"
     state = chain["state"] if chain else "absent"
-    ends.hold(state == outcome, f"{no}: that of {watch} is {state}, not {outcome}")
+    told = {"no": no, "who": watch}
+    is_so = state == outcome
+    ends.hold(
+        is_so, "{no}: the notification of {who} is {found}, not {wanted}", found=state, wanted=outcome, **told
+    )
     went = [step["function"] for step in chain["steps"] if step["what"] == "escalated"] if chain else []
     expected = next((one.to for one in telling.event.escalates if one.watch == watch), [])
     wanted = ["primary" if who == "coordinator" else who for who in expected]
-    steps.hold(
-        went == wanted, f"{no}: that of {watch} went on to {went or 'nobody'}, not {wanted or 'nobody'}"
-    )
+    said = {"found": ", ".join(went) or "–", "wanted": ", ".join(wanted) or "–"}
+    steps.hold(went == wanted, "{no}: {who} went on to {found}, not {wanted}", **told, **said)
 
 
 async def _asked(player: Player, watch: str, incident: str) -> dict[str, dict[str, Any]]:
@@ -200,8 +215,9 @@ async def _asked(player: Player, watch: str, incident: str) -> dict[str, dict[st
 
 async def _actual(player: Player) -> None:
     """No item of the run reaches who asks for what is actual."""
-    check = player.report.check("Nothing of the exercise is in any feed of what is actual")
+    check = player.report.check("isolation")
     mine = {item for one in player.played for item in (one.fact, *one.items)}
     for org, start in player.actual.items():
         items, _ = await player.hub.actual_feed(org, start)
-        check.hold(not mine.intersection(item["id"] for item in items), f"{org} has items of the exercise")
+        is_free = not mine.intersection(item["id"] for item in items)
+        check.hold(is_free, "{who} has items of the exercise among the actual ones", who=org)

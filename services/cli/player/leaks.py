@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from schemas.exercise_parts import Marker
+from services.cli.player.report import METRICS_UNREAD
 
 if TYPE_CHECKING:
     from services.cli.player.play import Player
@@ -24,14 +25,14 @@ async def look(player: Player, feeds: dict[str, list[dict[str, Any]]]) -> None:
     """Search for every marker that was played."""
     played = {one["no"] for one in player.report.played if one["how"] == "played"}
     markers = [one for one in player.plan.exercise.markers if one.event in played]
-    check = player.report.check("Planted words are found nowhere that they must not be")
+    check = player.report.check("leaks")
     if not markers:
         return
     for org, items in feeds.items():
-        _search(check, markers, org, f"the feed of {org}", json.dumps(items, ensure_ascii=False))
+        _search(check, markers, org, f"feed {org}", json.dumps(items, ensure_ascii=False))
     texts = "\n".join(message.text for message in player.phones.taken)
-    _search(check, markers, None, "a message", texts)
-    _search(check, markers, None, "the metrics", await _metrics(player))
+    _search(check, markers, None, "gateway", texts)
+    _search(check, markers, None, "metrics", await _metrics(player))
     await _questions(player, markers)
     _files(check, markers, player.settings.home)
 
@@ -49,12 +50,12 @@ def may_hold(marker: Marker, holder: str | None) -> bool:
 def _search(check: Any, markers: list[Marker], holder: str | None, where: str, text: str) -> None:
     for marker in markers:
         if not may_hold(marker, holder):
-            check.hold(marker.text not in text, f"{marker.id} is in {where}")
+            check.hold(marker.text not in text, "{marker} is in {where}", marker=marker.id, where=where)
 
 
 async def _questions(player: Player, markers: list[Marker]) -> None:
     """Ask as every watch for every incident of the run."""
-    check = player.report.check("Planted words are found nowhere that they must not be")
+    check = player.report.check("leaks")
     for watch in player.plan.centre.watches:
         forbidden = [marker for marker in markers if not may_hold(marker, watch.key)]
         person = player.person_of(watch.key)
@@ -63,9 +64,7 @@ async def _questions(player: Player, markers: list[Marker]) -> None:
         found = [await player.hub.ask(watch.key, person, "incidents", "list", state="all", limit=500)]
         for opened in player.known.incidents.values():
             found.append(await player.hub.ask(watch.key, person, "incidents", "get", id=opened.id))
-        _search(
-            check, forbidden, None, f"what {watch.key} may ask for", json.dumps(found, ensure_ascii=False)
-        )
+        _search(check, forbidden, None, f"query {watch.key}", json.dumps(found, ensure_ascii=False))
 
 
 async def _metrics(player: Player) -> str:
@@ -77,7 +76,7 @@ async def _metrics(player: Player) -> str:
                 for path in ("metrics", "healthz")
             ]
         except httpx.HTTPError:
-            player.report.notes.append("The metrics could not be read.")
+            player.report.notes.append(METRICS_UNREAD)
             return ""
     return "\n".join(page.text for page in pages)
 
@@ -92,7 +91,7 @@ def _files(check: Any, markers: list[Marker], home: Path) -> None:
                 continue
             written = (marker.text, json.dumps(marker.text)[1:-1])
             is_there = any(text.encode() in raw for text in written)
-            check.hold(not is_there, f"{marker.id} is in the file {place}")
+            check.hold(not is_there, "{marker} is in {where}", marker=marker.id, where=place)
 
 
 def _is_own_paper(marker: Marker, path: Path, home: Path) -> bool:

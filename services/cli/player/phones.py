@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.runtime.http import Server
+from services.runtime.players import RECEIPT
 
 ANSWER_S = 10.0
 REPEATED = "gjentatt"
@@ -83,4 +85,4 @@ class Phones:
         message = Message(datetime.now(UTC), said["to"], said["text"], said["reference"])
         self.taken.append(message)
         self.fresh.put_nowait(message)
-        return JSONResponse({"receipt": f"m{len(self.taken)}"})
+        return JSONResponse({RECEIPT: secrets.token_hex(8)})

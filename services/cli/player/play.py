@@ -151,7 +151,7 @@ class Player:
         """Wait for the event's time, and let it happen."""
         await self._reach(event.at)
         if event.needs is not None:
-            what = "part" if event.act or event.gaps else "skipped"
+            what = "in part" if event.act or event.gaps else "skipped"
             self.report.skipped.append(
                 {"no": event.no, "title": event.title, "needs": event.needs, "what": what}
             )
@@ -187,22 +187,23 @@ class Player:
         return None
 
     async def _send(self, event: Event) -> str | None:
-        check = self.report.check("Every act is answered as the file says")
+        check = self.report.check("acts")
         watch, person = self.sender(event)
         try:
             request, content = command_of(self.plan, event, self.known)
         except KeyError:
-            check.hold(False, f"{event.no}: what it refers to was not taken in")
+            check.hold(False, "{no}: what it refers to was not taken in", no=event.no)
             return None
         answer = await self.hub.send(watch, person, request, content, event.occurred_at or event.at)
         said = answer.code if isinstance(answer, Refused) else "accepted"
-        check.hold(
-            said == (event.refused or "accepted"), f"{event.no}: {said}, not {event.refused or 'accepted'}"
-        )
+        wanted = event.refused or "accepted"
+        told = {"no": event.no, "who": watch, "found": said, "wanted": wanted}
+        check.hold(said == wanted, "{no}: what {who} sent is {found}, not {wanted}", **told)
         if not isinstance(answer, Accepted):
             return None
         unattached = answer.result.get("mark") == "unattached"
-        check.hold(not unattached, f"{event.no}: {watch} does not see incident {event.incident}")
+        told = {"no": event.no, "who": watch, "incident": event.incident or "–"}
+        check.hold(not unattached, "{no}: {who} does not see incident {incident}", **told)
         await self._learn(event, watch, answer)
         return answer.id
 
@@ -339,8 +340,9 @@ class Player:
             return
         act = "decline" if telling.answers.act == "decline" else "ack"
         is_done = await self.phones.answer(telling.link, act)
-        check = self.report.check("Every answer by phone is taken")
-        check.hold(is_done, f"{telling.event.no}: the answer of {telling.watch} was not taken")
+        check = self.report.check("answers")
+        told = {"no": telling.event.no, "who": telling.watch}
+        check.hold(is_done, "{no}: the answer of {who} was not taken", **told)
         telling.state = ANSWERED if is_done else FAILED
         if is_done and act == "decline":
             telling.declined()

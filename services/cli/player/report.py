@@ -1,10 +1,35 @@
 """What the player has found: each check with what is wrong, what was played, and what was passed over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 Say = Callable[..., str]
+
+CHECKS: Mapping[str, str] = MappingProxyType(
+    {
+        "acts": "Every act is answered as the file says",
+        "sight": "Who shall find it finds it, and nobody else",
+        "answers": "Every answer by phone is taken",
+        "deliveries": "Each has what it must have, once, and nothing else",
+        "order": "Each incident's items come in order",
+        "lines": "Whose line was lost has all afterwards, in order, once",
+        "messages": "Everybody who must be told is told, once",
+        "notifications": "Every notification ends as the file says",
+        "escalations": "Exactly the expected notifications go on to further people",
+        "isolation": "Nothing of the exercise is in any feed of what is actual",
+        "leaks": "Planted words are found nowhere that they must not be",
+    }
+)
+"""What each check says when it holds."""
+
+HOWS: Mapping[str, str] = MappingProxyType(
+    {"played": "played", "in part": "played in part", "skipped": "passed over", "left out": "left out"}
+)
+"""How an event went."""
+
+METRICS_UNREAD = "The metrics could not be read."
 
 
 @dataclass(slots=True)
@@ -13,18 +38,18 @@ class Check:
 
     name: str
     looked: int = 0
-    faults: list[str] = field(default_factory=list)
+    faults: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """True if nothing was found wrong."""
         return not self.faults
 
-    def hold(self, is_so: object, fault: str) -> None:
-        """Look at one thing."""
+    def hold(self, is_so: object, fault: str, **given: Any) -> None:
+        """Look at one thing; ``fault`` says what is wrong otherwise, with what is given in braces."""
         self.looked += 1
         if not is_so:
-            self.faults.append(fault)
+            self.faults.append((fault, given))
 
 
 @dataclass(slots=True)
@@ -72,7 +97,12 @@ class Report:
             "missed_and_fetched": self.missed,
             "notes": self.notes,
             "checks": [
-                {"check": one.name, "ok": one.ok, "looked_at": one.looked, "faults": one.faults}
+                {
+                    "check": one.name,
+                    "ok": one.ok,
+                    "looked_at": one.looked,
+                    "faults": [text.format_map(given) for text, given in one.faults],
+                }
                 for one in self.checks.values()
             ],
         }
@@ -86,12 +116,12 @@ class Report:
                 chains=self.chains),
         ]  # fmt: skip
         for one in self.skipped:
-            what = say("passed over") if one["what"] == "skipped" else say("played in part")
-            found.append(say("{no} {title}: {what}, needs {needs}", **(one | {"what": what})))
+            told = one | {"how": say(HOWS[one["what"]])}
+            found.append(say("{no} {title}: {how}, needs {needs}", **told))
         for check in self.checks.values():
             word = say("holds") if check.ok else say("DOES NOT HOLD")
-            found.append(f"{say(check.name)}: {word} ({check.looked})")
-            found += [f"  {fault}" for fault in check.faults]
+            found.append(f"{say(CHECKS[check.name])}: {word} ({check.looked})")
+            found += [f"  {say(text, **given)}" for text, given in check.faults]
         found += [
             say("{org} had lost its line, and fetched {count} items afterwards.", org=org, count=count)
             for org, count in self.missed.items()

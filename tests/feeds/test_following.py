@@ -110,12 +110,12 @@ async def over(hub: Office, line: Line, **options: Any) -> Client:
     return await connect(settings, "4624.feed", patience_s=10, **options)
 
 
-async def opened(hub: Office) -> Client:
-    """The neighbour's connection, once its feed is open: that is soon after it was subscribed to."""
-    nc = await hub.connection("4624.feed")
+async def opened(hub: Office, org: str = "4624") -> Client:
+    """A neighbour's connection, once its feed is open: that is soon after it was subscribed to."""
+    nc = await hub.connection(f"{org}.feed")
     async with asyncio.timeout(5):
         while True:
-            page = await feed.next_items(nc, "actual", "4624", None)
+            page = await feed.next_items(nc, "actual", org, None)
             if page is not None and page["status"] == "ok":
                 return nc
             await asyncio.sleep(0.02)
@@ -255,8 +255,7 @@ async def test_a_neighbour_hears_and_asks_for_its_own_feed_only(hub: Office, scr
     for subject in [*strange, "samvirke.actual.>", "samvirke.content.>", "$JS.API.>", "_R_.>"]:
         await nc.subscribe(subject, cb=hear)
     await nc.flush()
-    await opened(hub)
-    other = await hub.connection("110-vest.feed")
+    other = await opened(hub, "110-vest")
     async with Reader(other, "110-vest") as reader:
         await write(scribe, 3)
         await reader.has(3)
@@ -270,7 +269,7 @@ async def test_one_neighbours_crowd_of_questions_does_not_keep_another_waiting(
     hub: Office, scribe: Scribe
 ) -> None:
     await write(scribe, 50)
-    greedy, other = await hub.connection("4624.feed"), await hub.connection("110-vest.feed")
+    greedy, other = await opened(hub), await opened(hub, "110-vest")
     crowd = subjects.feed("actual", "4624", "next")
     for _ in range(3_000):
         await greedy.publish(crowd, b"{}", reply="_INBOX.4624.feed.crowd")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from schemas import subjects
+from schemas.answers import WarningFound, Warnings
 from schemas.canonical import commitment, digest, seal
 from schemas.envelope import Accepted, Fact, Refused
 from schemas.identifiers import new_id
@@ -379,6 +380,8 @@ async def test_the_same_warning_as_geojson_and_as_cap_is_told_once(hub: Hub) -> 
         key = answer.result["warnings"][0]["key"]
         listed = await bergen.ask("warnings", "list", mode="exercise", thread=key)
         facts = [one for one in listed["warnings"] if one["key"] == key]
+    assert Warnings.model_validate(listed).warnings
+    assert all(set(one) == set(WarningFound.model_fields) for one in facts)
     assert [(one["brief"], one["quiet"], one["stands"]) for one in facts] == [
         (False, True, True),
         (True, False, False),

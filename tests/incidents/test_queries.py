@@ -24,6 +24,8 @@ UNKNOWN = {"status": "refused", "code": "UNKNOWN_INCIDENT", "parameters": {}}
 async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
     async with office(fresh_broker) as found:
         await found.write(*centre())
+        assert found.archive._paper is not None
+        await found.archive._paper.printer.stop()  # it looks and reads too, in its own time
         yield found
 
 

@@ -50,9 +50,11 @@ async def _sees(player: Player, watch: str, opened: Opened, item: str, receipt: 
 
 
 async def warnings_of(player: Player, event: Event, answer: Accepted) -> list[str]:
-    """The ids of the warnings in a message, those that the hub had before among them."""
+    """The ids of the warnings that a message has born: what the hub had before changes nothing."""
     watch, person = player.sender(event)
-    wanted = {(one["key"], one["revision"]) for one in answer.result["warnings"]}
+    wanted = {(one["key"], one["revision"]) for one in answer.result["warnings"] if one["new"]}
+    if len(wanted) < len(answer.result["warnings"]):
+        player.report.known.append(event.no)
     listed = await player.hub.ask(watch, person, "warnings", "list", limit=200)
     return [one["id"] for one in listed["warnings"] if (one["key"], one["revision"]) in wanted]
 
@@ -82,11 +84,12 @@ async def _feeds(player: Player) -> dict[str, Items]:
 
 def _missing(player: Player, feeds: dict[str, Items]) -> list[tuple[str, str]]:
     """Event and organisation for each item that has not come."""
-    has = {org: player.before[org] | {item["id"] for item in items} for org, items in feeds.items()}
+    has = {org: {item["id"] for item in items} for org, items in feeds.items()}
     return [
         (one.event.no, org)
         for one in player.played
         for org in one.event.delivered
+        if one.event.no not in player.report.known
         if not has.get(org, set()).intersection(one.items)
     ]
 

@@ -78,7 +78,6 @@ class Player:
         self.strange: list[Message] = []
         self.told: set[tuple[str, str]] = set()
         self.lines: dict[str, Line] = {}
-        self.before: dict[str, set[str]] = {}
         self.actual: dict[str, str | None] = {}
         self.clock = Clock()
         about, now = plan.exercise.exercise, datetime.now(UTC).astimezone()
@@ -121,8 +120,7 @@ class Player:
         user = names.exercise_user(self.id, org, watch)
         await watches.wait_until_user_answered(self.settings, user, subject, applying.PATIENCE_S)
         for one in centre.organisations:
-            items, start = await self.hub.feed(one.key, None)
-            self.before[one.key] = {item["id"] for item in items}
+            _, start = await self.hub.feed(one.key, None)
             self.lines[one.key] = Line(self.hub, one.key, start)
             await self.lines[one.key].open()
             if Mode.ACTUAL in self.settings.modes:

@@ -66,6 +66,7 @@ class Report:
     skipped: list[dict[str, str]] = field(default_factory=list)
     messages: list[dict[str, str]] = field(default_factory=list)
     chains: int = 0
+    known: list[str] = field(default_factory=list)
     missed: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: dict[str, Check] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class Report:
             "skipped": self.skipped,
             "messages": self.messages,
             "chains": self.chains,
+            "known_before": self.known,
             "missed_and_fetched": self.missed,
             "notes": self.notes,
             "checks": [
@@ -126,4 +128,6 @@ class Report:
             say("{org} had lost its line, and fetched {count} items afterwards.", org=org, count=count)
             for org, count in self.missed.items()
         ]
+        if self.known:
+            found.append(say("The hub had the official messages of {events} before.", events=self.known))
         return [*found, *(say(note) for note in self.notes)]

@@ -101,6 +101,18 @@ def test_every_tracked_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None
     assert not missing
 
 
+def test_pages_styles_texts_and_migrations_are_in_the_wheel(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for kind in (
+        "templates/.*[.]html",
+        "static/.*[.]css",
+        "LC_MESSAGES/.*[.]po",
+        "versions/0.*[.]py",
+        "json/.*[.]json",
+    ):
+        assert any(re.search(kind, name) for name in names), kind
+
+
 def test_every_module_can_be_imported_from_the_installed_wheel(wheel: Path, installed: Path) -> None:
     modules = _modules(wheel)
     assert {"schemas", "services"} <= set(modules)

@@ -10,7 +10,7 @@ TESTS ?= tests
 WORKERS ?= 4
 BENCH ?= core
 
-.PHONY: help setup up test-setup test check format schemas bench lock clean
+.PHONY: help setup up test-setup test check format schemas bench containers lock clean
 
 # list the commands
 help:
@@ -51,6 +51,10 @@ schemas: setup
 # measure one part (BENCH=core)
 bench: test-setup
 	@$(BIN)/python -m tests.bench.$(BENCH)
+
+# build the image and run docker-compose.yml for real, as root with podman
+containers: test-setup
+	@$(BIN)/python -m tests.containers
 
 # choose the pinned versions anew; needs uv
 lock:

@@ -110,14 +110,17 @@ def _token_of(watch: str) -> IssueToken:
     return IssueToken(machine=new_id(), where=watch, scope=["read", "feed"], until=UNTIL)
 
 
-async def ask_all(settings: Settings, houses: Houses, names: Names) -> Streams:
-    """Every question that each watch may ask, and those it asks in vain; ``names`` are what it tries."""
+async def ask_all(settings: Settings, houses: Houses, names: Names, doubted: Iterable[str]) -> Streams:
+    """Every question that each watch may ask, and those it asks in vain; ``names`` are what it tries.
+
+    It tries the ids as well of those incidents that are ``doubted``.
+    """
     streams: Streams = {}
     room = asyncio.Semaphore(6)
 
     async def one(watch: str, person: str) -> None:
         async with room, at(settings, watch) as client:
-            for name, trade, what, asked in _questions(watch, names):
+            for name, trade, what, asked in _questions(watch, names, doubted):
                 streams[f"query {watch} {name}"] = [
                     await _answer(client, houses, watch, person, trade, what, asked)
                 ]
@@ -145,17 +148,19 @@ def in_vain(names: Names, headlines: Iterable[str]) -> Names:
     return {**{headline: (new_id(), new_ref()) for headline in headlines}, **names}
 
 
-def _questions(watch: str, names: Names) -> list[tuple[str, str, str, dict[str, Any]]]:
+def _questions(
+    watch: str, names: Names, doubted: Iterable[str]
+) -> list[tuple[str, str, str, dict[str, Any]]]:
     asked: list[tuple[str, str, str, dict[str, Any]]] = [
         (f"list {state}", "incidents", "list", {"state": state, "limit": 500})
         for state in ("all", "open", "closed")
     ]
     for headline, (id, ref) in sorted(names.items()):
         asked += [
-            (f"get {headline} by ref", "incidents", "get", {"ref": ref}),
-            (f"get {headline} by id", "incidents", "get", {"id": id}),
+            (f"get {headline}", "incidents", "get", {"ref": ref}),
             (f"chains {headline}", "notifications", "chains", {"incident": id}),
         ]
+    asked += [(f"get by id {name}", "incidents", "get", {"id": names[name][0]}) for name in sorted(doubted)]
     year = datetime.now(UTC).year
     for number in (f"BARN-{year}-0001", f"BARN-{year}-0002", f"BARN-{year}-0003"):
         asked.append((f"get {number}", "incidents", "get", {"number": number}))

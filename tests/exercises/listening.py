@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +24,11 @@ SILENT = (b": open", b": ping", b": waiting")
 
 @dataclass
 class Tick:
-    """A feed's word that it lives, and how many items its listener had by then; ``next`` came after it."""
+    """A feed's word that it lives, and how many items of that feed its listener had by then."""
 
+    mode: str
     newest: int
     heard: int
-    epoch: str
 
 
 @dataclass
@@ -76,13 +77,15 @@ class Listener:
         self._clients.append(client)
         heard = self.streams[f"nats {org}"] = []
         ticks = self.ticks[org] = []
+        counts: Counter[str] = Counter()
 
         async def on_message(message: Msg) -> None:
             said: dict[str, Any] = orjson.loads(message.data)
-            if said.get("tick"):
-                ticks.append(Tick(said["newest"], len(heard), said["epoch"]))
-                assert said.keys() == {"tick", "newest", "epoch"}
+            mode = message.subject.split(".")[2]
+            if said.keys() == {"tick", "newest", "epoch"}:
+                ticks.append(Tick(mode, said["newest"], counts[mode]))
             else:
+                counts[mode] += 1
                 heard.append(_raw(message))
 
         await client.subscribe(subjects.feed("*", org, "items"), cb=on_message)

@@ -5,7 +5,6 @@ they first appear. Numbers, counts, positions within an epoch, codes, words and 
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -34,12 +33,27 @@ _TITLE = re.compile(r'(<time[^>]* title=")\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d(?=")'
 _OSLO = ZoneInfo("Europe/Oslo")
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the exercise itself says, the same in every world: persons' ids, and moments.
+
+    Other times ``between`` its beginning and end are readings of its clock. That stands still at times, so
+    two of them may be one by chance: they all get one name.
+    """
+
+    ids: frozenset[str] = frozenset()
+    moments: frozenset[datetime] = frozenset()
+    between: tuple[datetime, datetime] | None = None
+
+
+NOTHING = Said()
+
+
 @dataclass
 class Renamer:
-    """One world's names. ``known`` and ``moments`` are what the exercise itself says: the same in all."""
+    """One world's names."""
 
-    known: frozenset[str] = frozenset()
-    moments: frozenset[datetime] = frozenset()
+    said: Said = NOTHING
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -51,14 +65,21 @@ class Renamer:
 
     def _name(self, found: re.Match[str]) -> str:
         kind, value = str(found.lastgroup), found[0]
-        if value in self.known or (kind == "ref" and read_ref(value) != value):
+        if value in self.said.ids or (kind == "ref" and read_ref(value) != value):
             return value
-        if kind == "time" and datetime.fromisoformat(value) in self.moments:
-            return value
+        if kind == "time" and (name := self._of_the_clock(value)) is not None:
+            return name
         if (kind, value) not in self.names:
             self.counts[kind] = self.counts.get(kind, 0) + 1
             self.names[kind, value] = f"<{kind} {self.counts[kind]}>"
         return self.names[kind, value]
+
+    def _of_the_clock(self, value: str) -> str | None:
+        """A time as it stands, if the exercise says it; a reading of the exercise's clock; else None."""
+        at, between = datetime.fromisoformat(value), self.said.between
+        if at in self.said.moments:
+            return value
+        return "<exercise time>" if between and between[0] <= at <= between[1] else None
 
 
 @dataclass(frozen=True)
@@ -74,9 +95,9 @@ class Difference:
         return f"{self.stream} [{self.place}]\n  with:    {self.one}\n  without: {self.other}"
 
 
-def renamed(streams: Streams, known: Iterable[str] = (), moments: Iterable[datetime] = ()) -> Streams:
+def renamed(streams: Streams, said: Said = NOTHING) -> Streams:
     """All streams with chance values named; streams are gone through by name, so that order is the same."""
-    renamer = Renamer(frozenset(known), frozenset(moments))
+    renamer = Renamer(said)
     return {name: [renamer.rename(one) for one in streams[name]] for name in sorted(streams)}
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from schemas.identifiers import new_id, new_ref
-from tests.exercises.renaming import Streams, differences, renamed
+from tests.exercises.renaming import Said, Streams, differences, renamed
 
 PERSON = "9de4cbbc-b6f5-4086-9421-cec4f82499d7"
 
@@ -68,8 +68,15 @@ def test_an_id_that_appears_twice_is_told_apart_from_two_ids() -> None:
 def test_what_the_exercise_itself_says_is_never_renamed() -> None:
     said = "2027-01-15T06:00:00+01:00"
     raw: Streams = {"a": [f"{PERSON} {said} 2027-01-15T06:00:00.5+01:00 TRIVIAL".encode()]}
-    found = renamed(raw, [PERSON], [datetime.fromisoformat(said)])["a"][0].decode()
-    assert found == f"{PERSON} {said} <time 1> TRIVIAL"
+    known = Said(frozenset([PERSON]), frozenset([datetime.fromisoformat(said)]))
+    assert renamed(raw, known)["a"][0].decode() == f"{PERSON} {said} <time 1> TRIVIAL"
+
+
+def test_readings_of_the_exercises_clock_have_one_name_since_it_stands_still_at_times() -> None:
+    begins, ends = (datetime.fromisoformat(f"2027-01-{day}T08:00:00+01:00") for day in (14, 16))
+    raw: Streams = {"a": [b"2027-01-15T06:00:00.5+01:00 2026-11-23T19:00:00.25+00:00"]}
+    found = renamed(raw, Said(between=(begins, ends)))["a"][0]
+    assert found == b"<exercise time> <time 1>"
 
 
 def test_a_time_in_words_is_passed_over_only_if_it_is_the_time_in_its_mark() -> None:

@@ -1,10 +1,11 @@
 """One hub on which an exercise is played, and everything that others than its hidden watch can read of it."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 
 from schemas.exercise_file import Plan
@@ -12,14 +13,15 @@ from tests.exercises import asking
 from tests.exercises.asking import Houses, Names
 from tests.exercises.desks import Desks
 from tests.exercises.listening import Listener, Tick
-from tests.exercises.renaming import Streams
-from tests.system.scene import Phones, phones
+from tests.exercises.renaming import Said, Streams
 from tests.system_hub import SAMVIRKE, HubProcess
 
 MODE = "exercise"
 HIDDEN = frozenset({"4601.barnevern"})
 LOOKING = ("4601.samvirke", "4601.kk", "4627.vakt", "110-vest.main", "5001.vakt")
 """Whose desk is looked at; the same pages stand at every other."""
+AFTER = timedelta(hours=1)
+"""How long after its last event the clock of an exercise runs at most."""
 QUIET_S, PATIENCE_S = 1.0, 15.0
 
 Play = Callable[[HubProcess], Awaitable[str]]
@@ -41,7 +43,6 @@ class World:
     paged: dict[str, int] = field(default_factory=dict)
     desks: Desks | None = None
     _hub: HubProcess | None = None
-    _phones: Phones | None = None
     _listener: Listener | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
     _end: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -59,9 +60,8 @@ class World:
 
     async def run(self) -> None:
         """Start the hub, listen, play, and wait until nothing more comes."""
-        found = self._phones = self._end.enter_context(phones())
         centre = self.plan.path.parent / self.plan.exercise.exercise.centre
-        hub = self._hub = HubProcess(self.home, centre, modes=f"{MODE},actual", **found.settings)
+        hub = self._hub = HubProcess(self.home, centre, modes=f"{MODE},actual")
         self._end.callback(hub.kill)
         await asyncio.to_thread(hub.start)
         self._tokens = await asking.tokens(hub.settings, self.houses)
@@ -79,11 +79,11 @@ class World:
         self.names = await asking.names_of(hub.settings, self.houses)
         self.own = await asking.names_of(hub.settings, self.houses, HIDDEN)
 
-    async def look(self, headlines: set[str]) -> None:
-        """Ask whatever may be asked; also in vain for the incidents of which only another world has some."""
+    async def look(self, headlines: set[str], doubted: set[str]) -> None:
+        """Ask whatever may be asked; also in vain for the incidents that only the other world has."""
         settings, desk = self.hub.settings, self.hub.desk
         names = asking.in_vain(self.own, headlines)
-        self.streams |= await asking.ask_all(settings, self.houses, names)
+        self.streams |= await asking.ask_all(settings, self.houses, names, doubted)
         self.streams |= await asking.read_all(desk, MODE, self._tokens, names, LOOKING)
         assert self.desks is not None
         self.streams |= await self.desks.look(names)
@@ -108,27 +108,26 @@ class World:
 
     def _keep_pages(self) -> None:
         """What each phone was sent; the people of the hidden watch are not others."""
-        assert self._phones is not None
         hidden = {
             self.houses.person(key)
             for manning in self.plan.centre.manning
             for key in manning.holders.values()
             if manning.watch in HIDDEN
         }
+        messages = json.loads(self.report)["messages"]
         for person in self.plan.centre.persons:
-            texts = [one.text.encode() for one in self._phones.to(person.phone or "")]
+            texts = [one["text"].encode() for one in messages if one["person"] in (person.key, person.id)]
             self.paged[person.key] = len(texts)
             if person.id not in hidden:
                 self.streams[f"phone {person.key}"] = texts
-        self.streams["mails"] = sorted(mail.encode() for mail in self._phones.mails)
 
 
 async def side_by_side(one: World, other: World) -> None:
     """Play both at once, each on a hub of its own, and then look at both."""
     try:
         await asyncio.gather(one.run(), other.run())
-        headlines = {*one.own, *other.own}
-        await asyncio.gather(one.look(headlines), other.look(headlines))
+        headlines, doubted = {*one.own, *other.own}, set(one.own) ^ set(other.own)
+        await asyncio.gather(*(world.look(headlines, doubted) for world in (one, other)))
     finally:
         await asyncio.gather(one.close(), other.close())
 
@@ -150,8 +149,9 @@ def player(plan: Plan, *arguments: str) -> Play:
     return play
 
 
-def moments_of(plan: Plan) -> set[datetime]:
-    """Every time that the exercise's files say: the same in every world."""
-    events = plan.exercise.events
-    said = {event.at for event in events} | {event.occurred_at for event in events if event.occurred_at}
-    return said | {plan.exercise.exercise.starts, plan.exercise.exercise.ends}
+def said_by(plan: Plan) -> Said:
+    """What the exercise's files say: the same in every world."""
+    about, events = plan.exercise.exercise, plan.exercise.events
+    moments = {event.at for event in events} | {event.occurred_at for event in events if event.occurred_at}
+    persons = frozenset(person.id for person in plan.centre.persons)
+    return Said(persons, frozenset(moments), (about.starts, about.ends + AFTER))

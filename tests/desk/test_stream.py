@@ -1,7 +1,6 @@
 """The stream of a feed under readers that mean no good."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -54,11 +53,10 @@ async def test_any_last_event_id_begins_anew_and_says_so(house: House, position:
         headers = {b"Last-Event-ID": position}
         async with program.stream("GET", "/v1/feeds/4624/events", headers=headers) as answer:
             assert answer.status_code == 200
-            async with contextlib.aclosing(answer.aiter_lines()) as lines:
-                async for line in lines:
-                    if line.startswith("event"):
-                        assert line == "event: reset"
-                        break
+            lines = answer.aiter_lines()
+            while not (line := await anext(lines)).startswith("event"):
+                pass
+            assert line == "event: reset"
 
 
 async def test_the_token_of_another_organisation_opens_no_feed(house: House) -> None:

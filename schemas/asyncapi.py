@@ -23,8 +23,8 @@ _ABOUT = """\
 Watches send commands and are answered; what is accepted becomes a fact in the ledger. Neighbours have a
 credential `<org>.feed` of their own, and with it the two channels `feed.items` and `feed.next`, nothing else.
 
-A reader passes over fields that it does not know. A type ends in its version; within a version fields are only
-added.
+A reader passes over fields that it does not know. A type ends in its version; within a version fields are
+only added.
 """
 
 

@@ -14,7 +14,7 @@ MOST_BYTES = 2 * 1024 * 1024
 async def intake(
     call: Call,
     file: Annotated[
-        str, typer.Argument(help="A CAP 1.2 message, or an answer from MET (GeoJSON) or NVE; - reads standard input.")
+        str, typer.Argument(help="A CAP 1.2 message, or an answer from MET or NVE; - reads standard input.")
     ],
 ) -> Outcome:
     """Take in an official warning, exactly as it was sent."""

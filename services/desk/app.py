@@ -11,6 +11,7 @@ from services.desk.feeds import FeedRoutes
 from services.desk.frame import Frame
 from services.desk.live import Lives
 from services.desk.pages import Pages
+from services.desk.readings import Readings
 from services.desk.screens import Screens
 from services.desk.web import build_app
 from services.runtime import names
@@ -33,7 +34,7 @@ class DeskRoom:
         self._server: Server | None = None
         self._boards: Boards | None = None
         self._screens: Screens | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def port(self) -> int:
@@ -47,11 +48,12 @@ class DeskRoom:
         identity = Identity(settings, self._edges)
         boards = self._boards = Boards(self._nc, settings.modes)
         frame = Frame(identity, boards, self._nc)
-        screens = self._screens = Screens(boards, frame.pulse)
+        readings = Readings(self._edges)
+        screens = self._screens = Screens(boards, frame.pulse, readings.note)
         await boards.open()
-        self._telling = lasting(screens.run(), "desk.screens")
+        self._tasks = [lasting(screens.run(), "desk.screens"), lasting(readings.run(), "desk.readings")]
         feeds = FeedRoutes(identity, self._nc, self._lives)
-        app = build_app(identity, self._edges, feeds, Pages(identity, frame, screens))
+        app = build_app(identity, self._edges, feeds, Pages(identity, frame, screens, readings))
         self._server = Server(app, settings.host, settings.port_desk, settings.tls_cert, settings.tls_key)
         await self._server.start()
 
@@ -62,8 +64,8 @@ class DeskRoom:
             self._screens.end()
         if self._server is not None:
             await self._server.stop()
-        if self._telling is not None:
-            self._telling.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self._boards is not None:
             await self._boards.close()
         await self._edges.close()

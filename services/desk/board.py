@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas import incidents, notifications, warnings, watch
+from schemas import incidents, notifications, warnings
+from schemas.clock import Exercises
 from schemas.directory import Directory
 from schemas.envelope import Fact
 from schemas.sharing import Reach
@@ -38,7 +39,6 @@ class Chain:
     since: datetime
     priority: Priority
     outcome: str = "open"
-    sent: bool = False
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a fact changed. ``reach`` is of the item that came into the log, None for the row only.
+    """What a fact changed: the log by an item of that ``reach``, and where ``row`` is set the row as well.
 
     ``watches``, when given, are the only ones that may learn of it.
     """
@@ -78,6 +78,7 @@ class Change:
     key: Key
     fact: str
     reach: Reach | None = None
+    row: bool = False
     watches: frozenset[str] | None = None
 
 
@@ -90,17 +91,21 @@ class Board:
     closed: dict[Key, Standing] = field(default_factory=dict)
     numbers: Counter[tuple[str, int]] = field(default_factory=Counter)
     sources: dict[str, datetime] = field(default_factory=dict)
-    duty_changed: int = 0
+    heard: dict[tuple[str, Reach], datetime] = field(default_factory=dict)
+    """When each organisation last wrote something of a reach."""
+    exercises: Exercises = field(default_factory=Exercises)
 
     def apply(self, place: Place, fact: Fact, body: Any) -> Change | None:
         """Take in one fact; what it changed for those who look, if anything."""
         self.directory.apply(body)
-        if isinstance(body, watch.Manned | watch.Released | watch.GapFound):
-            self.duty_changed += 1
+        self.exercises.apply(body)
         if isinstance(body, warnings.Published):
             self.sources[body.source] = fact.time
         step = _STEPS.get(type(body))
-        return step(self, (place.key, place.id), fact, body) if step is not None else None
+        change = step(self, (place.key, place.id), fact, body) if step is not None else None
+        if change is not None and change.reach is not None:
+            self.heard[fact.data.actor.organisation, change.reach] = fact.time
+        return change
 
     def find(self, key: Key) -> Standing | None:
         """The incident, open or closed."""
@@ -128,7 +133,7 @@ class Board:
         if body.notify:
             standing.told[fact.id] = head
         self.open[key] = standing
-        return Change(key, fact.id, head.reach)
+        return Change(key, fact.id, head.reach, row=True)
 
     def _add_entry(self, key: Key, fact: Fact, body: incidents.EntryAdded) -> Change:
         author = fact.data.actor.key
@@ -147,37 +152,40 @@ class Board:
         here, there = (self.closed, self.open) if is_closed else (self.open, self.closed)
         here[key] = standing
         there.pop(key, None)
-        return Change(key, fact.id, None if standing.head is None else standing.head.reach)
+        return Change(key, fact.id, None if standing.head is None else standing.head.reach, row=True)
 
     def _correct(self, key: Key, fact: Fact, body: incidents.Corrected) -> Change:
         reach = Reach(key[0], body.level, tuple(body.named), fact.data.actor.key)
         standing = self.find(key)
         words = None if standing is None else standing.replaced_by or standing.head
-        if standing is not None and words is not None and words.fact == body.entry:
+        is_head = words is not None and words.fact == body.entry
+        if standing is not None and is_head:
             standing.struck = body.manner == "strike"
             standing.replaced_by = Words(fact.id, fact.data.content_class, reach)
-        return Change(key, fact.id, reach)
+        return Change(key, fact.id, reach, row=is_head)
 
     def _share(self, key: Key, fact: Fact, body: incidents.SharedWider) -> Change | None:
         standing = self.find(key)
-        wide = Reach(key[0], body.level, tuple(body.named))
-        if standing is not None and standing.head is not None:
-            if body.entry in (incidents.HEAD, standing.head.fact):
-                standing.head = _wider(standing.head, body)
-                if body.notify:
-                    standing.told[standing.head.fact] = standing.head
-                wide = standing.head.reach
-            elif body.entry in standing.told:
+        if (
+            standing is None
+            or standing.head is None
+            or body.entry not in (incidents.HEAD, standing.head.fact)
+        ):
+            if standing is not None and body.entry in standing.told:
                 standing.told[body.entry] = _wider(standing.told[body.entry], body)
-        return Change(key, fact.id, wide)
+            return Change(key, fact.id, Reach(key[0], body.level, tuple(body.named)))
+        standing.head = _wider(standing.head, body)
+        if body.notify:
+            standing.told[standing.head.fact] = standing.head
+        return Change(key, fact.id, standing.head.reach, row=True)
 
     def _erase(self, key: Key, fact: Fact, body: incidents.Erased) -> Change | None:
         standing = self.find(key)
         if standing is None or standing.head is None:
             return None
-        words = standing.replaced_by or standing.head
-        standing.erased = standing.erased or body.fact == words.fact
-        return Change(key, fact.id, standing.head.reach)
+        is_head = body.fact == (standing.replaced_by or standing.head).fact
+        standing.erased = standing.erased or is_head
+        return Change(key, fact.id, standing.head.reach, row=True) if is_head else None
 
     def _start(self, key: Key, fact: Fact, body: notifications.Started) -> Change | None:
         standing = self.find(key)
@@ -185,26 +193,20 @@ class Board:
             return None
         item = body.item or body.cause
         standing.chains[body.chain] = Chain(body.chain, body.watch, item, fact.time, body.priority)
-        return Change(key, fact.id, watches=self._concerned(standing, body.watch))
+        return Change(key, fact.id, row=True, watches=self._concerned(standing, body.watch))
 
     def _step(self, key: Key, fact: Fact, body: Any) -> Change | None:
         standing = self.find(key)
         chain = None if standing is None else standing.chains.get(body.chain)
         if standing is None or chain is None:
             return None
-        match body:
-            case notifications.Sent():
-                chain = replace(chain, sent=True)
-            case notifications.Acknowledged():
-                chain = replace(chain, outcome="acknowledged")
-                if standing.state is IncidentState.NEW:
-                    standing.state = IncidentState.ACKNOWLEDGED
-            case notifications.NobodyReached():
-                chain = replace(chain, outcome="nobody_reached")
-        standing.chains[body.chain] = chain
-        if isinstance(body, notifications.Acknowledged) and standing.head is not None:
-            return Change(key, fact.id, standing.head.reach)
-        return Change(key, fact.id, watches=self._concerned(standing, body.watch))
+        concerned, ended = self._concerned(standing, body.watch), False
+        if isinstance(body, notifications.Acknowledged | notifications.NobodyReached):
+            ended, outcome = True, body.name
+            standing.chains[body.chain] = replace(chain, outcome=outcome)
+            if standing.state is IncidentState.NEW and outcome == notifications.Acknowledged.name:
+                standing.state, concerned = IncidentState.ACKNOWLEDGED, None
+        return Change(key, fact.id, row=ended, watches=concerned)
 
     def _concerned(self, standing: Standing, told: str) -> frozenset[str] | None:
         """Who may learn of a step: all that see the incident, of a hidden watch's only the two sides."""

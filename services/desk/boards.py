@@ -19,7 +19,12 @@ from services.runtime.follower import Follower, trade_filters
 from services.runtime.lasting import lasting
 from services.runtime.ledger import Recorded
 
-TRADES = (*directory.TRADES, incidents.TRADE, notifications.TRADE, (warnings.TRADE, "published"))
+TRADES = (
+    *directory.TRADES,
+    incidents.TRADE,
+    notifications.TRADE,
+    (warnings.TRADE, warnings.Published.name),
+)
 READY_S = 10.0
 TEXTS_MOST = 20_000
 _AT_ONCE = 200

@@ -17,7 +17,8 @@ async def draw_rows(boards: Boards, mode: str, watch: str, rows: Sequence[Row]) 
         return ""
     texts = await boards.texts(mode, rows)
     board = boards.of(mode)
-    shown = [_shown(row, texts.get(row.words.fact), board) for row in rows]
+    org = watch.partition(".")[0]
+    shown = [_shown(row, texts.get(row.words.fact), board, org) for row in rows]
     return render.part("rows", rows=shown, watch=watch)
 
 
@@ -27,7 +28,8 @@ def title_of(board: Board, watch: str) -> str:
     return known.title if known is not None else watch
 
 
-def _shown(row: Row, content: dict[str, Any] | None, board: Board) -> dict[str, Any]:
+def _shown(row: Row, content: dict[str, Any] | None, board: Board, org: str) -> dict[str, Any]:
+    """Times are those of the viewer's exercise, if it is in one (D23)."""
     said = content or {}
     headline = str(said.get("headline") or said.get("text") or "")
     return {
@@ -35,6 +37,6 @@ def _shown(row: Row, content: dict[str, Any] | None, board: Board) -> dict[str, 
         "headline": headline[:_HEADLINE_MOST],
         "place": str(said.get("place") or ""),
         "owner": "" if row.is_own else title_of(board, row.owner),
-        "since": row.since.isoformat(),
+        "since": board.exercises.time(org, row.since).isoformat(),
         "occurred_at": row.occurred_at.isoformat(),
     }

@@ -11,11 +11,13 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from schemas import authorisation
+from schemas.envelope import Actor
 from schemas.vocabulary import Mode
 from services.desk.asker import Asker, Identity
 from services.desk.boards import Boards
 from services.desk.drawn import title_of
-from services.desk.fresh import Freshness, freshness
+from services.desk.fresh import freshness
+from services.desk.rules import heard_from
 from services.desk.screens import Screen
 from services.runtime.edge import AskRefused, Unanswered
 from services.runtime.reading import Refusal
@@ -44,7 +46,7 @@ class Frame:
             "mode": asker.mode,
             "exercise": asker.mode == Mode.EXERCISE,
             "query": f"?mode={asker.mode}" if asker.mode != self._identity.first_mode else "",
-            "now": datetime.now(UTC).isoformat(),
+            "now": self._now(asker.mode, asker.actor).isoformat(),
         }
 
     async def of(self, asker: Asker) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class Frame:
             "title": title_of(board, asker.actor.key),
             "version": version("samvirke"),
             "theme": asker.theme,
+            "degraded": self._reasons(asker.mode, await self._latency()),
         }
 
     def titles(self, mode: str) -> dict[str, str]:
@@ -100,24 +103,32 @@ class Frame:
     async def links(self, asker: Asker) -> dict[str, Any]:
         """Neighbours and sources, and how long ago each was last heard."""
         board, now = self.boards.of(asker.mode), datetime.now(UTC)
-        found: list[Freshness] = freshness(board.sources, now)
-        return {"sources": found}
+        heard = heard_from(board, asker.actor.key, now)
+        organisations = board.directory.organisations
+        titles = {key: organisations[key].title if key in organisations else key for key in heard}
+        neighbours = freshness({titles[key]: at for key, at in heard.items()}, now, None)
+        return {"sources": freshness(board.sources, now), "neighbours": neighbours}
 
     async def pulse(self, screen: Screen) -> dict[str, Any]:
         """The system's state for one stream: codes and counts."""
         latency = await self._latency()
-        connected = self._nc.is_connected and latency >= 0
-        waiting = await self._identity.waiting(screen.actor.key)
-        reasons = [] if connected else ["LEDGER_UNREACHABLE"]
-        if not self.boards.ready(screen.mode):
-            reasons.append("LEDGER_BEHIND")
+        clock = self.boards.of(screen.mode).exercises.clock(screen.actor.organisation, datetime.now(UTC))
         return {
-            "now": int(time.time() * 1000),
+            "now": int(self._now(screen.mode, screen.actor).timestamp() * 1000),
+            "speed": clock.speed,
             "latency": latency,
-            "waiting": waiting,
-            "degraded": bool(reasons),
-            "reasons": reasons,
+            "waiting": await self._identity.waiting(screen.actor.key),
+            "reasons": self._reasons(screen.mode, latency),
         }
+
+    def _now(self, mode: str, actor: Actor) -> datetime:
+        """What time it is for the actor: in an exercise the exercise's time (D23)."""
+        return self.boards.of(mode).exercises.time(actor.organisation, datetime.now(UTC))
+
+    def _reasons(self, mode: str, latency: int) -> list[str]:
+        """Why the system is not what it should be, as codes; none when all is well."""
+        reasons = [] if self._nc.is_connected and latency >= 0 else ["LEDGER_UNREACHABLE"]
+        return reasons if self.boards.ready(mode) else [*reasons, "LEDGER_BEHIND"]
 
     async def _latency(self) -> int:
         """Milliseconds to the broker and back; -1 when it does not answer."""

@@ -18,7 +18,10 @@ class Freshness:
 
 
 def freshness(
-    heard: Mapping[str, datetime], now: datetime, limit: timedelta = SOURCE_LIMIT
+    heard: Mapping[str, datetime], now: datetime, limit: timedelta | None = SOURCE_LIMIT
 ) -> list[Freshness]:
-    """One line for each source, by name."""
-    return [Freshness(name, at.isoformat(), now - at > limit) for name, at in sorted(heard.items())]
+    """One line for each, by name; without a limit nothing is called outdated."""
+    return [
+        Freshness(name, at.isoformat(), limit is not None and now - at > limit)
+        for name, at in sorted(heard.items())
+    ]

@@ -14,6 +14,7 @@ from services.desk import lexicon, texts
 from services.desk.asker import Asker, Identity
 from services.desk.drawn import draw_rows
 from services.desk.frame import Frame
+from services.desk.readings import Readings
 from services.desk.render import page
 from services.desk.screens import ROWS_MOST, Screen, Screens, counts_of
 from services.desk.shown import shown
@@ -34,10 +35,11 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Pages:
     """What each route does."""
 
-    def __init__(self, identity: Identity, frame: Frame, screens: Screens) -> None:
+    def __init__(self, identity: Identity, frame: Frame, screens: Screens, readings: Readings) -> None:
         self._identity = identity
         self._frame = frame
         self._screens = screens
+        self._readings = readings
 
     def router(self) -> APIRouter:
         """The routes, as data."""
@@ -101,7 +103,9 @@ class Pages:
     async def rows(self, request: Request) -> Response:
         """The list anew, as far as it is shown."""
         asker = await self._identity.person(request)
+        self._frame.check_reads(asker)
         rows = self._screens.rows(asker.mode, asker.actor.key)[:ROWS_MOST]
+        await self._readings.note(asker.mode, asker.actor, rows)
         html = await draw_rows(self._frame.boards, asker.mode, asker.actor.key, rows)
         return Response(html, media_type="text/html", headers={"Cache-Control": "no-store"})
 
@@ -128,6 +132,7 @@ class Pages:
         self._frame.check_reads(asker)
         place = self._screens.place
         rows = self._screens.rows(asker.mode, asker.actor.key)
+        await self._readings.note(asker.mode, asker.actor, rows[:ROWS_MOST])
         html, frame, duty, links = await asyncio.gather(
             draw_rows(self._frame.boards, asker.mode, asker.actor.key, rows[:ROWS_MOST]),
             self._frame.of(asker),

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from schemas.directory import Directory
 from schemas.sharing import may_see
-from schemas.vocabulary import IncidentState, Priority
-from services.desk.board import Change, Key, Standing, Words
+from schemas.vocabulary import IncidentState, Level, Priority
+from services.desk.board import Board, Change, Key, Standing, Words
 
 RANKS: dict[Priority, int] = {priority: rank for rank, priority in enumerate(Priority)}
 _AGES = 10**15
@@ -17,7 +17,8 @@ _AGES = 10**15
 class Row:
     """An open incident as one watch sees it. ``name`` opens it; ``order`` sorts it, least first.
 
-    ``since`` is from when the clock counts. ``chain`` is what an acknowledgement answers.
+    ``since`` is from when the clock counts. ``chain`` is what an acknowledgement answers. Who has been shown
+    a ``restricted`` one is recorded.
     """
 
     key: Key
@@ -37,6 +38,7 @@ class Row:
     nobody_reached: bool = False
     is_own: bool = False
     shared: bool = False
+    restricted: bool = False
     struck: bool = False
     erased: bool = False
 
@@ -85,6 +87,7 @@ def row_of(standing: Standing, viewer: str, directory: Directory, now: datetime)
         nobody_reached=any(chain.outcome == "nobody_reached" for chain in chains),
         is_own=is_own,
         shared=is_own and head.reach.level.rank > 0,
+        restricted=bool(standing.tags) or not (is_own or head.reach.level is Level.PUBLIC),
         struck=standing.struck,
         erased=standing.erased,
     )
@@ -111,6 +114,7 @@ def _part(standing: Standing, viewer: str, directory: Directory, now: datetime) 
                 chain=chain.id if chain.outcome == "open" else None,
                 unacknowledged=chain.outcome == "open",
                 nobody_reached=chain.outcome == "nobody_reached",
+                restricted=words.reach.level < Level.PUBLIC,
             )
     return None
 
@@ -125,10 +129,19 @@ def number_of(standing: Standing, viewer: str, directory: Directory) -> str | No
 
 
 def learns_of(change: Change, viewer: str, directory: Directory, now: datetime) -> bool:
-    """True if the watch may learn that something came into the log."""
+    """True if the watch may learn that something came into the log of an incident that it sees."""
     if change.watches is not None:
         return viewer in change.watches
     return change.reach is None or may_see(change.reach, viewer, directory, now)
+
+
+def heard_from(board: Board, viewer: str, now: datetime) -> dict[str, datetime]:
+    """When each other organisation last wrote something that the watch may see."""
+    found: dict[str, datetime] = {}
+    for (organisation, reach), at in board.heard.items():
+        if organisation != viewer.partition(".")[0] and may_see(reach, viewer, board.directory, now):
+            found[organisation] = max(at, found.get(organisation, at))
+    return found
 
 
 def count(rows: Iterable[Row]) -> Counts:

@@ -6,7 +6,7 @@ One stream per browser, as server-sent events. Changes are gathered for FLUSH_S,
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,8 @@ from services.desk.rules import Row, count, learns_of, row_of
 
 FLUSH_S = 0.1
 TICK_S = 1.0
+LOOK_S = 30.0
+"""How often the lists are looked through when nothing happens: an agreement may have ended."""
 CHECK_S = 5.0
 ROWS_MOST = 300
 WAITING_MOST = 500
@@ -31,6 +33,7 @@ SLACK_MS = 1000
 
 StillHolds = Callable[[], Awaitable[bool]]
 Pulse = Callable[["Screen"], Awaitable[dict[str, Any]]]
+Record = Callable[[str, Actor, Sequence[Row]], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
@@ -64,9 +67,10 @@ class Gathered:
 class Screens:
     """The open streams of all modes."""
 
-    def __init__(self, boards: Boards, pulse: Pulse) -> None:
+    def __init__(self, boards: Boards, pulse: Pulse, record: Record) -> None:
         self._boards = boards
         self._pulse = pulse
+        self._record = record
         self._open: set[Screen] = set()
         self._gathered: dict[str, Gathered] = {}
         self._changed: dict[tuple[str, Key], int] = {}
@@ -88,10 +92,13 @@ class Screens:
     async def run(self) -> None:
         """Send what has changed, FLUSH_S after the first change, for ever."""
         while True:
-            await self._dirty.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._dirty.wait()
             await asyncio.sleep(FLUSH_S)
             self._dirty.clear()
-            gathered, self._gathered = self._gathered, {}
+            gathered = {screen.mode: Gathered() for screen in self._open} | self._gathered
+            self._gathered = {}
             for mode, found in gathered.items():
                 await self._flush(mode, found)
 
@@ -159,6 +166,7 @@ class Screens:
         fresh = [row for row in first if self._changed.get((screen.mode, row.key), 0) > since_ms]
         html = await draw_rows(self._boards, screen.mode, screen.actor.key, fresh)
         said = {"rows": html, "names": [row.name for row in first], "counts": counts_of(rows)}
+        await self._record(screen.mode, screen.actor, fresh)
         return b"retry: 1000\nid: %s\nevent: all\ndata: %s\n\n" % (place.encode(), orjson.dumps(said))
 
     async def _flush(self, mode: str, found: Gathered) -> None:
@@ -171,25 +179,27 @@ class Screens:
 
     async def _tell(self, mode: str, watch: str, found: Gathered, now: datetime) -> None:
         """Tell every screen of one watch: all see the same."""
-        all_rows, changed, log = self.rows(mode, watch), [], {}
-        board = self._boards.of(mode)
+        screens = [one for one in self._open if (one.mode, one.actor.key) == (mode, watch)]
+        known = set.intersection(*(screen.shown for screen in screens)) if screens else set()
+        all_rows, board = self.rows(mode, watch), self._boards.of(mode)
+        names, log = {row.name for row in all_rows}, {}
+        changed = {row.key: row for row in all_rows if row.name not in known}
         for key, changes in found.log.items():
             standing = board.find(key)
             row = None if standing is None else row_of(standing, watch, board.directory, now)
-            if row is None:
-                continue
-            if key in board.open:
-                changed.append(row)
             seen = [change for change in changes if learns_of(change, watch, board.directory, now)]
-            if seen:
-                log[row.name] = seen[-1].fact
-        html = await draw_rows(self._boards, mode, watch, changed)
+            if row is None or not seen:
+                continue
+            log[row.name] = seen[-1].fact
+            if key in board.open and any(change.row for change in seen):
+                changed[key] = row
+        html = await draw_rows(self._boards, mode, watch, list(changed.values()))
         said = {"rows": html, "log": log, "counts": counts_of(all_rows), "all": found.all}
-        names = {row.name for row in all_rows}
-        for screen in [one for one in self._open if (one.mode, one.actor.key) == (mode, watch)]:
+        for screen in screens:
             gone, screen.shown = screen.shown - names, names
             if html or gone or log or found.all:
                 screen.put("rows", {**said, "gone": sorted(gone)}, self.place)
+                await self._record(screen.mode, screen.actor, list(changed.values()))
 
 
 def counts_of(rows: list[Row]) -> dict[str, object]:

@@ -75,7 +75,12 @@ class Archive:
         paper.printer.start()
         self._run(self._tend(nc, eraser, paper), "tend")
         self._run(self._heal(direct), "heal")
-        handlers = {"get": queries.get, "list": queries.listing, "paper": paper.asked}
+        handlers = {
+            "get": queries.get,
+            "list": queries.listing,
+            "seen": queries.seen,
+            "paper": paper.asked,
+        }
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
         await self._door.start()
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from pydantic import Field
@@ -53,8 +53,14 @@ class ListQuestion(_Question):
     limit: int = Field(100, ge=1, le=500)
 
 
+class SeenQuestion(_Question):
+    """Incidents and items that a page of the asking watch has shown to a person."""
+
+    items: Annotated[list[tuple[Token, Token]], Field(max_length=500)]
+
+
 class Queries:
-    """The handlers of ``get`` and ``list``; what may not be seen is answered like what is not there."""
+    """Handlers of ``get``, ``list`` and ``seen``; what may not be seen is answered like what is not there."""
 
     def __init__(
         self,
@@ -107,6 +113,13 @@ class Queries:
     def record(self, reading: Reading, items: list[tuple[str, str]]) -> None:
         """Note in the log of reads who read which items, given as incident and item."""
         self._lookups.record(reading, items)
+
+    async def seen(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
+        """Note in the log of reads what a live page has shown; tells nothing."""
+        question = validate(SeenQuestion, orjson.dumps(body))
+        viewer = await self._admit(question, address)
+        await self._record("live", question.actor, address.mode, viewer, question.items)
+        return {"status": "ok"}
 
     async def _admit(self, question: _Question, address: Address) -> Viewer:
         """Who asks, once the archive has what they know of. Raises Refusal."""

@@ -15,15 +15,15 @@ htmx.registerExtension('desk', { init: api => policy && api.initSecurity(policy)
 document.addEventListener('htmx:config:request', event => Object.assign(event.detail.ctx.request.headers, own));
 
 // --- Time: the hub's clock, counted on by the browser's own.
-let base = Date.parse(page.now), at = performance.now(), heard = at, lost = false, away = false;
-const hubNow = () => base + performance.now() - at, two = number => String(number).padStart(2, '0');
+let base = Date.parse(page.now), speed = 1, at = performance.now(), heard = at, lost = false, away = false;
+const hubNow = () => base + (performance.now() - at) * speed, two = number => String(number).padStart(2, '0');
 const day = new Intl.DateTimeFormat('nb-NO', { timeZone: 'Europe/Oslo', weekday: 'short', day: '2-digit', month: '2-digit' });
 const clock = new Intl.DateTimeFormat('nb-NO', { timeZone: 'Europe/Oslo', timeStyle: 'medium' });
 function age(since) {
   const s = Math.max(0, Math.floor((hubNow() - Date.parse(since)) / 1000)), m = Math.floor(s / 60), h = Math.floor(m / 60);
   return h >= 48 ? `${Math.floor(h / 24)} d` : h ? `${h}t${two(m % 60)}m` : `${two(m)}:${two(s % 60)}`;
 }
-setInterval(() => { put($('clock'), `${day.format(hubNow())} ${clock.format(hubNow())}`); for (const time of all('[data-since]')) put(time, age(time.dataset.since)); }, 1000);
+setInterval(() => { put($('clock'), `${day.format(hubNow())} ${clock.format(hubNow())}${page.mode === 'exercise' ? ` (${clock.format(Date.now())})` : ''}`); for (const time of all('[data-since]')) put(time, age(time.dataset.since)); }, 1000);
 
 // --- The list.
 const rows = new Rows($('rows'), Number(page.most), fragment, listed);
@@ -167,7 +167,7 @@ window.addEventListener('beforeunload', event => { if (outbox.memory.length || [
 // --- The link to the hub: what comes, and that it comes.
 function linked(tick) {
   lost = !tick && performance.now() - heard > 2500;
-  if (tick?.now) [base, at] = [tick.now, performance.now()];
+  if (tick?.now) [base, speed, at] = [tick.now, tick.speed, performance.now()];
   const unsent = outbox.waiting().length + Number(page.waiting || 0), why = tick?.reasons?.join(', ');
   if (lost !== document.body.classList.contains('lost') && !away) put($('alert'), say.lost.replace('{time}', clock.format(hubNow())), !lost);
   document.body.classList.toggle('lost', lost);
@@ -187,7 +187,7 @@ function deliver(event, data) {
   const { total, by } = data.counts;
   const fresh = event === 'all' ? rows.all(data.rows, data.names, total) || [] : rows.take(data.rows, data.gone, total);
   put($('total'), String(total));
-  all('#counts [data-count]').forEach((one, place) => put(one, String(by[place])));
+  all('#counts [data-count]').forEach((one, place) => { put(one, String(by[place])); one.parentElement.classList.toggle('zero', !by[place]); });
   listed();
   const first = fresh.find(row => row.matches('.critical.waits'));
   if (first) put($('p1'), first.textContent.replace(/\s+/g, ' '));

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,14 @@ def _protection(settings: "Settings") -> dict[str, Any]:
     """With an address `tls://…` not one byte goes out before the broker has shown its certificate."""
     if not address(settings).startswith("tls://"):
         return {}
+    logging.getLogger("asyncio").addFilter(_is_worth_saying)
     context = ssl.create_default_context(cafile=settings.nats_ca)
     return {"tls": context, "tls_handshake_first": True}
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    """asyncio remarks at the end of every TLS connection how nats-py reads; it does not matter."""
+    return "eof_received" not in record.getMessage()
 
 
 def faststream_options(settings: "Settings", user: str) -> dict[str, Any]:

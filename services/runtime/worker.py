@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
-from services.runtime import logs, state
-from services.runtime.connect import lost_connections
+from services.runtime import logs, names, state
+from services.runtime.connect import BrokerRefused, BrokerUnreachable, connect, lost_connections
 from services.runtime.health import HealthServer, Part
 from services.runtime.lasting import ended_tasks
 from services.runtime.notify import Manager
@@ -42,6 +42,7 @@ COLLECT_AFTER = (20_000, 50, 50)
 """Messages make many short-lived objects and few cycles: collect seldom."""
 
 BEAT_S = 0.5
+_ASK_AGAIN_S = 5.0
 STOP_S = 3.0
 LOST_CONNECTION = 75
 """Exit code of a worker that the broker has closed for good: only a new process connects anew."""
@@ -94,19 +95,29 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop.set)
-        if self._settings.production:
-            state.require_safe(await state.read(self._settings), production=True)
-        self._rooms = _build(self._parts, self._settings)
         health = HealthServer(self._settings.host, self._settings.port_health, self._report)
         if self._beat is None:
             await health.start()
         pulse = asyncio.create_task(self._pulse())
         try:
+            await self._wait_for_broker()
+            if self._settings.production and not self._asked_to_stop.is_set():
+                state.require_safe(await state.read(self._settings), production=True)
+            self._rooms = _build(self._parts, self._settings)
             return await self._serve()
         finally:
             await self._stop_rooms()
             await health.stop()
             pulse.cancel()
+
+    async def _wait_for_broker(self) -> None:
+        """A part without a supervisor starts whenever it likes: it waits, however long the broker takes."""
+        while self._beat is None and not self._asked_to_stop.is_set():
+            try:
+                await (await connect(self._settings, names.OPS, patience_s=_ASK_AGAIN_S)).close()
+                return
+            except (BrokerUnreachable, BrokerRefused):
+                logs.get().warning("worker.awaits_broker")
 
     async def _serve(self) -> int:
         starting = asyncio.create_task(self._start_rooms())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.notify import Manager
-from tests.hub import STREAM_BYTES, WATCHES
+from tests.hub import STREAM_BYTES, WATCHES, Hub
 
 HUB = f"""
 import asyncio, sys
@@ -79,14 +79,23 @@ def test_the_hub_says_that_it_is_ready_lives_and_ends(hub_home: Path, manager: s
     assert said == "STOPPING=1"
 
 
-def test_a_part_of_its_own_says_the_same(hub_home: Path, manager: socket.socket) -> None:
-    hub_home.mkdir()
-    process = subprocess.Popen([sys.executable, "-c", PART, str(hub_home)], stderr=subprocess.DEVNULL)
+def test_a_part_of_its_own_says_the_same(fresh_broker: Hub, manager: socket.socket) -> None:
+    home = fresh_broker.settings.home
+    process = subprocess.Popen([sys.executable, "-c", PART, str(home)], stderr=subprocess.DEVNULL)
     try:
         assert heard(manager).startswith("READY=1")
         assert heard(manager) == "WATCHDOG=1"
     finally:
         end(process)
+
+
+def test_a_part_waits_for_its_broker_and_ends_when_asked_to(hub_home: Path, manager: socket.socket) -> None:
+    hub_home.mkdir()
+    process = subprocess.Popen([sys.executable, "-c", PART, str(hub_home)], stderr=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(4)
+    end(process)
+    assert heard(manager) == "STOPPING=1"
 
 
 def test_a_hub_that_hangs_gives_no_sign_of_life(hub_home: Path, manager: socket.socket) -> None:

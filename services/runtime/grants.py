@@ -98,7 +98,7 @@ def _door(trade: str, user: str) -> Grant:
 
 
 def _appender(trade: str, user: str) -> Grant:
-    facts = [subjects.facts_of_trade(mode, one) for one in _trades(trade) for mode in MODES]
+    facts = [subjects.facts_of_trade(mode, one) for one in _trades(trade) for mode in _modes(one)]
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
     content = _content(TYPED[trade]) if trade in TYPED else ()
     timers = _timers() if trade == "notifications" else ()
@@ -107,6 +107,11 @@ def _appender(trade: str, user: str) -> Grant:
 
 def _trades(trade: str) -> tuple[str, ...]:
     return (trade, *HOSTED.get(trade, ()))
+
+
+def _modes(trade: str) -> tuple[str, ...]:
+    """Only exercises have clocks that can be set."""
+    return (Mode.EXERCISE,) if trade == "exercise" else MODES
 
 
 def _content(sort: str) -> tuple[str, ...]:

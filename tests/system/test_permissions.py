@@ -142,7 +142,7 @@ MAY_PUBLISH = {
     **{f"{room}-door": ANSWERS for room in ROOMS},
     "people-ledger": writes("people", "people"),
     "incidents-ledger": writes("incidents", "incidents", TYPED),
-    "watch-ledger": writes("watch", "watch"),
+    "watch-ledger": writes("watch", "watch", "samvirke.exercise.*.*.exercise.*.*"),
     "notifications-ledger": writes("notifications", "notifications", f"{ARMS} $JS.API.DIRECT.GET.TIMERS*"),
     "feeds-ledger": writes("feeds", "feeds"),
     "intake-ledger": writes("warnings", "intake", SHARED),
@@ -172,6 +172,8 @@ MAY_PUBLISH = {
 
 MAY_HEAR = {
     **{f"{one}-door": f"samvirke.cmd.*.{one}.* samvirke.query.*.{one}.*" for one in ROOMS},
+    "watch-door": "samvirke.cmd.*.watch.* samvirke.query.*.watch.* "
+    "samvirke.cmd.*.exercise.* samvirke.query.*.exercise.*",
     "intake-door": "samvirke.cmd.*.warnings.* samvirke.query.*.warnings.*",
     "incidents-door": "samvirke.cmd.*.incidents.*",
     "incidents-archive": "samvirke.query.*.incidents.* samvirke.mark.*",

@@ -73,6 +73,7 @@ def _of_files(call: Call, error: Exception) -> Outcome | None:
 
 
 def _of_hub(call: Call, error: Exception) -> Outcome | None:
+    from services.cli.provisioning import NoDatabase
     from services.runtime.apart import NotReloaded
     from services.runtime.connect import BrokerRefused, BrokerUnreachable
     from services.runtime.edge import AskRefused, Unanswered
@@ -84,6 +85,8 @@ def _of_hub(call: Call, error: Exception) -> Outcome | None:
         return failed(call, str(error))
     if isinstance(error, BrokerUnreachable):
         return failed(call, "NOT_CONNECTED")
+    if isinstance(error, NoDatabase):
+        return failed(call, "NO_DATABASE")
     if isinstance(error, NotReloaded):
         return failed(call, "NOT_RELOADED", reason=str(error))
     if isinstance(error, UnsafeBroker):

@@ -27,6 +27,10 @@ TABLES = {
 _POLL_S = 0.5
 
 
+class NoDatabase(Exception):
+    """The database does not answer, or turns its owner's password down."""
+
+
 async def provision(
     call: Call,
     configuration: Annotated[
@@ -97,7 +101,7 @@ async def _make_roles(settings: "Settings", homes: Path | None, patience_s: floa
             return await asyncio.to_thread(make_roles, settings, homes, found)
         except psycopg.OperationalError:
             if asyncio.get_running_loop().time() > deadline:
-                raise
+                raise NoDatabase from None
         await asyncio.sleep(_POLL_S)
 
 

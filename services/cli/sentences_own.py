@@ -53,6 +53,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "The hub was stopped again.",
         "Correct that and run: samvirke up.",
     ),
+    "NO_DATABASE": Sentences(
+        "The database does not answer.",
+        "It is not running, or turns down the password of its owner.",
+        "Look at SAMVIRKE_DATABASE_URL and the database's log, and run: samvirke provision.",
+    ),
     "NOT_RELOADED": Sentences(
         "The broker does not take its new configuration over: {reason}.",
         "It goes on with the former one.",

@@ -228,3 +228,23 @@ def test_a_part_loses_the_keys_that_it_no_longer_needs(tmp_path: Path) -> None:
     assert apart.hand_out(settings, [("4601", "vaktsentral")], tmp_path / "homes") == ["watch"]
     held = {path.name for path in (tmp_path / "homes" / "watch" / "credentials").iterdir()}
     assert held == {"watch-door.nk", "watch-ledger.nk", "ops.nk"}
+
+
+def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """Nothing is prepared halfway: the next run finds what this one has written, and goes on."""
+    (tmp_path / "homes" / "people").mkdir(parents=True)
+    nobody = f"postgresql://postgres@127.0.0.1:{free_port()}/hub"
+    done = subprocess.run(
+        [str(SAMVIRKE), "provision", "--homes", str(tmp_path / "homes"), "--patience", "0.1", "--json"],
+        env={
+            **{key: value for key, value in os.environ.items() if not key.startswith("SAMVIRKE_")},
+            "SAMVIRKE_HOME": str(tmp_path / "hub"),
+            "SAMVIRKE_CENTRE": str(EXAMPLE),
+            "SAMVIRKE_DATABASE_URL": nobody,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (1, "NO_DATABASE")

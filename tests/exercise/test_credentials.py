@@ -106,20 +106,19 @@ async def test_a_question_reaches_the_hub_in_the_exercise_and_never_what_is_actu
     assert heard == [asked["exercise"]]
 
 
-async def heard_by(hub: Hub, user: str, org: str, mode: str, say: Callable[[], Awaitable[None]]) -> list[str]:
-    found: list[str] = []
+async def heard_by(hub: Hub, user: str, org: str, mode: str, say: Callable[[], Awaitable[None]]) -> set[str]:
+    """What a neighbour hears; it is said again, since a copy may pass by who has only just subscribed."""
+    found: set[str] = set()
 
     async def hear(message: Msg) -> None:
-        found.append(message.subject)
+        found.add(message.subject)
 
     nc = await hub.connect(user)
     await nc.subscribe(subjects.feed(mode, org, "items"), cb=hear)
     await nc.flush()
-    await say()
-    for _ in range(20):
-        await asyncio.sleep(0.05)
-        if found:
-            break
+    for _ in range(4):
+        await say()
+        await asyncio.sleep(0.1)
     await nc.close()
     return found
 
@@ -135,14 +134,14 @@ async def test_an_item_of_an_exercise_never_reaches_who_asked_for_what_is_actual
             await feeds.publish(subjects.feed(mode, "4624", "items"), b"{}")
         await feeds.flush()
 
+    exercise, actual = (subjects.feed(mode, "4624", "items") for mode in ("exercise", "actual"))
     user = names.exercise_user(ONE, "4624", "feed")
-    assert await heard_by(fresh_broker, user, "4624", "exercise", say) == [
-        "samvirke.feed.exercise.4624.items"
-    ]
-    assert await heard_by(fresh_broker, user, "4624", "actual", say) == []
-    actual_only = await heard_by(fresh_broker, "4624.feed", "4624", "actual", say)
-    assert actual_only == ["samvirke.feed.actual.4624.items"]
-    await feeds.close()
+    try:
+        assert await heard_by(fresh_broker, user, "4624", "exercise", say) == {exercise}
+        assert await heard_by(fresh_broker, user, "4624", "actual", say) == set()
+        assert await heard_by(fresh_broker, "4624.feed", "4624", "actual", say) == {actual}
+    finally:
+        await feeds.close()
 
 
 async def test_the_credentials_of_an_exercise_end_with_it_and_those_of_another_stay(

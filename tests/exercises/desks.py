@@ -14,8 +14,8 @@ from tests.exercises.listening import head_of
 from tests.exercises.renaming import Streams
 
 PAGES = ("/", "/incidents?state=all", "/part/rows", "/part/duty", "/part/links")
-PULSE = {"now", "latency", "waiting", "degraded", "reasons"}
-"""What a screen hears every second: the clock, and how its own desk is doing."""
+PULSE = {"now", "speed", "latency", "waiting", "degraded", "reasons"}
+"""What a screen hears every second: the clocks, and how its own desk is doing."""
 
 
 @dataclass

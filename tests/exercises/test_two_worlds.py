@@ -78,7 +78,7 @@ def test_the_recording_holds_what_others_can_read_and_the_case_was_played(worlds
     assert len([name for name in heard if name.startswith("query ")]) > 1000
     assert len([name for name in heard if name.startswith("page ")]) > 50
     assert set(with_case.own) - set(without.own) == {"Akutt plassering, barn Q.Ø."}
-    assert (with_case.paged["geir"], without.paged["geir"]) == (2, 0)
+    assert with_case.paged["geir"] == without.paged["geir"] + 2
 
 
 def test_no_word_id_or_ref_of_the_case_is_anywhere(worlds: Worlds) -> None:

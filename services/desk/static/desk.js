@@ -87,7 +87,8 @@ function told(record, answer, elsewhere) {
   const form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act);
   if (sentence && form && !fieldsOf(form).text) fill(form, record.fields);
   if (sentence) put($('echo'), `${say.refused}: ${sentence}`);
-  if (!elsewhere && record.state === 'sent' && record.act === 'new' && (!opened || !inField(document.activeElement))) open(answer.ref, { after: answer.receipt, focus: !inField(document.activeElement) });
+  const idle = !inField(document.activeElement) || !document.activeElement.value;
+  if (!elsewhere && record.state === 'sent' && record.act === 'new' && (idle || !opened)) open(answer.ref, { after: answer.receipt, focus: idle });
 }
 function ended() { away = true; put($('alert'), say.ended, false); $('signin').hidden = false; }
 const outbox = new Outbox(desk, told, ended);
@@ -161,7 +162,7 @@ document.addEventListener('click', event => {
   const row = event.ctrlKey || event.shiftKey || event.metaKey ? null : event.target.closest('li.row');
   if (row) { event.preventDefault(); open(row.dataset.name); }
 });
-window.addEventListener('popstate', () => { const name = location.pathname.split('/')[2]; if (name) open(name, { push: false }); else location.reload(); });
+window.addEventListener('popstate', () => { const [, , name] = location.pathname.split('/'); if (name) open(name, { push: false }); else location.reload(); });
 window.addEventListener('beforeunload', event => { if (outbox.memory.length || [...drafts.values()].some(one => one.text || one.headline)) event.preventDefault(); });
 
 // --- The link to the hub: what comes, and that it comes.

@@ -10,7 +10,7 @@ TESTS ?= tests
 WORKERS ?= 4
 BENCH ?= core
 
-.PHONY: help setup up test-setup test check format schemas bench containers lock clean
+.PHONY: help setup up test-setup test exercise check format schemas bench containers lock clean
 
 # list the commands
 help:
@@ -30,6 +30,10 @@ test-setup: $(VENV)/.tests-installed
 test: test-setup
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not timed" $(TESTS) || [ $$? -eq 5 ]
 	@$(BIN)/python -m pytest -q -m timed $(TESTS) || [ $$? -eq 5 ]
+
+# play the whole exercise Ask on two hubs side by side (make test plays its first half)
+exercise: test-setup
+	@SAMVIRKE_TEST_EXERCISE=whole $(BIN)/python -m pytest -q tests/exercises
 
 # check format, lint, types and who imports whom
 check: test-setup

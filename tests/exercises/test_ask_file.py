@@ -1,5 +1,6 @@
 """The exercise Ask as a file: its events, its planted words, and its official messages."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from schemas.exercise_file import Plan, load
 from services.intake import parsers
 
 ASK = Path(__file__).parents[2] / "deploy" / "exercises" / "ask.toml"
+PAGE = Path(__file__).parents[2] / "docs" / "exercises.md"
 NUMBERS = [f"{number:02d}" for number in range(1, 63)]
 PASSED_OVER = {"53", "62"}
 """Events of which nothing can be played yet."""
@@ -62,3 +64,12 @@ def test_the_official_messages_are_exercise_messages_of_which_updates_follow_one
         "4628",
         "4630",
     ]
+
+
+def test_the_file_that_the_page_shows_is_in_order(tmp_path: Path) -> None:
+    shown = re.search(r"```toml\n(\[exercise\].*?)```", PAGE.read_text("utf-8"), re.S)
+    assert shown is not None
+    (tmp_path / "ask-centre.yaml").write_bytes((ASK.parent / "ask-centre.yaml").read_bytes())
+    (tmp_path / "shown.toml").write_text(shown[1], "utf-8")
+    event = load(tmp_path / "shown.toml").exercise.events[0]
+    assert (event.escalates[0].to, event.answers[0].by) == (["backup"], "backup")

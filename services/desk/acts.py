@@ -104,7 +104,7 @@ class Acts:
 
     def _led(self, request: Request, name: str | None, answer: Accepted | Refused | Kept) -> Response:
         if isinstance(answer, Refused):
-            return refused_page(answer.code, answer.parameters)
+            return refused_page(request, answer.code, answer.parameters)
         told = {"after": answer.receipt} if isinstance(answer, Accepted) else {"kept": "1"}
         mode = self._identity.mode(request)
         told |= {} if mode == self._identity.first_mode else {"mode": mode}

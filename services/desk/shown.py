@@ -1,12 +1,14 @@
 """A page for whatever a page's handler refuses."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import ParamSpec
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from services.desk import texts
+from services.desk.asker import theme_of
 from services.desk.problems import as_refusal, status_of
 from services.desk.render import page
 from services.runtime.edge import AskRefused, Unanswered
@@ -23,13 +25,13 @@ def shown(handler: Callable[P, Awaitable[Response]]) -> Callable[P, Awaitable[Re
         try:
             return await handler(*args, **kwargs)
         except (Refusal, AskRefused, Unanswered) as fault:
-            return refused_page(*as_refusal(fault))
+            return refused_page(_asked(kwargs), *as_refusal(fault))
 
     return answer
 
 
-def refused_page(code: str, parameters: dict[str, object]) -> Response:
-    """What a refusal means, in words, and its code."""
+def refused_page(request: Request, code: str, parameters: dict[str, object]) -> Response:
+    """What a refusal means, in words, and its code, in the colours that the browser has chosen."""
     signed_out = code in ("SESSION_ENDED", "LINK_SPENT")
     return page(
         "problem",
@@ -38,4 +40,12 @@ def refused_page(code: str, parameters: dict[str, object]) -> Response:
         sentence=texts.sentence(code),
         parameters={name: str(value) for name, value in parameters.items()},
         signed_out=signed_out,
+        theme=theme_of(request),
     )
+
+
+def _asked(given: Mapping[str, object]) -> Request:
+    """What the handler was asked: the framework hands it over by this name."""
+    request = given["request"]
+    assert isinstance(request, Request)  # noqa: S101  as every handler here declares it
+    return request

@@ -63,6 +63,10 @@ class Directory:
         """What time it is for an organisation or watch: its exercise's, or the wall's."""
         return self.exercises.time(key.partition(".")[0], now) if self.joined else now
 
+    def occurred(self, key: str, said: datetime, sent: datetime) -> datetime:
+        """When something happened by a watch's clock: who sent no time but that of sending means now."""
+        return self.now(key, said) if said == sent else said
+
     def has_role(self, person: str, watch_key: str, now: datetime, *roles: Role) -> bool:
         """True if the person has one of the roles now, in the watch or its whole organisation."""
         return self.had_role(person, watch_key, self.now(watch_key, now), *roles)

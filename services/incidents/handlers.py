@@ -83,7 +83,7 @@ class Handlers:
         verdict = rule(self._case(received, known))
         if isinstance(verdict, Refused):
             return verdict
-        draft = _draft(received, verdict, known.id)
+        draft = self._draft(received, verdict, known.id)
         await self._copy(mode, verdict, draft)
         try:
             recorded = await self._ledger.append(draft, resend=command.data.resend, looked=True)
@@ -136,9 +136,29 @@ class Handlers:
         known = await self._logs.look(mode, id)
         part = next(part for part in known.parts.values() if command.id in part.facts)
         for number, decided in log.raise_corrections(part, request.entry):  # type: ignore[attr-defined]
-            draft = replace(_draft(received, decided, id), id=next_id(command.id, number))
+            draft = replace(self._draft(received, decided, id), id=next_id(command.id, number))
             await self._copy(mode, decided, draft)
             await self._ledger.append(draft, resend=command.data.resend)
+
+    def _draft(self, received: Received, decided: Decided, id: str) -> Draft:
+        part, mode, command = decided.part, received.address.mode, received.command
+        guard = subjects.facts_of(mode, id, *subjects.split_key(part.owner)) if decided.guarded else None
+        said = command.data.occurred_at
+        directory = self._pictures[mode].directory
+        return command_draft(
+            command,
+            mode,
+            part.owner,
+            id,
+            decided.body,
+            occurred_at=directory.occurred(received.address.key, said, command.time),
+            controller=part.controller,
+            content=decided.content,
+            level=decided.level,
+            guard=guard,
+            expected=part.sequence,
+            not_before=part.recorded_at,
+        )
 
     def _case(self, received: Received, known: Log) -> Case[Any]:
         return Case(
@@ -178,22 +198,4 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
         Route(incidents.ShareWider, handlers.share),
         Route(incidents.AskErasure, partial(handlers.in_turn, log.ask_erasure)),
         Route(incidents.ApproveErasure, partial(handlers.in_turn, log.approve_erasure)),
-    )
-
-
-def _draft(received: Received, decided: Decided, id: str) -> Draft:
-    part, mode = decided.part, received.address.mode
-    guard = subjects.facts_of(mode, id, *subjects.split_key(part.owner)) if decided.guarded else None
-    return command_draft(
-        received.command,
-        mode,
-        part.owner,
-        id,
-        decided.body,
-        controller=part.controller,
-        content=decided.content,
-        level=decided.level,
-        guard=guard,
-        expected=part.sequence,
-        not_before=part.recorded_at,
     )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -258,23 +259,46 @@ def test_an_incident_can_be_left_out_while_its_times_are_kept(hub: HubProcess, t
     assert (code, [one["how"] for one in report["events"]], report["messages"]) == (0, ["left out"], [])
 
 
-def test_who_is_interrupted_plays_the_same_file_again_as_another_exercise(
-    hub: HubProcess, tmp_path: Path
-) -> None:
-    file = write(tmp_path)
+@contextmanager
+def underway(hub: HubProcess, file: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A player that has just played the first event, as slow as the wall clock; interrupted at the end."""
     arguments = [str(SAMVIRKE), "exercise", "play", str(file), "--speed", "1", "--to", "01"]
     player = subprocess.Popen(
         arguments, env=hub.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert player.stdout is not None
-    assert re.search(r" 01 ", player.stdout.readline())
-    player.send_signal(signal.SIGINT)
-    player.wait(30)
-    player.stdout.close()
+    try:
+        assert re.search(r" 01 ", player.stdout.readline())
+        yield player
+    finally:
+        player.send_signal(signal.SIGINT)
+        player.wait(30)
+        player.stdout.close()
+
+
+def test_who_is_interrupted_plays_the_same_file_again_as_another_exercise(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    file = write(tmp_path)
+    with underway(hub, file) as player:
+        assert len(watches.load_exercises(hub.settings)) == 1
     assert player.returncode != 0
     assert watches.load_exercises(hub.settings) == {}
     code, report = play(hub, file, "--to", "01")
     assert (code, len(report["messages"])) == (0, 3)
+
+
+def test_somebody_who_reports_beside_the_player_does_so_in_the_exercises_time(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    who = {"watch": "4601.ikt", "person": "eli", "mode": "exercise"}
+    with underway(hub, write(tmp_path)):
+        done = hub.command("report", "Nettet er tregt", "--type", "it.slow", "--json", **who)
+    fact = json.loads(done.stdout)["id"]
+    found = next(one for _, one in asyncio.run(ledger(hub)) if one.id == fact)
+    begun = datetime.fromisoformat("2027-01-14T08:00:00+01:00")
+    assert begun <= found.data.occurred_at < begun + timedelta(minutes=2)
+    assert found.time <= datetime.now(UTC)
 
 
 def test_a_file_with_wrong_references_is_refused_before_anything_starts(

@@ -8,7 +8,7 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from schemas import directory, incidents, notifications, subjects, warnings
+from schemas import directory, incidents, notifications, subjects, warnings, watch
 from schemas.canonical import unseal
 from schemas.watch import Established
 from services.desk.board import Board, Change, Words
@@ -28,10 +28,12 @@ TRADES = (
 READY_S = 10.0
 TEXTS_MOST = 20_000
 _AT_ONCE = 200
+_BESIDE = (watch.Manned, watch.Released, watch.GapFound, warnings.Published)
+"""What the panels beside the list are made of; of a hidden watch they are fetched anew in their own time."""
 
 Content = dict[str, Any]
-Listener = Callable[[str, Change | None], None]
-"""Told of the mode and of what a fact has changed; None for duty, sources and who may do what."""
+Listener = Callable[[str, Change | None, bool], None]
+"""Told of the mode, of what a fact has changed in an incident, and whether duty or sources have changed."""
 
 
 class Boards:
@@ -121,8 +123,9 @@ class Boards:
             if isinstance(recorded.body, Established):
                 logs.note_watch(f"desk.{mode}", recorded.body.watch, is_hidden=recorded.body.hidden)
             change = board.apply(place, recorded.fact, recorded.body)
+            is_beside = isinstance(recorded.body, _BESIDE) and not board.directory.hidden(place.key)
             for listener in self._listeners:
-                listener(mode, change)
+                listener(mode, change, is_beside)
 
         return take
 

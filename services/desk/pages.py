@@ -77,6 +77,7 @@ class Pages:
             "name": incident.get("ref") or incident["id"],
             "incident": incident,
             "entries": entries,
+            "corrections": {entry["id"]: entry for entry in entries if "corrects" in entry},
             "chains": found["chains"],
             "people": await self._frame.names(asker, persons - {None}),
             "titles": self._frame.titles(asker.mode),

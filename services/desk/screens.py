@@ -126,11 +126,10 @@ class Screens:
         found = (row_of(standing, watch, board.directory, now) for standing in board.open.values())
         return sorted((row for row in found if row is not None), key=lambda row: row.order)
 
-    def _note(self, mode: str, change: Change | None) -> None:
+    def _note(self, mode: str, change: Change | None, is_beside: bool) -> None:
         found = self._gathered.setdefault(mode, Gathered())
-        if change is None:
-            found.all = True
-        else:
+        found.all = found.all or is_beside
+        if change is not None:
             found.log.setdefault(change.key, []).append(change)
             self._changed[mode, change.key] = self._now()
         self._dirty.set()

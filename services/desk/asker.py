@@ -113,18 +113,19 @@ class Identity:
         return said or request.cookies.get(self.watch_cookie, "")
 
     async def watches_of(self, mode: str, person: str) -> list[str]:
-        """The watches in which a person may read, as the hub says."""
+        """The watches in which a person may read, as the hub says; where he or she is on duty first."""
         keys = await asyncio.to_thread(self._edges.watches)
-        allowed = await asyncio.gather(*(self._may_read(mode, key, person) for key in keys))
-        return [key for key, is_allowed in zip(keys, allowed, strict=True) if is_allowed]
+        found = await asyncio.gather(*(self._place_in(mode, key, person) for key in keys))
+        return [key for rank in (0, 1) for key, place in zip(keys, found, strict=True) if place == rank]
 
-    async def _may_read(self, mode: str, watch: str, person: str) -> bool:
+    async def _place_in(self, mode: str, watch: str, person: str) -> int | None:
+        """0 for who is on duty there, 1 for who may read there, None for all others."""
         edge = await self._edges.of(watch)
         try:
-            await edge.ask(mode, "watch", "duty", _person(watch, person), watch=watch)
+            found = await edge.ask(mode, "watch", "duty", _person(watch, person), watch=watch)
         except (AskRefused, Unanswered):
-            return False
-        return True
+            return None
+        return 0 if any(row.get("person") == person for row in found["duty"]) else 1
 
     async def feed(self, request: Request, org: str) -> str:
         """The secret of a token that may follow the organisation's feed. Raises Refusal."""

@@ -74,7 +74,9 @@ def prepare() -> None:
 
 def remove_images() -> None:
     """Take away what `prepare` made."""
-    run("podman", "rmi", "--force", HUB, POSTGRES, BASE)
+    run("podman", "rmi", "--force", HUB, POSTGRES)
+    run("podman", "image", "prune", "--force", "--filter", "label=org.opencontainers.image.title=samvirke")
+    run("podman", "rmi", "--force", BASE)
     shutil.rmtree(FOLDER)
 
 

@@ -11,6 +11,7 @@ from schemas.envelope import Accepted
 from schemas.exercise_parts import Event
 from services.cli.player import leaks
 from services.cli.player.acts import Opened
+from services.cli.player.pace import key_at
 from services.cli.player.phones import REPEATED
 from services.cli.player.tellings import FAILED, SILENT, WAITING, Telling
 
@@ -144,7 +145,7 @@ async def _lines(player: Player) -> None:
 def _messages(player: Player) -> None:
     check = player.report.check("messages")
     counts = Counter(message.reference for message in player.phones.taken if REPEATED not in message.text)
-    for telling in player.tellings:
+    for telling in player.pace.tellings:
         no, watch = telling.event.no, telling.watch
         if not telling.left_out:
             is_told = telling.state not in (FAILED, WAITING)
@@ -153,8 +154,8 @@ def _messages(player: Player) -> None:
         for who, message in telling.heard:
             is_once = counts[message.reference] <= 1
             check.hold(is_once, "{no}: {function} of {who} was told twice", no=no, who=watch, function=who)
-    for message in player.strange:
-        told = {"who": player.key_at(message.to), "at": message.at.isoformat()}
+    for message in player.pace.strange:
+        told = {"who": key_at(player.plan.centre, message.to), "at": message.at.isoformat()}
         check.hold(False, "{who} was told of something that nobody expected, at {at}", **told)
 
 
@@ -162,11 +163,11 @@ async def _chains(player: Player) -> None:
     """Every chain of the run has ended as the file says, and has gone as far, and no other."""
     ends = player.report.check("notifications")
     steps = player.report.check("escalations")
-    wanted = {one.chain: one for one in player.tellings if one.chain}
+    wanted = {one.chain: one for one in player.pace.tellings if one.chain}
     found: dict[str, dict[str, Any]] = {}
     for opened in player.known.incidents.values():
         found |= await _asked(player, opened.owner, opened.id)
-    for telling in player.tellings:
+    for telling in player.pace.tellings:
         if telling.chain and telling.chain not in found:
             found |= await _asked(player, telling.watch, telling.incident)
         elif telling.is_gap and not telling.left_out:

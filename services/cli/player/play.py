@@ -5,11 +5,10 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from schemas import exercise, subjects
-from schemas.clock import Clock
-from schemas.envelope import Accepted, Answer, Refused
+from schemas.envelope import Accepted, Refused
 from schemas.exercise_check import person_for
 from schemas.exercise_file import Plan
 from schemas.exercise_parts import SENT, Event
@@ -21,16 +20,12 @@ from services.cli.player.acts import Known, Opened, command_of
 from services.cli.player.faults import kill
 from services.cli.player.hub import Hub, HubSilent
 from services.cli.player.lines import Line
-from services.cli.player.phones import Message, Phones
+from services.cli.player.pace import Pace, key_at
+from services.cli.player.phones import Phones
 from services.cli.player.report import Report
-from services.cli.player.tellings import ANSWERED, FAILED, WAITING, Telling, leads, tellings_of
+from services.cli.player.tellings import tellings_of
 from services.runtime import names, players, watches
 from services.runtime.settings import Settings
-
-LOOK_S = 0.2
-"""How often the player looks whether the clock may jump, when nothing else happens."""
-UNTOLD_S = 15.0
-"""How long after its time a message may be on its way, in seconds of the wall clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +68,15 @@ class Player:
         self.hub = Hub(settings, self.id, plan.centre.centre.host)
         self.phones = Phones()
         self.known = Known()
-        self.tellings: list[Telling] = []
         self.played: list[Played] = []
-        self.strange: list[Message] = []
         self.told: set[tuple[str, str]] = set()
         self.lines: dict[str, Line] = {}
         self.actual: dict[str, str | None] = {}
-        self.clock = Clock()
         about, now = plan.exercise.exercise, datetime.now(UTC).astimezone()
         self.report = Report(self.id, about.code, about.title, wanted.speed, now.isoformat())
+        self.pace = Pace(self.hub, plan.centre, self.report, self.phones, self.lines)
         self._priorities: dict[str, Priority] = {}
-        self._restores: list[tuple[datetime, str]] = []
         self._tell = tell
-
-    @property
-    def now(self) -> datetime:
-        """What time it is in the exercise."""
-        return self.clock.time(datetime.now(UTC))
 
     async def run(self) -> Report:
         """Play, check, and end the exercise. Raises HubSilent, HubAway, NotAnswered."""
@@ -99,13 +86,13 @@ class Player:
                 await self._begin()
                 for index, event in enumerate(self.events):
                     await self._play(index, event)
-                await self._settle()
+                await self.pace.settle()
                 await checks.look(self)
             finally:
                 await asyncio.shield(self._end())
         self.report.seconds = time.monotonic() - began
         self.report.messages = [
-            {"person": self.key_at(one.to), "at": one.at.isoformat(), "text": one.text}
+            {"person": key_at(self.plan.centre, one.to), "at": one.at.isoformat(), "text": one.text}
             for one in self.phones.taken
         ]
         return self.report
@@ -133,7 +120,7 @@ class Player:
             at=self.events[0].at if self.events else about.starts,
             speed=self.wanted.speed,
         )
-        self._read(await self.hub.lead(request))
+        self.pace.read(await self.hub.lead(request))
 
     async def _end(self) -> None:
         """End the exercise and take its credentials back, however it went."""
@@ -147,27 +134,27 @@ class Player:
 
     async def _play(self, index: int, event: Event) -> None:
         """Wait for the event's time, and let it happen."""
-        await self._reach(event.at)
+        await self.pace.reach(event.at)
         if event.needs is not None:
             what = "in part" if event.act or event.gaps else "skipped"
             self.report.skipped.append(
                 {"no": event.no, "title": event.title, "needs": event.needs, "what": what}
             )
         if event.act is None and not event.gaps:
-            self._tell(self.now, event, "skipped")
+            self._tell(self.pace.now, event, "skipped")
             return
         left_out = event.incident in self.wanted.without
-        await self._stand(still=True)
+        await self.pace.stand(still=True)
         fact = None if left_out else await self._act(event)
         self._expect(index, event, fact)
         said = "left out" if left_out else "played"
         self.report.played.append(
-            {"no": event.no, "title": event.title, "at": self.now.isoformat(), "how": said}
+            {"no": event.no, "title": event.title, "at": self.pace.now.isoformat(), "how": said}
         )
-        self._tell(self.now, event, said)
+        self._tell(self.pace.now, event, said)
         if not left_out:
             await checks.sight(self, event)
-        await self._stand(still=False)
+        await self.pace.stand(still=False)
 
     async def _act(self, event: Event) -> str | None:
         """Do what the event says; the id of its fact, if it has one."""
@@ -176,12 +163,12 @@ class Player:
             return await self._send(event)
         if event.cut is not None:
             await self.lines[event.cut.organisation].cut()
-            self._restores.append((event.cut.until, event.cut.organisation))
+            self.pace.restores.append((event.cut.until, event.cut.organisation))
         elif event.kill is not None:
             await kill(self.settings.home, event.kill.part)
         elif event.settle is not None:
-            await self._stand(still=False)
-            await self._settle()
+            await self.pace.stand(still=False)
+            await self.pace.settle()
         return None
 
     async def _send(self, event: Event) -> str | None:
@@ -237,7 +224,7 @@ class Player:
             self.told.add((item, telling.watch))
             opened = self.known.incidents.get(event.incident or "")
             telling.incident = opened.id if opened else ""
-            self.tellings.append(telling)
+            self.pace.tellings.append(telling)
 
     def _corrected(self, event: Event) -> list[str]:
         """Who had a wrong entry is told of its correction."""
@@ -248,120 +235,6 @@ class Player:
         wrong = next(entries, None) if label else None
         return wrong.notified if wrong else []
 
-    async def _reach(self, at: datetime) -> None:
-        """Let the time run until ``at``, answering phones on the way; it jumps when nobody is being told."""
-        while True:
-            self._hear()
-            if await self._answer_due() or await self._restore_due():
-                continue
-            if self.now >= at:
-                return
-            if self._is_quiet() and await self._jump(min([at, *(until for until, _ in self._restores)])):
-                continue
-            await self._wait(at)
-
-    async def _settle(self) -> None:
-        """Let the time run until every chain has ended."""
-        while True:
-            await self._reach(self.now + timedelta(milliseconds=1))
-            if self._is_quiet() and await self._jump(self.now + timedelta(seconds=1)):
-                return
-            await self._wait(self.now + timedelta(seconds=60))
-
-    async def _stand(self, *, still: bool) -> None:
-        """Let no time pass while the player itself is at work: what it does takes nobody's minutes."""
-        speed = 0 if still and self.wanted.speed > 1 else self.wanted.speed
-        if speed != self.clock.speed:
-            self._read(await self.hub.lead(exercise.SetClock(exercise=self.id, speed=speed)))
-
-    async def _jump(self, at: datetime) -> bool:
-        """Set the clock on; False while somebody is being told, or it is that late already."""
-        answer = await self.hub.lead(exercise.SetClock(exercise=self.id, at=at, speed=self.wanted.speed))
-        if isinstance(answer, Accepted):
-            self._read(answer)
-            return True
-        if answer.code not in ("CHAIN_OPEN", "TIME_GOES_BACK"):
-            raise HubSilent(answer.code)
-        return False
-
-    def _read(self, answer: Answer) -> None:
-        """Take over what the hub says the time is."""
-        if not isinstance(answer, Accepted):
-            raise HubSilent(answer.code)
-        wall, at = (datetime.fromisoformat(answer.result[name]) for name in ("wall", "at"))
-        self.clock = self.clock.set(wall, at, answer.result["speed"])
-
-    async def _wait(self, at: datetime) -> None:
-        """Until a message comes, an answer is due, it is ``at``, or it is time to look again."""
-        dues = [telling.due for telling in self.tellings if telling.pending and telling.due]
-        walls = [wall for moment in (at, *dues) if (wall := self.clock.wall(moment)) is not None]
-        now = datetime.now(UTC)
-        pause = min([LOOK_S, *((wall - now).total_seconds() for wall in walls)])
-        with contextlib.suppress(TimeoutError):
-            message = await asyncio.wait_for(self.phones.fresh.get(), max(pause, 0.001))
-            self._take(message)
-
-    def _hear(self) -> None:
-        while not self.phones.fresh.empty():
-            self._take(self.phones.fresh.get_nowait())
-
-    def _take(self, message: Message) -> None:
-        """Find whom a message tells of what."""
-        person = self.person_at(message.to)
-        for telling in self.tellings:
-            who = telling.place_of(message, person) if person else None
-            if who is not None:
-                telling.hear(who, message, self.now)
-                return
-        for telling in self.tellings:
-            is_theirs = person is not None and leads(self.plan.centre, person, telling.watch)
-            if telling.is_gap and telling.state == WAITING and is_theirs:
-                telling.hear("leader", message, self.now)
-                return
-        self.strange.append(message)
-
-    async def _answer_due(self) -> bool:
-        """Press the buttons whose time has come, one after another; True if there were any."""
-        now = self.now
-        due = [one for one in self.tellings if one.pending and one.due is not None and one.due <= now]
-        if due:
-            await self._stand(still=True)
-        for telling in sorted(due, key=lambda one: (one.due or now, one.order)):
-            await self._answer(telling)
-        if due:
-            await self._stand(still=False)
-        return bool(due)
-
-    async def _answer(self, telling: Telling) -> None:
-        if telling.left_out:
-            telling.state = ANSWERED
-            return
-        act = "decline" if telling.answers.act == "decline" else "ack"
-        is_done = await self.phones.answer(telling.link, act)
-        check = self.report.check("answers")
-        told = {"no": telling.event.no, "who": telling.watch}
-        check.hold(is_done, "{no}: the answer of {who} was not taken", **told)
-        telling.state = ANSWERED if is_done else FAILED
-        if is_done and act == "decline":
-            telling.declined()
-
-    async def _restore_due(self) -> bool:
-        """Give lines back whose time has come."""
-        due = [one for one in self._restores if one[0] <= self.now]
-        for until, org in due:
-            self._restores.remove((until, org))
-            await self.lines[org].restore()
-        return bool(due)
-
-    def _is_quiet(self) -> bool:
-        """True when nobody is waited for; who should have been told long ago is given up."""
-        now = datetime.now(UTC)
-        for telling in self.tellings:
-            told_by = self.clock.wall(telling.awaited_at) if telling.state == WAITING else None
-            if told_by is not None and now - told_by > timedelta(seconds=UNTOLD_S):
-                telling.state = FAILED
-        return not any(telling.pending for telling in self.tellings)
-
     def sender(self, event: Event) -> tuple[str, str]:
         """Key of the watch, and id of the person, that an event's act comes from."""
         watch = self.plan.centre.watch(event.sender or "")
@@ -370,18 +243,8 @@ class Player:
 
     def person_of(self, watch: str) -> str:
         """Somebody who may ask for a watch: its first primary, else an operator."""
-        event = Event(no="00", at=self.now, title="", sender=watch)
+        event = Event(no="00", at=self.pace.now, title="", sender=watch)
         return self.sender(event)[1]
-
-    def key_at(self, address: str) -> str:
-        """The same person's key in the file; the address itself for nobody's."""
-        persons = self.plan.centre.persons
-        return next((one.key for one in persons if address in (one.phone, one.email)), address)
-
-    def person_at(self, address: str) -> str | None:
-        """The id of the person with this number or mail address."""
-        persons = self.plan.centre.persons
-        return next((one.id for one in persons if address in (one.phone, one.email)), None)
 
 
 def _digits(number: str) -> int:

@@ -73,10 +73,11 @@ class Pages:
         entries, incident = found["entries"], found["incident"]
         persons = {entry["actor"].get("person") for entry in entries}
         persons |= {step.get("person") for chain in found["chains"] for step in chain["steps"]}
+        said_beside = {entry["corrected_by"] for entry in entries if entry["manner"] == "strike"}
         return {
             "name": incident.get("ref") or incident["id"],
             "incident": incident,
-            "entries": entries,
+            "entries": [entry for entry in entries if entry["id"] not in said_beside],
             "corrections": {entry["id"]: entry for entry in entries if "corrects" in entry},
             "chains": found["chains"],
             "people": await self._frame.names(asker, persons - {None}),

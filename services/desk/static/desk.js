@@ -49,13 +49,13 @@ const drafts = new Map(), inField = element => element.matches('input, textarea,
 const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'id'));
 function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) if (form.elements[name]) form.elements[name].value = value; }
 async function open(name, { push = true, focus = true, after = '' } = {}) {
-  const address = `/incidents/${encodeURIComponent(name)}${query}`, same = name === opened, log = document.querySelector('.log');
+  const address = `/incidents/${encodeURIComponent(name)}${query}`, same = name === opened, log = document.querySelector('.log'), before = document.activeElement;
   const below = !log || !same || log.scrollHeight - log.scrollTop - log.clientHeight < 200;
   await htmx.ajax('GET', after ? `${address}${query ? '&' : '?'}after=${after}` : address, { target: '#incident', swap: same ? 'innerMorph' : 'innerHTML' });
   opened = document.querySelector('.opened')?.dataset.name || '';
   if (!same) for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft));
   if (push && !same) history.pushState({}, '', address);
-  if (focus) $('incident-title')?.focus();
+  if (focus && [before, document.body].includes(document.activeElement)) $('incident-title')?.focus();
   if (below) document.querySelector('.log')?.scrollTo(0, 1e9);
   listed();
 }

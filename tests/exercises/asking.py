@@ -15,8 +15,16 @@ from schemas import subjects
 from schemas.centre import Centre
 from schemas.envelope import Accepted, Actor, Request
 from schemas.identifiers import new_id, new_ref
+from schemas.incidents import (
+    AddEntry,
+    AskErasure,
+    ChangeState,
+    CloseIncident,
+    CorrectEntry,
+    ShareWider,
+)
 from schemas.people import IssueToken, MakeLink
-from schemas.vocabulary import Authentication
+from schemas.vocabulary import Authentication, IncidentState, Level
 from services.runtime import names as runtime_names
 from services.runtime.connect import connect
 from services.runtime.outbound import build, exchange
@@ -138,7 +146,7 @@ async def names_of(settings: Settings, houses: Houses, more: Iterable[str] = ())
             raw = await _answer(
                 client, houses, watch, person, "incidents", "list", {"state": "all", "limit": 500}
             )
-        for head in orjson.loads(raw.split(b"\n", 1)[1])["incidents"]:
+        for head in orjson.loads(raw.split(b"\n", 1)[1]).get("incidents", []):
             found[(head["content"] or {}).get("headline", "")] = (head["id"], head["ref"])
     return found
 
@@ -186,6 +194,37 @@ async def _answer(
     subject = subjects.query(houses.mode, org, code, trade, what)
     reply = await client.request(subject, orjson.dumps({"actor": actor, **asked}), timeout=15)
     return orjson.dumps(reply.headers or {}) + b"\n" + reply.data
+
+
+async def try_all(settings: Settings, houses: Houses, names: Names, watches: Iterable[str]) -> Streams:
+    """What some watches are answered who write to incidents that they cannot see, by id and by ref.
+
+    They open none under such an id: it is refused as taken, and an id has 74 bits of chance in it, so only
+    who was told it could try.
+    """
+    streams: Streams = {}
+    for watch in watches:
+        actor = houses.actor(watch, houses.watches[watch])
+        async with at(settings, watch) as client:
+            for name, (id, ref) in sorted(names.items()):
+                for act, request, content in _attempts(id, ref):
+                    answer = await exchange(client, build(houses.mode, request, actor, content))
+                    assert not isinstance(answer, str), (watch, name, act)
+                    streams[f"attempt {watch} {name} {act}"] = [answer.model_dump_json().encode()]
+    return streams
+
+
+def _attempts(id: str, ref: str) -> list[tuple[str, Request, dict[str, Any] | None]]:
+    words = {"text": "Er det noen her?"}
+    return [
+        ("entry by id", AddEntry(incident=id), words),
+        ("entry by ref", AddEntry(ref=ref), words),
+        ("state", ChangeState(incident=id, state=IncidentState.ASSIGNED), None),
+        ("close", CloseIncident(ref=ref), words),
+        ("share", ShareWider(ref=ref, level=Level.REGION), None),
+        ("strike", CorrectEntry(incident=id, entry=new_id()), None),
+        ("erase", AskErasure(ref=ref, entry="head", ground="gdpr", law="gdpr.17"), None),
+    ]
 
 
 async def read_all(

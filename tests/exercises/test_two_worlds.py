@@ -84,7 +84,8 @@ def test_the_recording_holds_what_others_can_read_and_the_case_was_played(worlds
 
 def test_no_word_id_or_ref_of_the_case_is_anywhere(worlds: Worlds) -> None:
     with_case = worlds[0]
-    raw = b"\n".join(message for one in with_case.streams.values() for message in one)
+    heard = (one for name, one in with_case.streams.items() if not name.startswith("attempt "))
+    raw = b"\n".join(message for one in heard for message in one)
     id, ref = with_case.own["Akutt plassering, barn Q.Ø."]
     words = [id, ref, "child.placement", *(marker.text for marker in of_the_case(with_case.plan))]
     assert [word for word in words if word.encode() in raw] == []

@@ -87,6 +87,8 @@ class World:
         self.streams |= await asking.read_all(desk, MODE, self._tokens, names, LOOKING)
         assert self.desks is not None
         self.streams |= await self.desks.look(names)
+        in_doubt = {headline: names[headline] for headline in doubted}
+        self.streams |= await asking.try_all(settings, self.houses, in_doubt, LOOKING)
         assert self._listener is not None
         self.streams |= self._listener.streams
         self.ticks = self._listener.ticks

@@ -35,6 +35,7 @@ WITHIN_S = 900 if WHOLE else 300
 
 pytestmark = [pytest.mark.system, pytest.mark.timed, pytest.mark.timeout(WITHIN_S)]
 Worlds = tuple[World, World]
+Pair = tuple[Streams, Streams]
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +54,11 @@ def worlds(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Worlds:
     return with_case, without
 
 
-def shown(world: World) -> Streams:
-    """A world's recording with everything renamed that chance and clocks give."""
-    return renamed(world.streams, said_by(world.plan))
+@pytest.fixture(scope="module")
+def both(worlds: Worlds) -> Pair:
+    """The recordings with everything renamed that chance and clocks give."""
+    one, other = (renamed(world.streams, said_by(world.plan)) for world in worlds)
+    return one, other
 
 
 def test_the_exercise_goes_as_its_file_says(worlds: Worlds) -> None:
@@ -64,10 +67,10 @@ def test_the_exercise_goes_as_its_file_says(worlds: Worlds) -> None:
         assert json.loads(world.report)["status"] == "ok", world.report
 
 
-def test_nobody_can_tell_whether_the_hidden_case_is_there(worlds: Worlds) -> None:
-    one, other = shown(worlds[0]), shown(worlds[1])
-    found = differences(one, other)
-    assert not found, "\n".join(["", *map(str, found[:20]), f"{len(found)} of {len(one)} streams differ"])
+def test_nobody_can_tell_whether_the_hidden_case_is_there(both: Pair) -> None:
+    found = differences(*both)
+    told = [*map(str, found[:20]), f"{len(found)} of {len(both[0])} streams differ"]
+    assert not found, "\n".join(["", *told])
 
 
 def test_the_recording_holds_what_others_can_read_and_the_case_was_played(worlds: Worlds) -> None:
@@ -108,30 +111,23 @@ def test_ticks_and_screens_say_nothing_beside_the_clock(worlds: Worlds) -> None:
         assert min(world.desks.told.values()) > 10
 
 
-@pytest.mark.parametrize(
-    ("stream", "before", "after"),
-    [
-        ("nats 4627", b'.9",', b'.10",'),
-        ("sse 4627", b'.9",', b'.10",'),
-        ("query 4601.kk list all", b"VAKT-2026-0001", b"VAKT-2026-0002"),
-        ("query 4601.samvirke feed state", b'"newest":', b'"newest":1'),
-        ("page 4601.kk /part/duty", b"Leif", b"Liv"),
-        ("http 4627.vakt list", b"200", b"403"),
-    ],
-)
-def test_a_leak_planted_in_the_recording_is_found(
-    worlds: Worlds, stream: str, before: bytes, after: bytes
-) -> None:
-    tampered = dict(worlds[0].streams)
-    assert any(before in message for message in tampered[stream]), tampered[stream]
-    tampered[stream] = [message.replace(before, after, 1) for message in tampered[stream]]
-    one = renamed(tampered, said_by(worlds[0].plan))
-    assert [found.stream for found in differences(one, shown(worlds[0]))] == [stream]
+LEAKS = {
+    "nats 4627": (b'.9",', b'.10",'),
+    "sse 4627": (b'.9",', b'.10",'),
+    "query 4601.kk list all": (b"-0001", b"-0002"),
+    "query 4601.samvirke feed state": (b'"newest":', b'"newest":1'),
+    "page 4601.kk /part/duty": (b"Leif", b"Liv"),
+    "http 4627.vakt list": (b"200", b"403"),
+}
+"""Running numbers, counts, names and codes as they would stand if the case were noticed."""
 
 
-def test_an_item_too_many_in_the_recording_is_found(worlds: Worlds) -> None:
+def test_leaks_planted_in_the_recording_are_found(worlds: Worlds, both: Pair) -> None:
     tampered = {name: list(one) for name, one in worlds[0].streams.items()}
+    for stream, (before, after) in LEAKS.items():
+        assert any(before in message for message in tampered[stream]), tampered[stream]
+        tampered[stream] = [message.replace(before, after, 1) for message in tampered[stream]]
     tampered["nats 5001"].append(worlds[0].streams["nats 4627"][0])
-    tampered["phone frode"].pop()
-    found = differences(renamed(tampered, said_by(worlds[0].plan)), shown(worlds[0]))
-    assert {one.stream for one in found} >= {"nats 5001", "phone frode"}
+    tampered["phone yngve"].pop()
+    found = differences(renamed(tampered, said_by(worlds[0].plan)), both[1])
+    assert {one.stream for one in found} == {*LEAKS, "nats 5001", "phone yngve"}

@@ -137,6 +137,7 @@ async def test_no_text_runs_or_alters_the_page_of_who_writes_it(rig: Rig) -> Non
         after = await desk.page.evaluate("document.querySelectorAll('body *').length")
         assert abs(after - before) <= 5
         await desk.line(ref)
+        await desk.page.locator(f"{OPENED}[data-name='{ref}']").wait_for()
         for said in ALL[::12]:
             await desk.press("l")
             await desk.page.keyboard.insert_text(said)

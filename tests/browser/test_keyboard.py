@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from playwright.async_api import expect
 
 from services.desk.keys import KEYS
-from tests.browser.rig import ECHO, MARKS, OPENED, ROW, TYPED, VAKT, Desk, Rig
+from tests.browser.rig import ECHO, MARKS, OPENED, ROW, TYPED, Desk, Rig
 
 pytestmark = MARKS
 FOCUSED_ROW = "document.activeElement.closest('.row')?.dataset.name ?? null"
@@ -29,7 +29,7 @@ async def test_report_write_acknowledge_correct_and_close_by_keyboard_alone(rig:
         await desk.page.keyboard.type("feil nummer")
         await desk.press("Control+Enter")
         await expect(desk.entries("Feil telefon").locator("s")).to_have_count(1)
-        await expect(desk.entries("Feil telefon")).to_contain_text("feil nummer")
+        await expect(desk.entries("feil nummer")).to_have_count(1)
         await desk.press("Escape")
         await desk.press("a")
         await desk.page.keyboard.type("avs")
@@ -112,10 +112,11 @@ async def test_every_key_of_the_list_works(rig: Rig) -> None:
 
 
 async def choose(desk: Desk, ref: str) -> None:
-    """Put the focus on an incident's row, with nothing else open."""
+    """Put the focus on the row below an incident's, with nothing open."""
     await desk.goto("/")
     await desk.live()
     await desk.row(ref).locator("a").focus()
+    await desk.press("ArrowDown")
 
 
 async def _line(desk: Desk, press: str) -> None:
@@ -312,9 +313,8 @@ async def test_what_the_hub_refuses_is_said_beside_the_field_and_the_words_stay(
         await desk.live()
         await reported(desk, "ny p3 ikt Rådhuset: nettet er nede")
         await desk.press("l")
-        await desk.page.keyboard.insert_text("Fødselsnummer 01010112377 skal ikke hit")
+        await desk.page.keyboard.insert_text("Fødselsnummer 01010110013 skal ikke hit")
         await desk.press("Control+Enter")
         await expect(desk.page.locator("form[data-send=log] .fault")).not_to_be_empty()
-        await expect(desk.page.locator("#log-text")).to_have_value("Fødselsnummer 01010112377 skal ikke hit")
+        await expect(desk.page.locator("#log-text")).to_have_value("Fødselsnummer 01010110013 skal ikke hit")
         await expect(desk.page.locator("#log-text")).to_be_focused()
-        assert VAKT in await desk.page.locator("footer").inner_text()

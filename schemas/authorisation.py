@@ -40,7 +40,7 @@ def check_report(actor: Actor, directory: Directory, now: datetime) -> Refused |
     if (
         token is None
         or directory.now(actor.organisation, now) >= token.until
-        or token.where not in (actor.key, actor.organisation)
+        or not directory.reaches(token, actor.key)
     ):
         return Refused(code="TOKEN_ENDED")
     if "report" not in token.scope:

@@ -68,18 +68,31 @@ class Directory:
         return self.now(key, said) if said == sent else said
 
     def has_role(self, person: str, watch_key: str, now: datetime, *roles: Role) -> bool:
-        """True if the person has one of the roles now, in the watch or its whole organisation."""
+        """True if the person has one of the roles now, in the watch or its whole organisation.
+
+        Nothing opens a hidden watch but a role in that watch itself (D13).
+        """
         return self.had_role(person, watch_key, self.now(watch_key, now), *roles)
+
+    def rules_over(self, person: str, watch_key: str, now: datetime, *roles: Role) -> bool:
+        """The same to end access: a role in the whole organisation counts also in a hidden watch."""
+        organisation, then = watch_key.partition(".")[0], self.now(watch_key, now)
+        return any(self._holds(person, where, then, roles) for where in (watch_key, organisation))
 
     def had_role(self, person: str, watch_key: str, then: datetime, *roles: Role) -> bool:
         """The same for a moment of the watch's own clock."""
-        organisation = watch_key.partition(".")[0]
-        for where in (watch_key, organisation):
-            for role in roles:
-                granted = self.roles.get((person, where, role))
-                if granted and (granted.until is None or then < granted.until):
-                    return True
-        return False
+        wide = () if self.hidden(watch_key) else (watch_key.partition(".")[0],)
+        return any(self._holds(person, where, then, roles) for where in (watch_key, *wide))
+
+    def reaches(self, token: people.TokenIssued, watch_key: str) -> bool:
+        """True if a machine's token is for the watch, or for its organisation; a hidden one needs its own."""
+        return token.where == watch_key or (
+            token.where == watch_key.partition(".")[0] and not self.hidden(watch_key)
+        )
+
+    def _holds(self, person: str, where: str, then: datetime, roles: tuple[Role, ...]) -> bool:
+        found = (self.roles.get((person, where, role)) for role in roles)
+        return any(granted and (granted.until is None or then < granted.until) for granted in found)
 
     def agreed(self, one: str, other: str, now: datetime) -> bool:
         """True if an agreement between the two is active now; an organisation agrees with itself."""

@@ -225,7 +225,7 @@ def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | N
     if actor.machine is None:
         return Refused(code="PERSON_NEEDED", parameters={"act": "read"})
     token = directory.tokens.get(actor.machine)
-    if token is None or now >= token.until or token.where not in (actor.key, actor.organisation):
+    if token is None or now >= token.until or not directory.reaches(token, actor.key):
         return Refused(code="TOKEN_ENDED")
     if actor.key not in directory.watches:
         return Refused(code="UNKNOWN_WATCH", parameters={"watch": actor.key})

@@ -76,7 +76,7 @@ class Questions:
         """The names of those whom the asking organisation may know; others are left out."""
         question = validate(AskNames, orjson.dumps(asked))
         picture = self._reading(question.actor, address)
-        seen = rules.organisation_sees(picture.register, picture.directory, address.org)
+        seen = rules.seen_by(picture.register, picture.directory, address.key)
         wanted = [person for person in dict.fromkeys(question.persons) if person in seen]
         found = await self._means.contacts.read(wanted)
         return {
@@ -88,11 +88,11 @@ class Questions:
         """Everybody of the asking organisation, or with a role in it; contacts for who administers."""
         question = validate(AskList, orjson.dumps(asked))
         picture = self._reading(question.actor, address)
-        persons = rules.organisation_sees(picture.register, picture.directory, address.org)
+        persons = rules.seen_by(picture.register, picture.directory, address.key)
         contacts = await self._means.contacts.read(sorted(persons))
         administers = check(question.actor, ADMINISTER, "list", picture.directory, clock()) is None
         rows = [
-            _row(picture, person, address.org, contacts.get(person, {}), administers=administers)
+            _row(picture, person, address.key, contacts.get(person, {}), administers=administers)
             for person in persons
         ]
         return {"status": "ok", "people": sorted(rows, key=lambda row: (row["display_name"], row["person"]))}
@@ -107,12 +107,12 @@ class Questions:
 
 
 def _row(
-    picture: Picture, person: str, org: str, contact: dict[str, Any], *, administers: bool
+    picture: Picture, person: str, watch: str, contact: dict[str, Any], *, administers: bool
 ) -> dict[str, Any]:
-    own = picture.register.homes.get(person) == org
+    own = picture.register.homes.get(person) == watch.partition(".")[0]
     roles = [
         granted.model_dump(mode="json", include={"role", "where", "until"})
-        for granted in rules.roles_of(picture.directory, person, org)
+        for granted in rules.roles_of(picture.directory, person, watch)
     ]
     row = {"person": person, "display_name": contact.get("display_name", ""), "own": own, "roles": roles}
     if administers and own:

@@ -1,6 +1,6 @@
 """The rules of people: whose they are, who may give which role, which secrets hold. Times are arguments."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,10 @@ from schemas.vocabulary import Mode, Role
 
 SESSION = timedelta(hours=12)
 """A session's absolute end: a shift, and no more."""
+ENDING = frozenset(
+    one.verb for one in (people.Revoke, people.RevokeSessions, people.RevokeToken, people.Forget)
+)
+"""Acts that take access away and give none."""
 SAME_SIGN_IN = timedelta(minutes=1)
 """How long the very command that spent a link gets its session again."""
 
@@ -78,11 +82,14 @@ def check_machine(register: Register, machine: str, organisation: str) -> Refuse
 
 
 def check_place(directory: Directory, actor: Actor, where: str, act: str, now: datetime) -> Refused | None:
-    """Nobody decides over more than he or she administers: an organisation, or one watch of it."""
+    """Nobody decides over more than he or she administers: an organisation, or one watch of it.
+
+    In a hidden watch only its own leaders decide; access to it is also ended by those of the organisation.
+    """
     if is_centre(actor):
         return None
     own = where.partition(".")[0] == actor.organisation
-    if own and directory.has_role(actor.person or "", where, now, *ADMINISTER):
+    if own and _may(directory, act)(actor.person or "", where, now, *ADMINISTER):
         return None
     return Refused(code="NOT_ALLOWED", parameters={"act": act})
 
@@ -92,7 +99,8 @@ def check_over(
 ) -> Refused | None:
     """Nobody signs in, locks out, changes or forgets a person with a role beyond what he or she administers.
 
-    A role in another organisation is the whole organisation's matter.
+    A role in another organisation is the whole organisation's matter; one in a hidden watch that watch's own,
+    save to end access.
     """
     if is_centre(actor):
         return None
@@ -101,7 +109,7 @@ def check_over(
         if holder != person or (granted.until is not None and granted.until <= now):
             continue
         place = where if _lies_in(where, own) else own
-        if not directory.has_role(actor.person or "", place, now, *roles):
+        if not _may(directory, act)(actor.person or "", place, now, *roles):
             return Refused(code="NOT_ALLOWED", parameters={"act": act})
     return None
 
@@ -122,20 +130,15 @@ def ended_modes(mode: str) -> list[str]:
     return [one.value for one in Mode] if mode == Mode.ACTUAL else [mode]
 
 
-def organisation_sees(register: Register, directory: Directory, organisation: str) -> set[str]:
-    """Persons whose names an organisation may know: its own, and whoever has a role in it."""
-    roles = (granted for granted in directory.roles.values() if _lies_in(granted.where, organisation))
-    guests = {granted.person for granted in roles if register.knows(granted.person)}
-    return guests | set(register.of(organisation))
+def seen_by(register: Register, directory: Directory, watch: str) -> set[str]:
+    """Persons whose names a watch may know: its organisation's, and whoever has a role there that it sees."""
+    guests = {granted.person for granted in _roles_seen(directory, watch) if register.knows(granted.person)}
+    return guests | set(register.of(watch.partition(".")[0]))
 
 
-def roles_of(directory: Directory, person: str, organisation: str) -> list[people.Granted]:
-    """A person's roles in an organisation and its watches."""
-    return [
-        granted
-        for granted in directory.roles.values()
-        if granted.person == person and _lies_in(granted.where, organisation)
-    ]
+def roles_of(directory: Directory, person: str, watch: str) -> list[people.Granted]:
+    """A person's roles in the organisation of the asking watch; those in a hidden watch it alone is told."""
+    return [granted for granted in _roles_seen(directory, watch) if granted.person == person]
 
 
 def fold(history: Iterable[tuple[str, str, Any]]) -> Register:
@@ -144,6 +147,17 @@ def fold(history: Iterable[tuple[str, str, Any]]) -> Register:
     for fact_id, owner, body in history:
         register.apply(fact_id, owner, body)
     return register
+
+
+def _roles_seen(directory: Directory, watch: str) -> Iterator[people.Granted]:
+    for granted in directory.roles.values():
+        is_open = granted.where == watch or not directory.hidden(granted.where)
+        if is_open and _lies_in(granted.where, watch.partition(".")[0]):
+            yield granted
+
+
+def _may(directory: Directory, act: str) -> Callable[..., bool]:
+    return directory.rules_over if act in ENDING else directory.has_role
 
 
 def _lies_in(where: str, organisation: str) -> bool:

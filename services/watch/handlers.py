@@ -91,12 +91,13 @@ class Handlers:
         if known is None:
             raise Refusal("UNKNOWN_TYPE")
         _refuse(check(question.actor, READ, "duty", known.directory, _now()))
-        at, only, org = question.at or known.directory.now(address.org, _now()), question.watch, address.org
-        found = roster.gaps(known.duty, at, at + roster.HORIZON)
+        at, only = question.at or known.directory.now(address.org, _now()), question.watch
+        gaps = roster.gaps(known.duty, at, at + roster.HORIZON)
+        told = (gap for gap in gaps if _is_told(gap.place[0], address.key, only, known.directory))
         return {
             "status": "ok",
-            "duty": list(roster.picture(known.duty, known.directory.watches, org, at, only)),
-            "gaps": [_gap(gap) for gap in found if _is_own(gap.place[0], org, only)],
+            "duty": list(roster.picture(known.duty, known.directory.watches, address.key, at, only)),
+            "gaps": [_gap(gap) for gap in told],
         }
 
     async def _append(self, received: Received, owner: str, id: str, body: Body) -> Accepted:
@@ -155,8 +156,10 @@ def _refuse(refused: Refused | None) -> None:
         raise Refusal(refused.code, **refused.parameters)
 
 
-def _is_own(key: str, org: str, only: str | None) -> bool:
-    return key.partition(".")[0] == org and only in (None, key)
+def _is_told(key: str, asking: str, only: str | None, directory: Directory) -> bool:
+    """True for a gap of the own house; of a hidden watch for that watch alone (D13)."""
+    own = key.partition(".")[0] == asking.partition(".")[0]
+    return own and only in (None, key) and (key == asking or not directory.hidden(key))
 
 
 def _gap(gap: roster.Gap) -> dict[str, Any]:

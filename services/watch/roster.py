@@ -77,13 +77,14 @@ def _uncovered(manned: Sequence[Manned]) -> Iterator[tuple[datetime, datetime | 
 def picture(
     duty: Duty, watches: Mapping[str, Established], asking: str, at: datetime, only: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """A row for each place, as the organisation ``asking`` may see it at a time.
+    """A row for each place, as the watch ``asking`` may see it at a time.
 
-    Of its own watches it sees who; of others whether somebody is there, and of hidden ones nothing (D13).
+    Of its own house it sees who; of others whether somebody is there, and of other hidden watches nothing,
+    also in its own house (D13).
     """
     for key, established in sorted(watches.items()):
-        own = key.partition(".")[0] == asking
-        if only not in (None, key) or (established.hidden and not own):
+        own = key.partition(".")[0] == asking.partition(".")[0]
+        if only not in (None, key) or (established.hidden and key != asking):
             continue
         for place in _places(duty, established):
             yield _row(place, duty.holding(place, at), own=own)

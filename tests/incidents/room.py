@@ -115,8 +115,11 @@ def centre() -> list[Made]:
         )
     ]
     made += [
-        Made(people.Granted(person="p1", role=Role.READER, where=where), owner=f"{where}.main")
-        for where in ("4601", "4624", "110-vest")
+        Made(
+            people.Granted(person="p1", role=Role.READER, where=where),
+            owner=f"{where.partition('.')[0]}.main",
+        )
+        for where in ("4601", "4601.barnevern", "4624", "110-vest")
     ]
     until = datetime.now(UTC) + timedelta(days=1)
     for machine, scope in (("m-read", ["read"]), ("m-report", ["report"])):

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas import people
+from schemas.authorisation import ADMINISTER
 from schemas.directory import Directory
 from schemas.envelope import Actor
 from schemas.vocabulary import Authentication, Role
+from schemas.watch import Established
 from services.people import rules
 from services.people.keyring import Keyring, fingerprint
 from services.people.rules import Register
@@ -109,7 +111,7 @@ def test_an_organisation_knows_its_own_people_and_its_guests() -> None:
         ("4624.main", people.Added(person="stranger")),
     )
     roles = directory(("guest", Role.READER, KEY), ("stranger", Role.READER, "46010.main"))
-    assert rules.organisation_sees(known, roles, "4601") == {"own", "guest"}
+    assert rules.seen_by(known, roles, KEY) == {"own", "guest"}
 
 
 def test_the_same_parts_give_the_same_secret_and_another_key_another(tmp_path: object) -> None:
@@ -129,3 +131,29 @@ def test_the_same_parts_give_the_same_secret_and_another_key_another(tmp_path: o
     assert len(secret) == 43
     assert secret not in fingerprint(secret)
     assert (folder / "keys" / "people").stat().st_mode & 0o777 == 0o600
+
+
+def test_only_its_own_leaders_open_a_hidden_watch_and_those_of_the_house_may_close_it() -> None:
+    hidden, ops, odd = "4601.barnevern", actor("wenche", "ops"), actor("odd", "barnevern")
+    staff = (("odd", Role.LEADER, hidden), ("geir", Role.OPERATOR, hidden))
+    roles = directory(("wenche", Role.OPS, "4601"), *staff)
+    roles.apply(Established(watch=hidden, code="BV", title="BV", posts=["duty"], hidden=True))
+    for act in ("grant", "token"):
+        assert code(rules.check_place(roles, ops, hidden, act, NOW)) == "NOT_ALLOWED"
+        assert rules.check_place(roles, odd, hidden, act, NOW) is None
+    for act in ("link", "add"):
+        assert code(rules.check_over(roles, ops, "geir", ADMINISTER, act, NOW)) == "NOT_ALLOWED"
+        assert rules.check_over(roles, odd, "geir", ADMINISTER, act, NOW) is None
+    assert rules.check_place(roles, ops, hidden, "revoke", NOW) is None
+    assert rules.check_over(roles, ops, "geir", ADMINISTER, "lockout", NOW) is None
+
+
+def test_who_works_in_a_hidden_watch_is_told_to_that_watch_alone() -> None:
+    hidden = "4601.barnevern"
+    known = register((KEY, people.Added(person="geir")), ("4624.main", people.Added(person="guest")))
+    roles = directory(("geir", Role.OPERATOR, hidden), ("guest", Role.OPERATOR, hidden))
+    roles.apply(Established(watch=hidden, code="BV", title="BV", posts=["duty"], hidden=True))
+    assert [one.where for one in rules.roles_of(roles, "geir", hidden)] == [hidden]
+    assert rules.roles_of(roles, "geir", KEY) == []
+    assert rules.seen_by(known, roles, KEY) == {"geir"}
+    assert rules.seen_by(known, roles, hidden) == {"geir", "guest"}

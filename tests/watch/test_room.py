@@ -93,6 +93,9 @@ async def test_a_leader_mans_the_own_watch_only(hub: Office) -> None:
     assert await lead.by("ola").refused(manned("kari")) == "NOT_ALLOWED"
     assert await lead.refused(manned("kari", watch="4601.barnevern")) == "NOT_ALLOWED"
     assert await lead.refused(manned("kari", watch="4624.main")) == "NOT_ALLOWED"
+    assert await lead.by("chief").refused(manned("ola", watch="4601.barnevern")) == "NOT_ALLOWED"
+    bare = Establish(watch="4601.barnevern", code="BV", title="Barnevernvakten")
+    assert await lead.by("chief").refused(bare) == "NOT_ALLOWED"
     await lead.by("chief").accepted(Establish(watch=KEY, code="VAKT", title="Ny", posts=["duty", "road"]))
     assert await lead.refused(Establish(watch="4601.ny", code="VAKT", title="Ny")) == "NOT_ALLOWED"
     assert await lead.by("chief").refused(Establish(watch="4601.ny", code="VAKT", title="Ny")) == "ID_TAKEN"
@@ -133,12 +136,12 @@ async def test_the_picture_is_the_same_after_a_restart_and_a_gap_is_said_once(hu
 
 
 async def test_a_shift_at_the_end_of_the_calendar_keeps_no_other_gap_from_being_said(hub: Office) -> None:
-    chief, lead = await hub.caller(KEY, "chief"), await hub.caller(KEY, "kari")
+    centre, lead = await hub.caller("4601.centre"), await hub.caller(KEY, "kari")
     first = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
     odd = manned("chief", watch="4601.barnevern").model_copy(
         update={"since": first, "until": first + timedelta(hours=1)}
     )
-    await chief.accepted(odd)
+    await centre.accepted(odd)
     await lead.accepted(manned("ola", -1, 5))
     await hub.stop()
     await hub.start()

@@ -122,7 +122,7 @@ def test_a_place_that_no_roster_ever_filled_has_no_gap() -> None:
     assert not list(roster.gaps(duty_of(manned("ola", 0, 8, manner="taken")), at(1), at(48)))
 
 
-def test_the_own_organisation_sees_who_others_whether_and_nobody_else_the_hidden() -> None:
+def test_the_own_house_sees_who_others_whether_and_a_hidden_watch_is_seen_by_itself_alone() -> None:
     duty = duty_of(manned("kari", 0))
     duty.apply("4601.barnevern", manned("anne", 0))
     watches = {
@@ -131,13 +131,11 @@ def test_the_own_organisation_sees_who_others_whether_and_nobody_else_the_hidden
             watch="4601.barnevern", code="BV", title="Barnevernvakten", hidden=True, posts=["duty"]
         ),
     }
-    own = list(roster.picture(duty, watches, "4601", at(1)))
-    assert [(row["watch"], row["post"], row["person"]) for row in own] == [
-        ("4601.barnevern", "duty", "anne"),
-        (KEY, "duty", "kari"),
-        (KEY, "road", None),
-    ]
-    others = list(roster.picture(duty, watches, "4624", at(1)))
+    open_ones = [(KEY, "duty", "kari"), (KEY, "road", None)]
+    for asking, hidden in ((KEY, []), ("4601.barnevern", [("4601.barnevern", "duty", "anne")])):
+        own = list(roster.picture(duty, watches, asking, at(1)))
+        assert [(row["watch"], row["post"], row["person"]) for row in own] == [*hidden, *open_ones]
+    others = list(roster.picture(duty, watches, "4624.main", at(1)))
     assert others == [
         {"watch": KEY, "post": "duty", "function": "primary", "filled": True},
         {"watch": KEY, "post": "road", "function": "primary", "filled": False},

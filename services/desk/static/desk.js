@@ -17,11 +17,12 @@ document.addEventListener('htmx:config:request', event => Object.assign(event.de
 // --- Time: the hub's clock, counted on by the browser's own.
 let base = Date.parse(page.now), speed = 1, at = performance.now(), heard = at, lost = false, away = false;
 const hubNow = () => base + (performance.now() - at) * speed, two = number => String(number).padStart(2, '0');
-const day = new Intl.DateTimeFormat('nb-NO', { timeZone: 'Europe/Oslo', weekday: 'short', day: '2-digit', month: '2-digit' });
-const clock = new Intl.DateTimeFormat('nb-NO', { timeZone: 'Europe/Oslo', timeStyle: 'medium' });
+const country = { nb: 'nb-NO', nn: 'nn-NO', en: 'en-GB' }[document.documentElement.lang];
+const day = new Intl.DateTimeFormat(country, { timeZone: 'Europe/Oslo', weekday: 'short', day: '2-digit', month: '2-digit' });
+const clock = new Intl.DateTimeFormat(country, { timeZone: 'Europe/Oslo', timeStyle: 'medium' });
 function age(since) {
   const s = Math.max(0, Math.floor((hubNow() - Date.parse(since)) / 1000)), m = Math.floor(s / 60), h = Math.floor(m / 60);
-  return h >= 48 ? `${Math.floor(h / 24)} d` : h ? `${h}t${two(m % 60)}m` : `${two(m)}:${two(s % 60)}`;
+  return h >= 48 ? `${Math.floor(h / 24)} d` : h ? `${h}${say.hour}${two(m % 60)}m` : `${two(m)}:${two(s % 60)}`;
 }
 setInterval(() => { put($('clock'), `${day.format(hubNow())} ${clock.format(hubNow())}${page.mode === 'exercise' ? ` (${clock.format(Date.now())})` : ''}`); for (const time of all('[data-since]')) put(time, age(time.dataset.since)); }, 1000);
 
@@ -68,6 +69,22 @@ function report() {
   form.elements.priority.focus();
 }
 
+// The page is made anew in another language: what is being written comes along, but tagged words stay in memory only.
+const KEPT = 'samvirke-writing';
+function keep() {
+  const writing = [...drafts].filter(([, fields]) => !fields.tag);
+  sessionStorage.setItem(KEPT, JSON.stringify({ writing, typed: $('typed').value, reporting: !!document.querySelector('#incident .new') }));
+  for (const [name] of writing) drafts.delete(name);
+}
+function restore() {
+  const { writing, typed, reporting } = JSON.parse(sessionStorage.getItem(KEPT)) || {};
+  sessionStorage.removeItem(KEPT);
+  for (const [name, fields] of writing || []) drafts.set(name, fields);
+  for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft));
+  if (reporting) report();
+  if (typed) { $('typed').value = typed; $('typed').dispatchEvent(new Event('input')); }
+}
+
 // --- What is sent.
 const desk = { person: page.person, watch: page.watch, mode: page.mode, query, csrf: page.csrf, renew };
 async function renew() {
@@ -95,6 +112,7 @@ const outbox = new Outbox(desk, told, ended);
 document.addEventListener('input', ({ target }) => { const form = target.closest('form[data-draft]'); if (form) drafts.set(form.dataset.draft, fieldsOf(form)); });
 document.addEventListener('submit', event => {
   const form = event.target, act = { line: run, signin: signIn }[form.id];
+  if (form.id === 'language') keep();
   if (!act && !form.dataset.send) return;
   event.preventDefault();
   if (act) { act(); return; }
@@ -141,7 +159,7 @@ const acts = {
   back: () => {
     if (document.activeElement === $('typed')) { $('typed').value = ''; put($('echo'), ''); }
     if (rows.words) rows.filter('');
-    const row = rows.find(opened) || rows.list.firstElementChild;
+    const row = rows.find(opened) || rows.list.querySelector('a[tabindex="0"]')?.closest('li') || rows.list.firstElementChild;
     if (row) rows.focus(row); else $('typed').blur();
   },
   help: () => $('help').showModal(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(),
@@ -208,3 +226,4 @@ async function signIn() {
   if (answer?.type !== 'opaqueredirect') put($('alert'), say.bad_link); else if (await renew()) back();
 }
 setInterval(async () => { if (away && await renew()) back(); }, 3000);
+restore();

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from schemas.identifiers import new_id, read_ref
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
@@ -14,6 +14,7 @@ from services.desk import lexicon, texts
 from services.desk.asker import Asker, Identity
 from services.desk.drawn import draw_rows
 from services.desk.frame import Frame
+from services.desk.live import STREAM, Stream
 from services.desk.readings import Readings
 from services.desk.render import page
 from services.desk.screens import ROWS_MOST, Screen, Screens, counts_of
@@ -21,7 +22,6 @@ from services.desk.shown import shown
 from services.runtime.edge import AskRefused
 from services.runtime.reading import Refusal
 
-STREAM = "text/event-stream"
 STATES = ("open", "closed", "all")
 _MOST = 200
 _KINDS = [kind.value for kind in EntryKind if kind not in (EntryKind.CORRECTION, EntryKind.HANDOVER)]
@@ -119,6 +119,7 @@ class Pages:
     async def links(self, request: Request) -> Response:
         """How fresh is what comes from neighbours and sources."""
         asker = await self._identity.person(request)
+        self._frame.check_reads(asker)
         return page("links", **await self._frame.links(asker))
 
     async def stream(self, request: Request) -> Response:
@@ -128,7 +129,7 @@ class Pages:
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         screen = Screen(asker.mode, asker.actor, self._identity.still(request))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._screens.follow(screen, after), media_type=STREAM, headers=headers)
+        return Stream(self._screens.follow(screen, after), media_type=STREAM, headers=headers)
 
     async def _desk(self, request: Request, asker: Asker, opened: dict[str, Any]) -> Response:
         self._frame.check_reads(asker)

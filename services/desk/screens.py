@@ -20,6 +20,7 @@ from services.desk.board import Change, Key
 from services.desk.boards import Boards
 from services.desk.drawn import draw_rows
 from services.desk.rules import Row, count, learns_of, row_of
+from services.runtime import logs
 
 FLUSH_S = 0.1
 TICK_S = 1.0
@@ -27,6 +28,8 @@ LOOK_S = 30.0
 """How often the lists are looked through when nothing happens: an agreement may have ended."""
 CHECK_S = 5.0
 ROWS_MOST = 300
+SCREENS_MOST = 20
+"""How many streams one person has open; a further one ends the oldest."""
 WAITING_MOST = 500
 SLACK_MS = 1000
 """How much more than what changed since a page was made it is told: the page took time to be made."""
@@ -71,7 +74,7 @@ class Screens:
         self._boards = boards
         self._pulse = pulse
         self._record = record
-        self._open: set[Screen] = set()
+        self._open: dict[Screen, None] = {}
         self._gathered: dict[str, Gathered] = {}
         self._changed: dict[tuple[str, Key], int] = {}
         self._dirty = asyncio.Event()
@@ -105,12 +108,14 @@ class Screens:
     def end(self) -> None:
         """End every stream: the desk stops."""
         for screen in self._open:
-            screen.ended = True
-            screen.put("bye", {})
+            _end(screen)
 
     async def follow(self, screen: Screen, after: str | None) -> AsyncIterator[bytes]:
         """The events of a stream, until it or its session ends; ``after`` is the place that was seen last."""
-        self._open.add(screen)
+        self._open[screen] = None
+        same = [one for one in self._open if one.actor.person == screen.actor.person]
+        for oldest in same[:-SCREENS_MOST]:
+            _end(oldest)
         keeping = asyncio.create_task(self._keep(screen))
         try:
             yield await self._catch_up(screen, after)
@@ -118,7 +123,7 @@ class Screens:
                 yield await screen.events.get()
         finally:
             keeping.cancel()
-            self._open.discard(screen)
+            self._open.pop(screen, None)
 
     def rows(self, mode: str, watch: str) -> list[Row]:
         """All that stands open for a watch, in order."""
@@ -138,9 +143,9 @@ class Screens:
         return int((time.monotonic() - self._began) * 1000)
 
     async def _keep(self, screen: Screen) -> None:
-        """The tick, and every CHECK_S whether the session still holds."""
+        """The tick, and every CHECK_S whether the session still holds; a stream that nobody checks ends."""
         checked = time.monotonic()
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             while not screen.ended:
                 screen.put("tick", await self._pulse(screen))
                 await asyncio.sleep(TICK_S)
@@ -150,9 +155,12 @@ class Screens:
                         self._send_away(screen)
 
     def _send_away(self, screen: Screen) -> None:
+        except Exception as fault:
+            logs.get(mode=screen.mode).error("desk.screen", exc_info=fault)
+        finally:
+            _end(screen)
         screen.put("ended", {})
-        screen.ended = True
-        screen.put("bye", {})
+        _end(screen)
 
     async def _catch_up(self, screen: Screen, after: str | None) -> bytes:
         """What stands, with the rows that have changed since ``after``; all of them if that is not known."""
@@ -205,3 +213,9 @@ def counts_of(rows: list[Row]) -> dict[str, object]:
     """What the header says, as the pages read it."""
     found = count(rows)
     return {"total": found.total, "by": list(found.priorities), "waiting": found.unacknowledged}
+def _end(screen: Screen) -> None:
+    """After what is on its way; the last event wakes a stream that waits for one."""
+    screen.ended = True
+    screen.put("bye", {})
+
+

@@ -27,9 +27,9 @@ TICK_S = 1.0
 LOOK_S = 30.0
 """How often the lists are looked through when nothing happens: an agreement may have ended."""
 CHECK_S = 5.0
-ROWS_MOST = 300
 SCREENS_MOST = 20
 """How many streams one person has open; a further one ends the oldest."""
+ROWS_MOST = 300
 WAITING_MOST = 500
 SLACK_MS = 1000
 """How much more than what changed since a page was made it is told: the page took time to be made."""
@@ -153,12 +153,12 @@ class Screens:
                     checked = time.monotonic()
                     if not await screen.holds():
                         self._send_away(screen)
-
-    def _send_away(self, screen: Screen) -> None:
         except Exception as fault:
             logs.get(mode=screen.mode).error("desk.screen", exc_info=fault)
         finally:
             _end(screen)
+
+    def _send_away(self, screen: Screen) -> None:
         screen.put("ended", {})
         _end(screen)
 
@@ -209,13 +209,13 @@ class Screens:
                 await self._record(screen.mode, screen.actor, list(changed.values()))
 
 
-def counts_of(rows: list[Row]) -> dict[str, object]:
-    """What the header says, as the pages read it."""
-    found = count(rows)
-    return {"total": found.total, "by": list(found.priorities), "waiting": found.unacknowledged}
 def _end(screen: Screen) -> None:
     """After what is on its way; the last event wakes a stream that waits for one."""
     screen.ended = True
     screen.put("bye", {})
 
 
+def counts_of(rows: list[Row]) -> dict[str, object]:
+    """What the header says, as the pages read it."""
+    found = count(rows)
+    return {"total": found.total, "by": list(found.priorities), "waiting": found.unacknowledged}

@@ -11,7 +11,7 @@ from services.cli.frame import Call, Outcome, bare, table, verb
 from services.cli.names import incident_named
 from services.cli.sending import ask, local, moment, names_of, send, written
 from services.cli.texts import language, say
-from services.cli.words import word
+from services.words.shared import word
 
 duty = typer.Typer(help="Who is on duty; take a function over, or leave it.")
 

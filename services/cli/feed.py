@@ -14,7 +14,7 @@ from services.cli.failures import failed, refused
 from services.cli.frame import Call, Outcome, verb
 from services.cli.sending import local
 from services.cli.texts import language, say
-from services.cli.words import word
+from services.words.shared import word
 
 if TYPE_CHECKING:
     import httpx

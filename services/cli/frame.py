@@ -95,7 +95,12 @@ class Call:
 
 _COMMON: dict[str, tuple[Any, Any]] = {
     "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
-    "lang": (Annotated[str | None, typer.Option(help="nb or en; else as LANG says.", metavar="LANG")], None),
+    "lang": (
+        Annotated[
+            str | None, typer.Option(help="nb, nn or en; else as SAMVIRKE_LANG or LANG says.", metavar="LANG")
+        ],
+        None,
+    ),
     "home": (
         Annotated[Path | None, typer.Option(envvar="SAMVIRKE_HOME", help="Folder of the hub's state.")],
         None,

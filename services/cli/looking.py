@@ -10,7 +10,7 @@ from services.cli.names import incident_named
 from services.cli.options import Incident
 from services.cli.sending import ask, local, names_of
 from services.cli.texts import language, say
-from services.cli.words import word
+from services.words.shared import word
 
 
 class Which(StrEnum):
@@ -67,13 +67,13 @@ def words(item: dict[str, Any], lang: str) -> str:
     if item.get("erased"):
         return say("(erased)", lang)
     content = item.get("content") or {}
-    return str(content.get("headline") or content.get("text") or item.get("type") or "")
+    return str(content.get("headline") or content.get("text") or word(item.get("type"), lang) or "")
 
 
 def _head(head: dict[str, Any], lang: str) -> list[str]:
     named = " ".join(str(head[key]) for key in ("ref", "number") if head.get(key))
     shown = (word(head[key], lang) for key in ("priority", "state", "level"))
-    facts = (local(head.get("occurred_at")), head["owner"], head["type"], *shown)
+    facts = (local(head.get("occurred_at")), head["owner"], word(head["type"], lang), *shown)
     return [f"{named}  {words(head, lang)}", "  ".join(map(str, facts))]
 
 

@@ -12,7 +12,7 @@ Made of `samvirke VERB --help` by `python -m services.cli.reference`; a test hol
 
 Who acts is said by `--watch` (or `SAMVIRKE_WATCH`, such as `4601.vaktsentral`), `--person` (or
 `SAMVIRKE_PERSON`: an id, or the key in the centre file) and `--mode actual|exercise`. Every verb takes
-`--json`, `--lang nb|en` and `--home`. A verb that acts uses the watch's credential, which lies in the home
+`--json`, `--lang nb|nn|en` and `--home`. A verb that acts uses the watch's credential, which lies in the home
 under `credentials/`.
 
 | exit code | means |

@@ -1,6 +1,6 @@
 """What is said of the codes of the command line itself; and all codes together."""
 
-from services.cli.sentences import OF_THE_HUB, REPORT_FAULT, UNCHANGED, Sentences
+from services.words.sentences import OF_THE_HUB, REPORT_FAULT, UNCHANGED, Sentences
 
 OF_THE_COMMAND_LINE: dict[str, Sentences] = {
     "NO_ANSWER": Sentences(

@@ -187,5 +187,9 @@ def _told(answer: Accepted | Refused | Kept) -> Response:
             return reply({"status": "accepted", "ref": answer.ref, "receipt": answer.receipt}, 201)
         case Kept():
             return reply({"status": "kept", "reason": answer.reason}, 202)
-    found = {"status": "refused", "code": answer.code, "sentence": texts.sentence(answer.code)}
+    found = {
+        "status": "refused",
+        "code": answer.code,
+        "sentence": texts.sentence(answer.code, answer.parameters),
+    }
     return reply(found, status_of(answer.code))

@@ -28,7 +28,7 @@ PRIORITIES: Mapping[str, tuple[str, ...]] = {
     "info": ("info", "p4"),
 }
 STATES: Mapping[str, tuple[str, ...]] = {
-    "acknowledged": ("kvittert", "acknowledged"),
+    "acknowledged": ("kvittert", "stadfesta", "acknowledged"),
     "assigned": ("tildelt", "assigned"),
     "in_progress": ("pågår", "paagaar", "progress", "in_progress"),
     "closed": ("avsluttet", "avslutta", "lukket", "lukka", "closed"),
@@ -55,11 +55,11 @@ SAYINGS: Mapping[str, str] = {
     "understood": "Understood",
     "not_understood": "Not understood",
     "not_yet": "This verb is not in the desk yet",
-    "unknown_verb": "no such verb; try ny, kvitt, logg, status, lukk, vakt, overta, finn, or a reference",
+    "unknown_verb": "no such verb; try new, ack, log, state, close, duty, take, find, or a reference",
     "ambiguous": "can mean several",
     "no_ref": "which incident? Write its number or reference",
     "no_text": "write some words",
-    "no_state": "which state? kvittert, tildelt, pågår or avsluttet",
+    "no_state": "which state? acknowledged, assigned, progress or closed",
     "new": "New incident",
     "ack": "Acknowledge",
     "correct": "Correct",
@@ -88,6 +88,7 @@ SAYINGS: Mapping[str, str] = {
     "normal": "NORMAL",
     "degraded": "DEGRADED",
     "no_link": "NO LINK",
+    "hour": "h",
 }
 
 
@@ -100,5 +101,5 @@ def for_scripts() -> dict[str, Any]:
         "states": STATES,
         "types": TYPES,
         "words": {code: texts.word(code) for code in (*PRIORITIES, *STATES, *TYPES)},
-        "say": {code: texts.say(text) for code, text in SAYINGS.items()},
+        "say": {code: texts.say(text, time="{time}") for code, text in SAYINGS.items()},
     }

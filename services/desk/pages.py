@@ -97,7 +97,7 @@ class Pages:
         try:
             found = (await asker.ask("incidents", "list", state=state, limit=_MOST))["incidents"]
         except AskRefused as fault:
-            refused = texts.sentence(fault.code)
+            refused = texts.sentence(fault.code, fault.parameters)
         frame = await self._frame.of(asker)
         shown_states = {"states": STATES, "state": state, "refused": refused, "most": _MOST}
         return page("incidents", 200 if refused is None else 403, **frame, incidents=found, **shown_states)

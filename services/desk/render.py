@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 
 from schemas.identifiers import new_id
 from services.desk import files, keys, texts
+from services.words.languages import LANGUAGES, spoken
 
 FOLDER = Path(__file__).parent
 NO_STORE = {"Cache-Control": "no-store"}
@@ -46,7 +47,8 @@ def _environment() -> Environment:
         "word": texts.word,
         "moment": texts.moment,
         "clock": texts.clock,
-        "lang": texts.LANGUAGE,
+        "spoken": spoken,
+        "languages": LANGUAGES,
         "shapes": SHAPES,
         "short": SHORT,
         "asset": files.address,

@@ -21,6 +21,7 @@ from services.desk.boards import Boards
 from services.desk.drawn import draw_rows
 from services.desk.rules import Row, count, learns_of, row_of
 from services.runtime import logs
+from services.words.languages import speaking, spoken
 
 FLUSH_S = 0.1
 TICK_S = 1.0
@@ -41,11 +42,12 @@ Record = Callable[[str, Actor, Sequence[Row]], Awaitable[None]]
 
 @dataclass(eq=False, slots=True)
 class Screen:
-    """One browser's stream: who looks, for which watch, and what it has been shown."""
+    """One browser's stream: who looks, for which watch, in which language, and what it has been shown."""
 
     mode: str
     actor: Actor
     holds: StillHolds
+    lang: str = field(default_factory=spoken)
     events: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(WAITING_MOST))
     shown: set[str] = field(default_factory=set)
     ended: bool = False
@@ -200,12 +202,15 @@ class Screens:
             log[row.name] = seen[-1].fact
             if key in board.open and any(change.row for change in seen):
                 changed[key] = row
-        html = await draw_rows(self._boards, mode, watch, list(changed.values()))
-        said = {"rows": html, "log": log, "counts": counts_of(all_rows), "all": found.all}
+        drawn = {}
+        for lang in {screen.lang for screen in screens}:
+            with speaking(lang):
+                drawn[lang] = await draw_rows(self._boards, mode, watch, list(changed.values()))
+        said = {"log": log, "counts": counts_of(all_rows), "all": found.all}
         for screen in screens:
             gone, screen.shown = screen.shown - names, names
-            if html or gone or log or found.all:
-                screen.put("rows", {**said, "gone": sorted(gone)}, self.place)
+            if changed or gone or log or found.all:
+                screen.put("rows", {**said, "rows": drawn[screen.lang], "gone": sorted(gone)}, self.place)
                 await self._record(screen.mode, screen.actor, list(changed.values()))
 
 

@@ -37,7 +37,7 @@ def refused_page(request: Request, code: str, parameters: dict[str, object]) -> 
         "problem",
         status_of(code),
         code=code,
-        sentence=texts.sentence(code),
+        sentence=texts.sentence(code, parameters),
         parameters={name: str(value) for name, value in parameters.items()},
         signed_out=signed_out,
         theme=theme_of(request),

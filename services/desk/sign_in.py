@@ -1,5 +1,8 @@
 """Signing in with a one-time link, choosing the watch, and signing out."""
 
+import re
+from urllib.parse import urlsplit
+
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,9 +14,12 @@ from services.desk.edges import Edges
 from services.desk.forms import read_form
 from services.desk.render import page
 from services.desk.shown import shown
+from services.desk.texts import LANGUAGE_COOKIE
 from services.runtime.reading import Refusal, validate
+from services.words.languages import LANGUAGES
 
 START, SIGNED_OUT = "/", "/sign-in"
+_PLACE = re.compile(r"/(?:incidents(?:/[\w-]+)?|sign-in(?:/[\w-]+)?|watch|contract(?:/[\w-]+)?)?")
 
 
 class SignInPages:
@@ -33,6 +39,7 @@ class SignInPages:
         router.add_api_route("/watch", shown(self.watches), methods=["GET"])
         router.add_api_route("/watch", shown(self.choose), methods=["POST"])
         router.add_api_route("/theme", shown(self.theme), methods=["POST"])
+        router.add_api_route("/language", shown(self.language), methods=["POST"])
         return router
 
     async def away(self, request: Request) -> Response:
@@ -95,6 +102,17 @@ class SignInPages:
         found = RedirectResponse(START, 303)
         if chosen in THEMES:
             found.set_cookie(THEME_COOKIE, chosen, max_age=31_536_000, path="/", samesite="strict")
+        return found
+
+    async def language(self, request: Request) -> Response:
+        """The language of the pages, remembered by the browser; back to where it was chosen."""
+        self._identity.check_origin(request)
+        chosen = (await read_form(request)).get("language", "")
+        before = urlsplit(request.headers.get("referer", ""))
+        place = before.path if _PLACE.fullmatch(before.path) else START
+        found = RedirectResponse(f"{place}?{before.query}" if before.query else place, 303)
+        if chosen in LANGUAGES:
+            found.set_cookie(LANGUAGE_COOKIE, chosen, max_age=31_536_000, path="/", samesite="strict")
         return found
 
     def _set(self, response: Response, name: str, value: str) -> None:

@@ -1,94 +1,39 @@
-"""The words of the pages: English texts and codes are the keys, bokmål is what people read (locale/nb)."""
+"""What the pages say, in the language of who looks; and how times are written."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.refusals import REFUSALS
+from services.words import sentences, shared
+from services.words.catalogue import Catalogue
+from services.words.languages import LANGUAGES, accepted
 
-LANGUAGE = "nb"
-CATALOGUE = Path(__file__).parent / "locale" / LANGUAGE / "LC_MESSAGES" / "desk.po"
+TEXTS = Catalogue(Path(__file__).parent / "locale", "desk", shared.SHARED)
+LANGUAGE_COOKIE = "samvirke-language"
 OSLO = ZoneInfo("Europe/Oslo")
 
-WORDS: Mapping[str, str] = {
-    "new": "new",
-    "acknowledged": "acknowledged",
-    "assigned": "assigned",
-    "in_progress": "in progress",
-    "closed": "closed",
-    "open": "open",
-    "critical": "critical",
-    "high": "high",
-    "normal": "normal",
-    "info": "information only",
-    "watch": "own watch",
-    "organisation": "own organisation",
-    "named": "named receivers",
-    "region": "the region",
-    "public": "everybody",
-    "information": "information",
-    "message_in": "message in",
-    "message_out": "message out",
-    "decision": "decision",
-    "task": "task",
-    "status": "status",
-    "handover": "handover",
-    "correction": "correction",
-    "strike": "struck",
-    "replace": "replaced",
-    "nobody_reached": "nobody was reached",
-    "health": "health",
-    "child": "child",
-    "person": "person",
-    "vuln": "vulnerability",
-    "primary": "primary",
-    "backup": "backup",
-    "leader": "leader",
-    "fire": "fire",
-    "water.leak": "water leak",
-    "sewer": "sewage",
-    "flood": "flood",
-    "slide": "landslide",
-    "storm": "storm",
-    "road.closed": "road closed",
-    "traffic.accident": "traffic accident",
-    "power.out": "power cut",
-    "it.outage": "IT outage",
-    "alarm.out": "safety alarms out",
-    "evacuation": "evacuation",
-    "pollution": "pollution",
-    "building": "building",
-    "request": "request",
-    "other": "other",
-}
-"""Codes that pages show, and the English text that is translated."""
 
-
-@cache
-def catalogue() -> Mapping[str, str]:
-    """English to bokmål."""
-    from babel.messages.pofile import read_po
-
-    with CATALOGUE.open("rb") as file:
-        return {str(one.id): str(one.string) for one in read_po(file) if one.id and one.string}
+def language_of(cookies: Mapping[str, str], header: str | None) -> str:
+    """The language that was chosen in this browser; before that, the one that it prefers."""
+    chosen = cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else accepted(header)
 
 
 def say(text: str, **parameters: Any) -> str:
-    """A text in bokmål."""
-    return catalogue().get(text, text).format_map(parameters) if parameters else catalogue().get(text, text)
+    """A text in the language that is spoken."""
+    return TEXTS.say(text, **parameters)
 
 
 def word(code: str | None) -> str:
     """The word for a code; the code itself when there is none."""
-    return say(WORDS[code]) if code and code in WORDS else code or ""
+    return shared.word(code) or ""
 
 
-def sentence(code: str) -> str:
-    """What a refusal means."""
-    return catalogue().get(code) or REFUSALS.get(code, code)
+def sentence(code: str, parameters: Mapping[str, Any] | None = None) -> str:
+    """What a refusal means, and what to do."""
+    return sentences.brief(code, parameters)
 
 
 def clock(text: str | None) -> str:

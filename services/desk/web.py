@@ -3,9 +3,10 @@
 import time
 
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.desk import files, problems
+from services.desk import files, problems, texts
 from services.desk.acts import Acts
 from services.desk.api import api_routes
 from services.desk.asker import Identity
@@ -16,6 +17,7 @@ from services.desk.pages import Pages
 from services.desk.reports import Reports
 from services.desk.sign_in import SignInPages
 from services.runtime import logs, tracing
+from services.words.languages import speaking
 
 HEADERS = (
     (
@@ -66,6 +68,8 @@ class Outer:
             return
         began, status = time.perf_counter(), 0
         tracing.asked.set(_trace(scope))
+        request = Request(scope)
+        lang = texts.language_of(request.cookies, request.headers.get("accept-language"))
 
         async def send_more(message: Message) -> None:
             nonlocal status
@@ -75,7 +79,8 @@ class Outer:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_more)
+            with speaking(lang):
+                await self._app(scope, receive, send_more)
         except Exception as fault:
             logs.get().error("desk.fault", exc_info=fault)
             if not status:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.cli.sending import local, moment
-from services.cli.words import WORDS, word
+from services.words.shared import WORDS, word
 from tests.cli.calls import here
 from tests.cli.conftest import Samvirke
 from tests.system_hub import EXAMPLE, SMALL, HubProcess, running
@@ -44,7 +44,7 @@ def test_an_incident_is_shown_with_time_kind_name_and_words(hub: HubProcess) -> 
     read(hub, "entry", ref, "Rørlegger er på vei", "--kind", "decision")
     head, facts, empty, line = read(hub, "incident", "show", ref)
     assert head.endswith("Vannlekkasje i Åsane")
-    assert facts.endswith("4601.vaktsentral  water.leak  høy  ny  egen vakt")
+    assert facts.endswith("4601.vaktsentral  vannlekkasje  høy  ny  egen vakt")
     assert empty == ""
     cells = re.split(r"  +", line)
     assert cells[1:] == ["beslutning", "Leif Fjellrev", "egen vakt", "Rørlegger er på vei"]
@@ -63,8 +63,8 @@ def test_the_list_speaks_of_priority_and_state_in_words(hub: HubProcess) -> None
 def test_duty_shows_the_own_watch_with_names_and_all_when_asked(hub: HubProcess) -> None:
     own = [re.split(r"  +", line) for line in read(hub, "duty")]
     assert [row[:4] for row in own] == [
-        [WATCH, "duty", "primær", "Leif Fjellrev"],
-        [WATCH, "duty", "reserve", "Marit Lyngmark"],
+        [WATCH, "duty", "vakthavende", "Leif Fjellrev"],
+        [WATCH, "duty", "bakvakt", "Marit Lyngmark"],
         [WATCH, "duty", "leder", "Jon Havgul"],
     ]
     assert {line.split()[0] for line in read(hub, "duty", "--of", "4601.ikt")} == {"4601.ikt"}

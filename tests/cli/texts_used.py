@@ -7,15 +7,14 @@ from pathlib import Path
 from services.cli.player.report import CHECKS, HOWS, METRICS_UNREAD
 from services.cli.sentences_own import SENTENCES
 from services.cli.starting import STEPS
-from services.cli.words import WORDS
 
 CODE = Path(__file__).parents[2] / "services" / "cli"
 
 
 def texts_used() -> set[str]:
-    """All keys that the catalogue must have."""
+    """All keys that the command line's catalogue or the shared one must have."""
     found = {text for sentences in SENTENCES.values() for text in sentences}
-    found |= set(WORDS.values()) | set(STEPS.values())
+    found |= set(STEPS.values())
     found |= {*CHECKS.values(), *HOWS.values(), METRICS_UNREAD}
     for path in CODE.rglob("*.py"):
         found |= set(_literals(ast.parse(path.read_text(encoding="utf-8"))))

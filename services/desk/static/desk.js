@@ -17,8 +17,7 @@ document.addEventListener('htmx:config:request', event => Object.assign(event.de
 // --- Time: the hub's clock, counted on by the browser's own.
 let base = Date.parse(page.now), speed = 1, at = performance.now(), heard = at, lost = false, away = false;
 const hubNow = () => base + (performance.now() - at) * speed, two = number => String(number).padStart(2, '0');
-const country = { nb: 'nb-NO', nn: 'nn-NO', en: 'en-GB' }[document.documentElement.lang];
-const day = new Intl.DateTimeFormat(country, { timeZone: 'Europe/Oslo', weekday: 'short', day: '2-digit', month: '2-digit' });
+const country = { nb: 'nb-NO', nn: 'nn-NO', en: 'en-GB' }[document.documentElement.lang], day = new Intl.DateTimeFormat(country, { timeZone: 'Europe/Oslo', weekday: 'short', day: '2-digit', month: '2-digit' });
 const clock = new Intl.DateTimeFormat(country, { timeZone: 'Europe/Oslo', timeStyle: 'medium' });
 function age(since) {
   const s = Math.max(0, Math.floor((hubNow() - Date.parse(since)) / 1000)), m = Math.floor(s / 60), h = Math.floor(m / 60);
@@ -46,15 +45,16 @@ async function refill() {
 }
 
 // --- One incident; what is being written in it is kept while another is looked at.
-const drafts = new Map(), inField = element => element.matches('input, textarea, select');
+const KEPT = 'samvirke-writing', kept = JSON.parse(sessionStorage.getItem(KEPT)) || {}, drafts = new Map(kept.writing), inField = element => element.matches('input, textarea, select');
 const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'id'));
 function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) if (form.elements[name]) form.elements[name].value = value; }
+const draft = () => { for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft)); };
 async function open(name, { push = true, focus = true, after = '' } = {}) {
   const address = `/incidents/${encodeURIComponent(name)}${query}`, same = name === opened, log = document.querySelector('.log'), before = document.activeElement;
   const below = !log || !same || log.scrollHeight - log.scrollTop - log.clientHeight < 200;
   await htmx.ajax('GET', after ? `${address}${query ? '&' : '?'}after=${after}` : address, { target: '#incident', swap: same ? 'innerMorph' : 'innerHTML' });
   opened = document.querySelector('.opened')?.dataset.name || '';
-  if (!same) for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft));
+  if (!same) draft();
   if (push && !same) history.pushState({}, '', address);
   if (focus && [before, document.body].includes(document.activeElement)) $('incident-title')?.focus();
   if (below) document.querySelector('.log')?.scrollTo(0, 1e9);
@@ -65,25 +65,12 @@ function report() {
   const form = $('incident').querySelector('form');
   form.elements.id.value = newId();
   fill(form, drafts.get('new'));
-  opened = '';
-  form.elements.priority.focus();
+  opened = ''; form.elements.priority.focus();
 }
 
-// The page is made anew in another language: what is being written comes along, but tagged words stay in memory only.
-const KEPT = 'samvirke-writing';
-function keep() {
-  const writing = [...drafts].filter(([, fields]) => !fields.tag);
-  sessionStorage.setItem(KEPT, JSON.stringify({ writing, typed: $('typed').value, reporting: !!document.querySelector('#incident .new') }));
-  for (const [name] of writing) drafts.delete(name);
-}
-function restore() {
-  const { writing, typed, reporting } = JSON.parse(sessionStorage.getItem(KEPT)) || {};
-  sessionStorage.removeItem(KEPT);
-  for (const [name, fields] of writing || []) drafts.set(name, fields);
-  for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft));
-  if (reporting) report();
-  if (typed) { $('typed').value = typed; $('typed').dispatchEvent(new Event('input')); }
-}
+// In another language the page is made anew: what is being written comes along, but tagged words stay in memory only.
+const untagged = () => [...drafts].filter(([, fields]) => !fields.tag), typing = () => ({ typed: $('typed').value, reporting: !!document.querySelector('#incident .new') });
+function keep() { sessionStorage.setItem(KEPT, JSON.stringify({ writing: untagged(), ...typing() })); for (const [name] of untagged()) drafts.delete(name); }
 
 // --- What is sent.
 const desk = { person: page.person, watch: page.watch, mode: page.mode, query, csrf: page.csrf, renew };
@@ -112,9 +99,7 @@ const outbox = new Outbox(desk, told, ended);
 document.addEventListener('input', ({ target }) => { const form = target.closest('form[data-draft]'); if (form) drafts.set(form.dataset.draft, fieldsOf(form)); });
 document.addEventListener('submit', event => {
   const form = event.target, act = { line: run, signin: signIn }[form.id];
-  if (form.id === 'language') keep();
-  if (!act && !form.dataset.send) return;
-  event.preventDefault();
+  if (form.id === 'language') keep(); else if (!act && !form.dataset.send) return; else event.preventDefault();
   if (act) { act(); return; }
   const fields = fieldsOf(form), said = fields.headline || fields.text;
   outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], opened, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
@@ -192,8 +177,7 @@ function linked(tick) {
   document.body.classList.toggle('lost', lost);
   if (lost || tick?.now) { put($('state'), lost ? say.no_link : why ? `${say.degraded} (${why})` : say.normal); $('state').className = lost || why ? 'abnormal' : ''; }
   if (tick?.now) { page.waiting = tick.waiting; put($('latency'), `NATS ${tick.latency} ms`); }
-  put($('waiting'), `${say.unsent}: ${unsent}`);
-  $('waiting').className = unsent ? 'abnormal' : '';
+  put($('waiting'), `${say.unsent}: ${unsent}`); $('waiting').className = unsent ? 'abnormal' : '';
 }
 setInterval(() => { if (performance.now() - heard > 2500) linked(); else if (!away) outbox.drain(); }, 250);
 function deliver(event, data) {
@@ -216,14 +200,13 @@ function deliver(event, data) {
 const stream = new Stream(`samvirke-${page.mode}-${page.watch}`, page.place, place => '/stream' + asked({ after: place }), deliver);
 function back() {
   away = false;
-  $('link').value = '';
-  $('alert').hidden = $('signin').hidden = true;
-  stream.again();
-  outbox.drain();
+  $('link').value = ''; $('alert').hidden = $('signin').hidden = true;
+  stream.again(); outbox.drain();
 }
 async function signIn() {
   const answer = await fetch(`/sign-in/${encodeURIComponent($('link').value.trim().split('/').pop())}`, { method: 'POST', redirect: 'manual' }).catch(() => null);
   if (answer?.type !== 'opaqueredirect') put($('alert'), say.bad_link); else if (await renew()) back();
 }
 setInterval(async () => { if (away && await renew()) back(); }, 3000);
-restore();
+sessionStorage.removeItem(KEPT); if (kept.reporting) report(); else draft();
+if (kept.typed) { $('typed').value = kept.typed; $('typed').dispatchEvent(new Event('input')); }

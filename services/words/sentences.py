@@ -1,6 +1,12 @@
-"""What is said of each code of the hub: what happened, what it means, what to do. Bokmål is in locale/."""
+"""What is said of each code of the hub: what happened, what it means, what to do."""
 
-from typing import NamedTuple
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from services.words.shared import say
+
+_TERMINAL = re.compile(r"samvirke [a-z]|--[a-z]|SAMVIRKE_")
 
 
 class Sentences(NamedTuple):
@@ -202,3 +208,12 @@ OF_THE_HUB: dict[str, Sentences] = {
         "A fault arose in the hub ({fault}).", "It may or may not have been stored.", REPORT_FAULT
     ),
 }
+
+
+def brief(code: str, parameters: Mapping[str, Any] | None = None, lang: str | None = None) -> str:
+    """A refusal for a page: what happened, then what to do; what it means where that takes a terminal."""
+    said = OF_THE_HUB.get(code)
+    if said is None:
+        return code
+    more = said.means if _TERMINAL.search(said.do) else said.do
+    return " ".join(say(text, lang, **(parameters or {})) for text in (said.happened, more))

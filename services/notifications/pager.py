@@ -66,7 +66,12 @@ class Pager:
         clock_of = self.pictures[mode].directory.exercises.clock
         clock = clock_of(place.org, datetime.now(UTC))
         draft = draft_of(mode, place, started, controller, identity, started, trace, clock)
-        recorded = await self.ledger.append(draft)
+        try:
+            recorded = await self.ledger.append(draft)
+        except IdTaken:  # begun before a crash, under rules that have changed since: it goes on as it began
+            if await self.resume(started.chain, mode, place) is None:
+                raise
+            return
         if not recorded.fresh:
             await self.resume(started.chain, mode, place)
         if not recorded.fresh or started.chain in self.open:

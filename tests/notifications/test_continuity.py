@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.notifications import Acknowledge, Acknowledged
+from schemas import subjects
+from schemas.notifications import Acknowledge, Acknowledged, Started
+from schemas.subjects import Place
 from schemas.vocabulary import DutyFunction
 from services.notifications import contacts, keeper
 from services.notifications.commits import Store
@@ -172,3 +174,20 @@ async def test_health_says_when_the_book_of_addresses_cannot_be_followed(
     assert not book.follows
     await book.close()
     await rows.close()
+
+
+async def test_a_chain_that_was_begun_before_a_crash_goes_on_though_the_policy_has_changed_since(
+    here: Desk,
+) -> None:
+    await here.man(primary="kari", backup="ola", leader="liv")
+    incident = await here.open()
+    await here.wait_for(incident, "sent kari")
+    (begun,) = [body for _, body in await here.facts(incident) if isinstance(body, Started)]
+    pager = here.room.pager
+    assert pager is not None
+    pager.open.pop(begun.chain)
+    org, watch = subjects.split_key(OWNER)
+    place = Place(MODE, org, watch, Started.trade, incident, Started.name)
+    later = begun.model_copy(update={"rules": begun.rules.model_copy(update={"end_s": 1234})})
+    await pager.start(MODE, place, later, org, None)
+    assert pager.open[begun.chain].rules == begun.rules

@@ -74,10 +74,12 @@ async def test_going_back_and_sending_a_form_again_writes_once_even_without_scri
         ref = await api.report("Tilbakeknapp")
     async with rig.desk(path=f"/incidents/{ref}", java_script_enabled=False) as desk:
         await desk.page.fill("form[data-send=log] textarea", "Sendt, tilbake, sendt igjen")
-        for _ in range(3):
-            await desk.page.click("form[data-send=log] button")
-            await expect(desk.entries("Sendt, tilbake, sendt igjen")).to_have_count(1)
-            await desk.page.go_back()
+        await desk.page.click("form[data-send=log] button")
+        await expect(desk.entries("Sendt, tilbake, sendt igjen")).to_have_count(1)
+        await desk.page.go_back()
+        await desk.page.click("form[data-send=log] button")
+        await desk.goto(f"/incidents/{ref}")
+        await expect(desk.entries("Sendt, tilbake, sendt igjen")).to_have_count(1)
     async with rig.desk() as desk:
         await desk.live()
         await desk.line(ref)

@@ -83,10 +83,10 @@ class IncidentPaper:
     ) -> None:
         title, now = viewer.directory.watches[viewer.watch].title, viewer.now
         until = now + timedelta(seconds=EVERY_S)
-        head = Head(_("Åpne hendelser"), title, mode, now, until)
+        head = Head(_("Open incidents"), title, mode, now, until)
         text = self._pages.render("incidents", head, incidents=incidents, is_cut=is_cut)
         files.put(folder / INCIDENTS, text)
-        files.put(folder / LOG, self._pages.render("log", Head(_("Loggark"), title, mode, now, None)))
+        files.put(folder / LOG, self._pages.render("log", Head(_("Log sheet"), title, mode, now, None)))
 
     async def _record(
         self, mode: str, watch: str, actor: Actor | None, now: datetime, items: list[tuple[str, str]]

@@ -1,50 +1,25 @@
-"""The words of the papers about incidents; bokmål is the source."""
+"""The words of the papers about incidents."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from services.runtime.paper.page import _
-
-_PRIORITIES = {
-    "critical": _("P1 kritisk"),
-    "high": _("P2 høy"),
-    "normal": _("P3 normal"),
-    "info": _("Informasjon"),
-}
-_STATES = {
-    "new": _("ikke kvittert"),
-    "acknowledged": _("kvittert"),
-    "assigned": _("tildelt"),
-    "in_progress": _("under arbeid"),
-    "closed": _("avsluttet"),
-}
-_KINDS = {
-    "information": _("Opplysning"),
-    "message_in": _("Melding inn"),
-    "message_out": _("Melding ut"),
-    "decision": _("Beslutning"),
-    "task": _("Oppgave"),
-    "status": _("Status"),
-    "handover": _("Vaktskifte"),
-    "correction": _("Retting"),
-} | _STATES
-_OUTCOMES = {
-    "open": _("venter på svar"),
-    "not_sent": _("ingen melding er gått ut ennå"),
-    "acknowledged": _("kvittert"),
-    "nobody_reached": _("INGEN NÅDD – ring"),
-}
+from services.words.shared import priority_word, word
 
 
-def _word_in(words: Mapping[str, str]) -> Any:
-    """The word for a code; the code itself when there is none, so that a newer hub is readable too."""
-    return lambda code: words.get(code, code)
+def kind_word(kind: str) -> str:
+    """What kind of entry it is, as the first word of a line."""
+    return (word(kind) or "").capitalize()
 
 
-PRINTED: Mapping[str, Any] = {
-    "priority_word": _word_in(_PRIORITIES),
-    "state_word": _word_in(_STATES),
-    "kind_word": _word_in(_KINDS),
-    "outcome_word": _word_in(_OUTCOMES),
+def outcome_word(outcome: str) -> str:
+    """How telling somebody ended, or what it waits for."""
+    return _("NOBODY REACHED – call") if outcome == "nobody_reached" else word(outcome) or ""
+
+
+PRINTED: Mapping[str, Callable[[str], str | None]] = {
+    "priority_word": priority_word,
+    "word": word,
+    "kind_word": kind_word,
+    "outcome_word": outcome_word,
 }
 """What the templates call."""

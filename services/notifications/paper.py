@@ -81,7 +81,7 @@ class DutyPaper:
         return path
 
     def _render(self, found: DutyList, mode: str, now: datetime) -> str:
-        head = Head(_("Vaktliste"), found.title, mode, now, found.until)
+        head = Head(_("Duty list"), found.title, mode, now, found.until)
         now_by_watch = [(title, list(lines)) for title, lines in groupby(found.now, lambda line: line.title)]
         return self._pages.render(
             "duty", head, now=now_by_watch, leaders=found.leaders, later=found.later, others=found.others

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,10 @@ from services.runtime.appender import AppendError
 from services.runtime.direct import StreamUnreachable
 from services.runtime.reading import Refusal
 from services.runtime.settings import Settings
+from services.words.languages import accepted, speaking, spoken
+from services.words.shared import word
+
+Answer = Callable[[Request], Awaitable[Response]]
 
 HERE = Path(__file__).parent
 VIA = "phone"
@@ -46,7 +51,7 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 _PAGES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
-_PAGES.globals["_"] = _
+_PAGES.globals |= {"_": _, "spoken": spoken}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Phone:
         """The page of a link. Changes nothing, so that a preview may fetch it."""
         visit = await self._visit(request.path_params["secret"])
         if visit is None:
-            return _page(404, _("Ukjent lenke"), {"state": _("Lenken er ukjent eller utløpt.")})
+            return _page(404, _("Unknown link"), {"state": _("The link is unknown or has ended.")})
         return await self._page_of(visit, request)
 
     async def act(self, request: Request) -> Response:
@@ -80,11 +85,11 @@ class Phone:
         visit = await self._visit(secret)
         form = await _read_form(request)
         if visit is None:
-            return _page(404, _("Ukjent lenke"), {"state": _("Lenken er ukjent eller utløpt.")})
+            return _page(404, _("Unknown link"), {"state": _("The link is unknown or has ended.")})
         if form.get("token") != form_token(secret) or not self._is_own(request):
-            return _page(403, _("Ikke godtatt"), {"state": _("Åpne lenken på nytt og svar derfra.")})
+            return _page(403, _("Not accepted"), {"state": _("Open the link anew and answer from there.")})
         if form.get("act") not in ("ack", "decline"):
-            return _page(400, _("Ikke godtatt"), {"state": _("Velg et av svarene.")})
+            return _page(400, _("Not accepted"), {"state": _("Choose one of the answers.")})
         return await self._answer(visit, request, is_decline=form["act"] == "decline")
 
     async def _answer(self, visit: Visit, request: Request, *, is_decline: bool) -> Response:
@@ -98,7 +103,7 @@ class Phone:
         except Refusal as refusal:
             logs.get(watch=chain.watch, chain=chain.id, code=refusal.refused.code).info("phone.refused")
         except (AppendError, StreamUnreachable):
-            state = _("Svaret er ikke lagret. Prøv igjen om litt, eller ring.")
+            state = _("The answer is not stored. Try again soon, or call.")
             return await self._page_of(visit, request, status=503, notice=state)
         return RedirectResponse(visit.secret, status_code=303, headers=_HEADERS)
 
@@ -112,7 +117,7 @@ class Phone:
     async def _page_of(self, visit: Visit, request: Request, status: int = 200, notice: str = "") -> Response:
         chain, person = visit.chain, visit.link.person
         if chain.outcome is not None and not (chain.outcome == ACKNOWLEDGED and chain.ended_by == person):
-            return _page(410, _("Varselet er avsluttet"), {"state": texts.outcome_word(chain.outcome)})
+            return _page(410, _("The notification has ended"), {"state": texts.outcome_word(chain.outcome)})
         telling = chain.tellings.get(person)
         has_declined = telling is not None and telling.declined
         function = telling.function if telling else chain.steps[chain.step].function
@@ -122,7 +127,7 @@ class Phone:
         }
         return _page(
             status,
-            _("Varsel"),
+            _("Notification"),
             words,
             notice=notice,
             token=form_token(visit.secret),
@@ -157,11 +162,21 @@ def make_app(phone: Phone) -> Starlette:
     """The page's routes."""
     return Starlette(
         routes=[
-            Route("/k/{secret}", phone.show, methods=["GET", "HEAD"]),
-            Route("/k/{secret}", phone.act, methods=["POST"]),
+            Route("/k/{secret}", _heard(phone.show), methods=["GET", "HEAD"]),
+            Route("/k/{secret}", _heard(phone.act), methods=["POST"]),
             Route("/phone.css", _style, methods=["GET"]),
         ]
     )
+
+
+def _heard(handler: Answer) -> Answer:
+    """The handler, which answers in the language that the phone prefers."""
+
+    async def answer(request: Request) -> Response:
+        with speaking(accepted(request.headers.get("accept-language"))):
+            return await handler(request)
+
+    return answer
 
 
 def form_token(secret: str) -> str:
@@ -180,8 +195,8 @@ def _page(status: int, title: str, words: dict[str, str], **more: Any) -> HTMLRe
 
 def _state(chain: Chain, has_declined: bool) -> str:
     if chain.outcome is not None:
-        return _("Du har kvittert")
-    return _("Du har svart at du ikke kan") if has_declined else _("Venter på svar")
+        return _("You have acknowledged")
+    return _("You have answered that you cannot") if has_declined else (word("open") or "").capitalize()
 
 
 def _command(wanted: CommandRequest, link: LinkRow, chain: Chain) -> Command:

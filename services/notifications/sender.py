@@ -87,6 +87,6 @@ def words_of(chain: Chain, *, is_hidden: bool) -> dict[str, str]:
     return {
         "mode": texts.mode_word(chain.mode),
         "priority": texts.priority_word(chain.priority),
-        "type": "" if is_hidden or chain.type == UNATTACHED else chain.type,
+        "type": "" if is_hidden or chain.type == UNATTACHED else texts.type_word(chain.type),
         "ref": chain.ref or "",
     }

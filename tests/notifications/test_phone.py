@@ -60,11 +60,24 @@ async def test_looking_and_previews_change_nothing_and_show_no_words(here: Desk)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "script" not in answer.text
     assert await here.story(incident) == ["started", "sent kari"]
-    for word in ('lang="nb"', "ØVELSE", "P1 kritisk", "landslide", here.incidents[incident], "Kvitterer"):
+    for word in ('lang="nb"', "ØVELSE", "P1 kritisk", ">ras<", here.incidents[incident], "Kvitterer"):
         assert word in answer.text
     assert "Kari" not in answer.text
     style = await kari.fetch("GET", f"{kari.origin}/phone.css")
     assert style.headers["content-type"].startswith("text/css")
+
+
+async def test_the_page_speaks_the_language_that_the_phone_prefers_and_bokmal_to_others(here: Desk) -> None:
+    await here.open()
+    kari = await told(here, "kari")
+    for preferred, lang, button in (
+        ("nn-NO,nb;q=0.8", "nn", "Stadfestar"),
+        ("en-GB,en;q=0.9,nb;q=0.8", "en", "I acknowledge"),
+        ("de", "nb", "Kvitterer"),
+    ):
+        page = (await kari.fetch("GET", kari.address, headers={"accept-language": preferred})).text
+        assert f'<html lang="{lang}">' in page
+        assert button in page
 
 
 async def test_one_press_acknowledges_for_the_person_of_the_link(here: Desk) -> None:

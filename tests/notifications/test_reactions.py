@@ -93,7 +93,7 @@ async def test_a_gap_in_the_roster_is_told_to_the_watchs_leader(here: Desk) -> N
     await here.put(names.WATCH_LEDGER, WATCH, "duty", body)
     await until(lambda: bool(here.gateway.to(PHONES["liv"])))
     (sms,) = here.gateway.taken
-    assert "P2 høy, roster_gap" in sms.text
+    assert "P2 høy, hull i vaktlisten" in sms.text
 
 
 async def test_a_message_from_a_hidden_watch_does_not_say_what_it_is_about(here: Desk) -> None:

@@ -55,7 +55,7 @@ async def test_a_message_says_mode_priority_type_ref_and_link_and_nothing_else(h
     incident = await here.open()
     await here.wait_for(incident, "sent")
     (sms,) = here.gateway.taken
-    words = f"ØVELSE Varsel P1 kritisk, ref {here.incidents[incident]}, landslide. Svar: "
+    words = f"ØVELSE Varsel P1 kritisk, ref {here.incidents[incident]}, ras. Svar: "
     assert sms.text == f"{words}http://127.0.0.1:{here.room.phone_port}/k/{sms.secret}"
     assert sms.reference == sms.key
 

@@ -24,7 +24,7 @@ SHORT = (0, 1, 2, 90)
 ALONE = (0, 1, 2, 4)
 """Seconds from the chain's start to primary, backup, leader and coordinator."""
 TEXT = re.compile(
-    r"ØVELSE Varsel P2 høy, ref ([0-9A-Z]{7}), water\.leak\. Svar: http://127\.0\.0\.1:\d+/k/[\w-]+"
+    r"ØVELSE Varsel P2 høy, ref ([0-9A-Z]{7}), vannlekkasje\. Svar: http://127\.0\.0\.1:\d+/k/[\w-]+"
 )
 
 

@@ -1,6 +1,5 @@
-"""One paper as HTML: self-contained, A4, readable in black and white. Bokmål is the source of its words."""
+"""One paper as HTML: self-contained, A4, readable in black and white."""
 
-import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +10,15 @@ from zoneinfo import ZoneInfo
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from markupsafe import Markup
 
+from services.words.catalogue import Catalogue
+from services.words.languages import spoken
+from services.words.shared import SHARED
+
 HERE = Path(__file__).parent
 OSLO = ZoneInfo("Europe/Oslo")
 
-_ = gettext.translation("paper", HERE / "locale", languages=["nb"], fallback=True).gettext
+TEXTS = Catalogue(HERE / "locale", "paper", SHARED)
+_ = TEXTS.say
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Pages:
     def __init__(self, templates: Path, words: Mapping[str, Any]) -> None:
         loader = ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(HERE / "templates")])
         self._pages = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        self._pages.globals |= {"_": _, "clock": clock, "hour": hour, **words}
+        self._pages.globals |= {"_": _, "spoken": spoken, "clock": clock, "hour": hour, **words}
         self._pages.filters["css"] = css_string
 
     def render(self, name: str, head: Head, **values: Any) -> str:
@@ -55,8 +59,8 @@ def clock(moment: datetime | None) -> str:
     if moment is None:
         return "–"
     local = moment.astimezone(OSLO)
-    return _("{day} {date} kl. {time}").format(
-        day=_DAYS[local.weekday()], date=f"{local:%d.%m.}", time=f"{local:%H.%M}"
+    return _(
+        "{day} {date} at {time}", day=_(DAYS[local.weekday()]), date=f"{local:%d.%m.}", time=f"{local:%H.%M}"
     )
 
 
@@ -71,4 +75,4 @@ def css_string(text: str) -> Markup:
     return Markup(kept)  # noqa: S704 - letters, digits, the signs above and backslashes: no markup is left
 
 
-_DAYS = (_("man."), _("tir."), _("ons."), _("tor."), _("fre."), _("lør."), _("søn."))
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -83,6 +83,7 @@ async def test_going_back_and_sending_a_form_again_writes_once_even_without_scri
     async with rig.desk() as desk:
         await desk.live()
         await desk.line(ref)
+        await expect(desk.page.locator("#incident-title")).to_be_focused()
         await desk.press("l")
         await desk.page.keyboard.type("Skrevet før tilbakeknappen")
         await desk.press("Control+Enter")

@@ -32,6 +32,8 @@ from services.runtime.settings import Settings
 from tests.exercises.listening import head_of
 from tests.exercises.renaming import Streams
 
+AT_ONCE = 6
+"""How many watches ask side by side."""
 UNTIL = datetime(2027, 6, 1, tzinfo=UTC)
 Names = dict[str, tuple[str, str]]
 """Id and ref of each incident, by its headline."""
@@ -124,7 +126,7 @@ async def ask_all(settings: Settings, houses: Houses, names: Names, doubted: Ite
     It tries the ids as well of those incidents that are ``doubted``.
     """
     streams: Streams = {}
-    room = asyncio.Semaphore(6)
+    room = asyncio.Semaphore(AT_ONCE)
 
     async def one(watch: str, person: str) -> None:
         async with room, at(settings, watch) as client:
@@ -235,13 +237,18 @@ async def read_all(
     One incident after another is read at the watches that look ``closely``.
     """
     streams: Streams = {}
-    async with httpx.AsyncClient(base_url=desk, trust_env=False, timeout=20) as http:
-        for watch, secret in secrets.items():
-            headers = {"Authorization": f"Bearer {secret}"}
-            wanted = names if watch in closely else {}
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(watch: str, secret: str) -> None:
+        headers = {"Authorization": f"Bearer {secret}"}
+        wanted = names if watch in closely else {}
+        async with room:
             for name, path, asked in _paths(watch.partition(".")[0], wanted):
                 answer = await http.get(path, params={"mode": mode, **asked}, headers=headers)
                 streams[f"http {watch} {name}"] = [head_of(answer, answer.content), answer.content]
+
+    async with httpx.AsyncClient(base_url=desk, trust_env=False, timeout=30) as http:
+        await asyncio.gather(*(one(watch, secret) for watch, secret in secrets.items()))
     return streams
 
 

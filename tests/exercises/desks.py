@@ -52,11 +52,14 @@ class Desks:
     async def look(self, names: Names) -> Streams:
         """Every page, and what a screen that is opened now is told at first."""
         streams: Streams = {}
-        for watch, http in self._clients.items():
+
+        async def one(watch: str, http: httpx.AsyncClient) -> None:
             for name, page in _pages(names):
                 answer = await http.get(page, params={"mode": self.mode}, follow_redirects=False)
                 streams[f"page {watch} {name}"] = [head_of(answer, answer.content), answer.content]
             streams[f"screen {watch}"] = await self._opening(http)
+
+        await asyncio.gather(*(one(watch, http) for watch, http in self._clients.items()))
         return streams
 
     async def _opening(self, http: httpx.AsyncClient) -> list[bytes]:

@@ -30,6 +30,8 @@ _CHANCE = re.compile(
 
 _SHOWN = re.compile(r'(?P<mark><time[^>]* datetime="(?P<time>[^"]+)"[^>]*>)(?P<words>[^<]+)(?=</time>)')
 _TITLE = re.compile(r'(<time[^>]* title=")\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d(?=")')
+_OF_THE_CLOCK = ("place", "order")
+"""Milliseconds of the wall clock, which two things may share by chance: they all get one name."""
 _OSLO = ZoneInfo("Europe/Oslo")
 
 
@@ -69,6 +71,8 @@ class Renamer:
             return value
         if kind == "time" and (name := self._of_the_clock(value)) is not None:
             return name
+        if kind in _OF_THE_CLOCK:
+            return f"<{kind}>"
         if (kind, value) not in self.names:
             self.counts[kind] = self.counts.get(kind, 0) + 1
             self.names[kind, value] = f"<{kind} {self.counts[kind]}>"

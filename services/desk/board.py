@@ -1,9 +1,9 @@
 """The desk's own picture of one mode: what stands open, folded from the ledger in memory (D21). Pure."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ from schemas.subjects import Place
 from schemas.vocabulary import ContentClass, IncidentState, Level, Priority, Tag
 
 OSLO = ZoneInfo("Europe/Oslo")
+CLOSED_FOR = timedelta(hours=24)
+CLOSED_MOST = 2000
+"""What is closed stays on the board so long, and not more of it; older ones the archive shows."""
 Key = tuple[str, str]
 """Birthplace and id of an incident."""
 
@@ -56,6 +59,7 @@ class Standing:
     tags: tuple[Tag, ...] = ()
     opened_at: datetime | None = None
     occurred_at: datetime | None = None
+    closed_at: datetime | None = None
     struck: bool = False
     erased: bool = False
     replaced_by: Words | None = None
@@ -108,8 +112,28 @@ class Board:
         return change
 
     def find(self, key: Key) -> Standing | None:
-        """The incident, open or closed."""
+        """The incident, open or closed not long ago."""
         return self.open.get(key) or self.closed.get(key)
+
+    def lacks(self, place: Place, body: Any) -> bool:
+        """True if the fact opens again what the board has let go: ``restore`` needs all its facts."""
+        opens = isinstance(body, incidents.StateChanged) and body.former is IncidentState.CLOSED
+        return opens and self.find((place.key, place.id)) is None
+
+    def restore(self, key: Key, history: Iterable[tuple[Fact, Any]]) -> Change | None:
+        """Put an incident back as all its facts tell it; its running number is the archive's to say."""
+        beside, last = Board(self.directory), None
+        for fact, body in history:
+            step, last = _STEPS.get(type(body)), fact
+            if step is not None:
+                step(beside, key, fact, body)
+        standing = beside.find(key)
+        if standing is None or standing.head is None or last is None:
+            return None
+        standing.number = 0
+        self.open.pop(key, None)
+        (self.open if key in beside.open else self.closed)[key] = standing
+        return Change(key, last.id, standing.head.reach, row=True)
 
     def _open(self, key: Key, fact: Fact, body: incidents.Opened) -> Change:
         year = fact.time.astimezone(OSLO).year
@@ -149,10 +173,21 @@ class Board:
             return None
         standing.state = body.state
         is_closed = body.state is IncidentState.CLOSED
-        here, there = (self.closed, self.open) if is_closed else (self.open, self.closed)
-        here[key] = standing
-        there.pop(key, None)
+        standing.closed_at = fact.time if is_closed else None
+        self.open.pop(key, None)
+        self.closed.pop(key, None)
+        (self.closed if is_closed else self.open)[key] = standing
+        self._let_go(fact.time)
         return Change(key, fact.id, None if standing.head is None else standing.head.reach, row=True)
+
+    def _let_go(self, now: datetime) -> None:
+        """Drop what was closed first, as long as it is too old or there is too much of it."""
+        while self.closed:
+            key, first = next(iter(self.closed.items()))
+            is_old = first.closed_at is None or first.closed_at < now - CLOSED_FOR
+            if not is_old and len(self.closed) <= CLOSED_MOST:
+                return
+            del self.closed[key]
 
     def _correct(self, key: Key, fact: Fact, body: incidents.Corrected) -> Change:
         reach = Reach(key[0], body.level, tuple(body.named), fact.data.actor.key)

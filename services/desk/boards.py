@@ -11,13 +11,13 @@ from nats.aio.client import Client
 from schemas import directory, incidents, notifications, subjects, warnings, watch
 from schemas.canonical import unseal
 from schemas.watch import Established
-from services.desk.board import Board, Change, Words
+from services.desk.board import Board, Change, Key, Words
 from services.desk.rules import Row
 from services.runtime import logs, names
 from services.runtime.direct import Direct, StreamUnreachable
 from services.runtime.follower import Follower, trade_filters
 from services.runtime.lasting import lasting
-from services.runtime.ledger import Recorded
+from services.runtime.ledger import Recorded, read
 
 TRADES = (
     *directory.TRADES,
@@ -28,6 +28,7 @@ TRADES = (
 READY_S = 10.0
 TEXTS_MOST = 20_000
 _AT_ONCE = 200
+_RETRY_S = 1.0
 _BESIDE = (watch.Manned, watch.Released, watch.GapFound, warnings.Published)
 """What the panels beside the list are made of; of a hidden watch they are fetched anew in their own time."""
 
@@ -48,6 +49,7 @@ class Boards:
         self._followers: dict[str, Follower] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
+        self._lacking: dict[tuple[str, Key], list[Recorded]] = {}
 
     async def open(self) -> None:
         """Begin to read; return when the boards show what stands, or after READY_S with what there is."""
@@ -64,9 +66,10 @@ class Boards:
 
     async def close(self) -> None:
         """Read no more."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def of(self, mode: str) -> Board:
         """The board of a mode."""
@@ -122,12 +125,40 @@ class Boards:
                 self.forget(recorded.body.fact)
             if isinstance(recorded.body, Established):
                 logs.note_watch(f"desk.{mode}", recorded.body.watch, is_hidden=recorded.body.hidden)
-            change = board.apply(place, recorded.fact, recorded.body)
-            is_beside = isinstance(recorded.body, _BESIDE) and not board.directory.hidden(place.key)
-            for listener in self._listeners:
-                listener(mode, change, is_beside)
+            lacking = self._lacking.get((mode, (place.key, place.id)))
+            if lacking is not None:
+                lacking.append(recorded)
+            elif board.lacks(place, recorded.body):
+                self._lacking[mode, (place.key, place.id)] = [recorded]
+                task = asyncio.get_running_loop().create_task(self._restore(place))
+                self._tasks.append(task)
+                task.add_done_callback(self._tasks.remove)
+            else:
+                change = board.apply(place, recorded.fact, recorded.body)
+                is_beside = isinstance(recorded.body, _BESIDE) and not board.directory.hidden(place.key)
+                self._tell(mode, change, is_beside)
 
         return take
+
+    async def _restore(self, place: subjects.Place) -> None:
+        """Read all facts of an incident that was let go and is open again; what comes meanwhile follows."""
+        mode, key = place.mode, (place.key, place.id)
+        every = subjects.facts_of(mode, place.id, place.org, place.watch)
+        while True:
+            try:
+                stored = await self._direct.history(names.ledger(mode), every)
+                break
+            except StreamUnreachable:
+                logs.get(mode=mode).warning("desk.not_restored")
+                await asyncio.sleep(_RETRY_S)
+        known = [recorded for one in stored if (recorded := read(one)) is not None]
+        end = known[-1].sequence if known else 0
+        known += [one for one in self._lacking.pop((mode, key)) if one.sequence > end]
+        self._tell(mode, self._boards[mode].restore(key, ((one.fact, one.body) for one in known)), False)
+
+    def _tell(self, mode: str, change: Change | None, is_beside: bool) -> None:
+        for listener in self._listeners:
+            listener(mode, change, is_beside)
 
 
 def _place(mode: str, words: Words) -> str:

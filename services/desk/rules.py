@@ -123,7 +123,8 @@ def number_of(standing: Standing, viewer: str, directory: Directory) -> str | No
     """The running number, for the own watch or house; a hidden watch's tells how much it has (D13)."""
     own_house = standing.owner.partition(".")[0] == viewer.partition(".")[0]
     known = directory.watches.get(standing.owner)
-    if known is None or not (standing.owner == viewer or (own_house and not known.hidden)):
+    may_count = standing.owner == viewer or (own_house and known is not None and not known.hidden)
+    if known is None or not standing.number or not may_count:
         return None
     return f"{known.code}-{standing.year}-{standing.number:04d}"
 

@@ -167,7 +167,8 @@ def _people_writer() -> Grant:
 
 def _desk() -> Grant:
     """Follows feeds, and reads facts and texts for its own picture of what stands open."""
-    reads = (*_reader(names.DESK, (*names.ledgers(), names.PEOPLE_STREAM)), *_direct(names.contents()))
+    follows = _reader(names.DESK, (*names.ledgers(), names.PEOPLE_STREAM))
+    reads = (*follows, *_direct((*names.ledgers(), *names.contents())))
     return Grant(names.DESK, (subjects.feed("*", "*", "next"), *reads), (subjects.feed("*", "*", "items"),))
 
 

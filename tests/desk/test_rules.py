@@ -21,7 +21,8 @@ from schemas.vocabulary import (
     Mode,
     Priority,
 )
-from services.desk.board import Board, Change
+from services.desk import board
+from services.desk.board import CLOSED_FOR, Board, Change
 from services.desk.fresh import freshness
 from services.desk.rules import Row, count, learns_of, order_of, row_of
 
@@ -43,7 +44,12 @@ class Ledger:
             self.add(key, "post", body)
 
     def add(self, owner: str, id: str, body: Body, author: str | None = None) -> Change | None:
-        org, code = subjects.split_key(owner)
+        fact = self.fact(owner, id, body, author)
+        place = subjects.Place("actual", *subjects.split_key(owner), body.trade, id, body.name)
+        return self.board.apply(place, fact, body)
+
+    def fact(self, owner: str, id: str, body: Body, author: str | None = None) -> Fact:
+        org = owner.partition(".")[0]
         by = (author or owner).partition(".")
         actor = Actor(
             organisation=by[0], watch=by[2], via="test", authentication=Authentication.SESSION, person="p"
@@ -59,8 +65,7 @@ class Ledger:
         )
         fact = Fact(id=new_id(), source="/t", type=body.type_name(), subject=id, time=self.now, data=data)
         self.now += timedelta(seconds=1)
-        place = subjects.Place("actual", org, code, body.trade, id, body.name)
-        return self.board.apply(place, fact, body)
+        return fact
 
     def open(self, owner: str = VAKT, priority: Priority = Priority.HIGH, **more: Any) -> str:
         id = new_id()
@@ -234,3 +239,50 @@ def test_what_is_shared_wider_comes_into_the_other_s_list() -> None:
 def test_a_source_that_was_silent_for_a_day_is_outdated(hours: int, outdated: bool) -> None:
     (one,) = freshness({"met": NOW - timedelta(hours=hours)}, NOW)
     assert one.outdated is outdated
+
+
+def close(ledger: Ledger, id: str) -> None:
+    ledger.add(VAKT, id, incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW))
+
+
+def test_what_was_closed_a_day_ago_is_let_go_when_the_next_is_closed() -> None:
+    ledger = Ledger()
+    old, young = ledger.open(), ledger.open()
+    close(ledger, old)
+    ledger.now += CLOSED_FOR
+    close(ledger, young)
+    assert [id for _, id in ledger.board.closed] == [young]
+
+
+def test_however_much_is_closed_the_board_keeps_a_bounded_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "CLOSED_MOST", 3)
+    ledger = Ledger()
+    ids = [ledger.open() for _ in range(10)]
+    for id in ids:
+        close(ledger, id)
+    assert [id for _, id in ledger.board.closed] == ids[-3:]
+
+
+def test_what_was_let_go_comes_back_as_all_its_facts_tell_it() -> None:
+    ledger, other = Ledger(), Ledger()
+    history: list[tuple[Fact, Body]] = []
+    opened = incidents.Opened(ref="ABCDEF1", type="fire", priority=Priority.HIGH, level=Level.WATCH)
+    reopened = incidents.StateChanged(state=IncidentState.ASSIGNED, former=IncidentState.CLOSED)
+    wider = incidents.SharedWider(entry="head", level=Level.PUBLIC)
+    ledger.add(VAKT, "i1", opened)
+    ledger.add(VAKT, "i1", wider)
+    close(ledger, "i1")
+    closed = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
+    told: list[Body] = [opened, wider, closed]
+    for body in told:
+        history.append((other.fact(VAKT, "i1", body), body))
+    ledger.board.closed.clear()
+    assert ledger.board.lacks(
+        subjects.Place("actual", "4601", "vaktsentral", "incidents", "i1", ""), reopened
+    )
+    history.append((other.fact(VAKT, "i1", reopened), reopened))
+    change = ledger.board.restore((VAKT, "i1"), history)
+    assert change is not None
+    assert [(row.name, row.state, row.number) for row in ledger.rows(ALVER)] == [
+        ("ABCDEF1", "assigned", None)
+    ]

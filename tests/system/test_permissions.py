@@ -156,7 +156,7 @@ MAY_PUBLISH = {
     "$JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*.shared.*",
     "people": "$KV.PEOPLE.* $JS.API.STREAM.MSG.DELETE.KV_PEOPLE $JS.API.DIRECT.GET.KV_PEOPLE* "
     + reader("KV_PEOPLE"),
-    "desk": f"samvirke.feed.*.next {reader('KV_PEOPLE')} {reader('LEDGER_*')} $JS.API.DIRECT.GET.CONTENT_*",
+    "desk": f"samvirke.feed.*.next {reader('KV_PEOPLE')} {READS} $JS.API.DIRECT.GET.CONTENT_*",
     "phone": "samvirke.query.*.people.session samvirke.cmd.*.people.signin samvirke.query.*.incidents.get",
     "centre": "samvirke.cmd.*.*.centre.*",
     "provisioner": f"{LOOKS} $JS.API.STREAM.CREATE.* $JS.API.STREAM.UPDATE.* samvirke.state.broker "

@@ -35,6 +35,8 @@ from tests.exercises.renaming import Streams
 AT_ONCE = 6
 """How many watches ask side by side."""
 UNTIL = datetime(2027, 6, 1, tzinfo=UTC)
+_OF_THE_HIDDEN = "6c220692-412d-45cb-ad78-06d1884cc696"
+"""The person on duty in the hidden watch."""
 Names = dict[str, tuple[str, str]]
 """Id and ref of each incident, by its headline."""
 
@@ -171,10 +173,8 @@ def _questions(
             (f"chains {headline}", "notifications", "chains", {"incident": id}),
         ]
     asked += [(f"get by id {name}", "incidents", "get", {"id": names[name][0]}) for name in sorted(doubted)]
-    year = datetime.now(UTC).year
-    for number in (f"BARN-{year}-0001", f"BARN-{year}-0002", f"BARN-{year}-0003"):
-        asked.append((f"get {number}", "incidents", "get", {"number": number}))
-    org = watch.partition(".")[0]
+    numbers = (f"BARN-{datetime.now(UTC).year}-000{number}" for number in (1, 2, 3))
+    asked += [(f"get {number}", "incidents", "get", {"number": number}) for number in numbers]
     return [
         *asked,
         ("chains open", "notifications", "chains", {"open": True}),
@@ -184,7 +184,7 @@ def _questions(
         ("warnings", "warnings", "list", {}),
         ("clock", "exercise", "clock", {}),
         ("people", "people", "list", {}),
-        (f"people of {org}", "people", "names", {"persons": []}),
+        ("names", "people", "names", {"persons": [_OF_THE_HIDDEN]}),
     ]
 
 

@@ -67,10 +67,6 @@ class Listener:
         for client in self._clients:
             await client.close()
 
-    def newest(self, name: str) -> int:
-        """The number of the last item that a stream brought."""
-        return len(self.streams.get(name, []))
-
     async def _follow(self, org: str) -> None:
         """Everything that the feed's credential may hear: its items, in both modes."""
         client = await connect(self.settings, names.watch_user(org, names.FEED_WATCH))

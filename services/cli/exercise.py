@@ -64,11 +64,13 @@ async def play(
     from services.cli.player.play import Wanted
     from services.cli.player.play import play as run
     from services.cli.player.report import HOWS
-    from services.runtime import logs
+    from services.runtime import logs, players
     from services.runtime.watches import NotAnswered
 
     logs.configure("cli", "error")
-    plan, lang = load(file), language(call.lang)
+    plan, settings, lang = load(file), call.settings(), language(call.lang)
+    if not players.reaches(settings.home):
+        return failed(call, "NOT_RUNNING", home=str(settings.home))
     wanted = Wanted(first, last, frozenset(without or ()), speed)
 
     def tell(at: datetime, event: "Event", how: str) -> None:
@@ -78,7 +80,7 @@ async def play(
             print(f"{clock}  ({wall})  {event.no:4} {event.title}  {say(HOWS[how], lang)}", flush=True)
 
     try:
-        report = await run(call.settings(), plan, wanted, tell)
+        report = await run(settings, plan, wanted, tell)
     except (HubAway, HubSilent, NotAnswered):
         return failed(call, "NO_ANSWER")
 
@@ -86,7 +88,7 @@ async def play(
         return say(text, lang, **given)
 
     lines = report.lines(speak)
-    path = _keep(call.settings(), report, lines)
+    path = _keep(settings, report, lines)
     lines.append(say("The report lies in {path}.", lang, path=path))
     return Outcome(report.data | {"report": str(path)}, lines, Exit.DONE if report.ok else Exit.FAILED)
 

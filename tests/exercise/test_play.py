@@ -235,7 +235,7 @@ async def ledger(hub: HubProcess) -> list[tuple[str, Any]]:
 def test_an_exercise_leaves_no_credential_behind(hub: HubProcess, played: Played) -> None:
     assert list(hub.settings.credentials.glob("exercise.*")) == []
     assert watches.load_exercises(hub.settings) == {}
-    assert not (hub.home / "run" / "player.json").exists()
+    assert not (hub.home / "exercises" / "player.json").exists()
 
 
 def test_what_does_not_come_true_is_named_and_the_exit_code_is_1(hub: HubProcess, tmp_path: Path) -> None:

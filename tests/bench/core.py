@@ -263,6 +263,9 @@ def main() -> int:
 def finish(made: dict[str, float], limits: dict[str, tuple[str, float]], out: Path) -> int:
     """Print the figures beside their limits and write them to a file; 1 if one misses its limit."""
     missed = 0
+    for name in limits.keys() - made.keys():
+        sys.stdout.write(f"{name:28} was not measured  MISSED\n")
+        missed += 1
     for name, value in made.items():
         sign, limit = limits.get(name, ("", 0.0))
         held = value >= limit if sign == ">=" else value <= limit

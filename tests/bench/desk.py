@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import statistics
 import string
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,12 +16,14 @@ from nats.aio.client import Client
 from playwright.async_api import Page, async_playwright
 
 from schemas import subjects
+from schemas.exercise_file import load
 from services.runtime.connect import connect
 from tests.bench import reports
 from tests.bench.core import WATCH, finish, operator, percentile
 from tests.browser.rig import ECHO, LIVE, ROW, TYPED, Desk, Rig, launch, until
-from tests.system_hub import HubProcess
+from tests.system_hub import SAMVIRKE, HubProcess
 
+ASK = Path(__file__).parents[2] / "deploy" / "exercises" / "ask.toml"
 OUT = Path("build") / "bench" / "desk.json"
 LIMITS: dict[str, tuple[str, float]] = {
     "desk_p95_ms": ("<=", 250),
@@ -31,6 +34,7 @@ LIMITS: dict[str, tuple[str, float]] = {
     "page_kb": ("<=", 350),
     "outside_requests": ("<=", 0),
     "exercise_s": ("<=", 600),
+    "exercise_failed": ("<=", 0),
 }
 PEOPLE = ("leif", "marit", "jon")
 DESKS, NEWS_PER_S, NEWS_S = 8, 20, 10
@@ -201,10 +205,26 @@ async def measure(home: Path) -> dict[str, float]:
     return made | {"outside_requests": len(outside)}
 
 
+def exercise_figures(home: Path) -> dict[str, float]:
+    """The whole exercise Ask on one machine, to the player's last check; how many checks failed."""
+    hub = HubProcess(home, ASK.parent / load(ASK).exercise.exercise.centre)
+    play = [str(SAMVIRKE), "exercise", "play", str(ASK), "--speed", "60", "--json"]
+    try:
+        hub.start()
+        began = time.perf_counter()
+        done = subprocess.run(play, env=hub.environment, capture_output=True, text=True, check=False)
+        took = time.perf_counter() - began
+    finally:
+        hub.kill()
+    checks = orjson.loads(done.stdout)["checks"]
+    return {"exercise_s": took, "exercise_failed": sum(not check["ok"] for check in checks)}
+
+
 def main() -> int:
     """Measure, print, write; 1 if a figure misses its limit."""
     with tempfile.TemporaryDirectory(prefix="samvirke-bench-") as folder:
         made = asyncio.run(measure(Path(folder) / "home"))
+        made |= exercise_figures(Path(folder) / "ask")
     return finish(made, LIMITS, OUT)
 
 

@@ -49,14 +49,31 @@ const KEPT = 'samvirke-writing', kept = JSON.parse(sessionStorage.getItem(KEPT))
 const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'id'));
 function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) if (form.elements[name]) form.elements[name].value = value; }
 const draft = () => { for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft)); };
-async function open(name, { push = true, focus = true, after = '' } = {}) {
+// What is pressed and typed while an incident is being fetched reaches it when it has come.
+let coming = 0, early = [], sought = '';
+async function open(name, how = {}) {
+  const byHand = Number(how.focus !== false);
+  coming += byHand;
+  try { await show(name, how); } finally { coming -= byHand; }
+  if (!coming) for (const press of early.splice(0)) again(press);
+}
+function again({ key, ctrlKey }) {
+  const field = document.activeElement, isTyped = !ctrlKey && key.length === 1 && inField(field);
+  sought = isTyped ? sought + key.toLowerCase() : '';
+  if (!isTyped) { pressed(key, ctrlKey, field); return; }
+  const option = field.matches('select') && [...field.options].find(one => one.text.toLowerCase().startsWith(sought));
+  if (option) option.selected = true; else field.setRangeText?.(key, field.selectionStart, field.selectionEnd, 'end');
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
+async function show(name, { push = true, focus = true, after = '' }) {
   const address = `/incidents/${encodeURIComponent(name)}${query}`, same = name === opened, log = document.querySelector('.log'), before = document.activeElement;
   const below = !log || !same || log.scrollHeight - log.scrollTop - log.clientHeight < 200;
   await htmx.ajax('GET', after ? `${address}${query ? '&' : '?'}after=${after}` : address, { target: '#incident', swap: same ? 'innerMorph' : 'innerHTML' });
   opened = document.querySelector('.opened')?.dataset.name || '';
   if (!same) draft();
   if (push && !same) history.pushState({}, '', address);
-  if (focus && [before, document.body].includes(document.activeElement)) $('incident-title')?.focus();
+  const now = document.activeElement;
+  if (focus && (now === document.body || (now === before && !(inField(now) && now.value)))) $('incident-title')?.focus();
   if (below) document.querySelector('.log')?.scrollTo(0, 1e9);
   listed();
 }
@@ -99,8 +116,9 @@ const outbox = new Outbox(desk, told, ended);
 document.addEventListener('input', ({ target }) => { const form = target.closest('form[data-draft]'); if (form) drafts.set(form.dataset.draft, fieldsOf(form)); });
 document.addEventListener('submit', event => {
   const form = event.target, act = { line: run, signin: signIn }[form.id];
-  if (form.id === 'language') keep(); else if (!act && !form.dataset.send) return; else event.preventDefault();
-  if (act) { act(); return; }
+  if (form.id === 'language') keep();
+  if (!act && !form.dataset.send) return;
+  event.preventDefault(); if (act) { act(); return; }
   const fields = fieldsOf(form), said = fields.headline || fields.text;
   outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], opened, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
   drafts.delete(form.dataset.draft);
@@ -153,12 +171,22 @@ const acts = {
 };
 $('singles').checked = localStorage.getItem('samvirke-singles') !== 'off';
 $('singles').addEventListener('change', ({ target }) => localStorage.setItem('samvirke-singles', target.checked ? 'on' : 'off'));
-document.addEventListener('keydown', event => {
-  const press = (event.ctrlKey ? 'Control+' : '') + event.key, [, act, where] = words.keys.find(([known]) => known === press) || [], field = inField(event.target);
-  if (!acts[act] || event.isComposing || event.altKey || event.metaKey || $('help').open) return;
-  if (where === 'single' ? field || !$('singles').checked : where === 'list' && (field || event.target.closest('.one, .side, .top'))) return;
-  event.preventDefault();
+// True if the key does something where the focus is; then it has been done.
+function pressed(key, ctrlKey, target) {
+  const press = (ctrlKey ? 'Control+' : '') + key, [, act, where] = words.keys.find(([known]) => known === press) || [], field = inField(target);
+  if (!acts[act] || (where === 'single' ? field || !$('singles').checked : where === 'list' && (field || target.closest('.one, .side, .top')))) return false;
   acts[act]();
+  return true;
+}
+const awaits = ({ key, ctrlKey }) => early.length ? key.length === 1 || ctrlKey : ['log', 'state', 'correct'].includes(words.keys.find(([known]) => known === key)?.[1]) && $('singles').checked;
+document.addEventListener('keydown', event => {
+  const { key, ctrlKey, target } = event, helping = $('help').open;
+  if (event.isComposing || event.altKey || event.metaKey || (helping && key !== 'Escape')) return;
+  if (key === 'Escape') early = [];
+  if (helping) $('help').close();
+  else if (coming && !inField(target) && awaits(event)) early.push({ key, ctrlKey });
+  else if (!pressed(key, ctrlKey, target)) return;
+  event.preventDefault();
 });
 document.addEventListener('click', event => {
   acts[event.target.closest('[data-act]')?.dataset.act]?.();

@@ -311,3 +311,28 @@ async def test_the_reads_of_a_page_are_kept_when_the_rest_is_made_anew(here: Off
     Lookups(store.engine).record(reading, [("i", "f")])
     store.clear("exercise")
     assert len(_reads(here)) == 1
+
+
+async def test_what_a_page_has_shown_is_noted_under_who_saw_it_and_the_answer_tells_nothing(
+    here: Office,
+) -> None:
+    made, shown = opened(), ["there", "item"]
+    await here.write(made)
+    for items in ([shown], [[made.about, made.id]], []):
+        assert await here.ask(AUST, "seen", items=items) == {"status": "ok"}
+    found = [(row.what, row.watch, row.person, row.incident, row.item) for row in _reads(here)]
+    assert found == [("live", AUST, "p1", "there", "item"), ("live", AUST, "p1", made.about, made.id)]
+    assert (await here.ask(VAKT, "seen", person="nobody", items=[shown]))["code"] == "NOT_ALLOWED"
+    assert (await here.ask(VAKT, "seen", person=None, items=[shown]))["code"] == "PERSON_NEEDED"
+    spoilt: list[Any] = [[shown] * 501, [["there"]], [["there", "a b"]], [["x" * 200, "item"]], "there"]
+    for items in spoilt:
+        assert (await here.ask(VAKT, "seen", items=items))["code"] == "MALFORMED"
+    assert len(_reads(here)) == 2
+
+
+async def test_a_machine_of_the_whole_organisation_reads_nothing_in_a_hidden_watch(here: Office) -> None:
+    made = opened(owner=BARN)
+    await here.write(_hiding(), made)
+    answer = await here.get(BARN, id=made.about, person=None, machine="m-read")
+    assert answer["code"] == "TOKEN_ENDED"
+    assert (await here.ask(BARN, "list", person=None, machine="m-read"))["code"] == "TOKEN_ENDED"

@@ -106,7 +106,8 @@ def check_over(
         return None
     own = actor.organisation
     for (holder, where, _), granted in directory.roles.items():
-        if holder != person or (granted.until is not None and granted.until <= now):
+        has_ended = granted.until is not None and granted.until <= directory.now(where, now)
+        if holder != person or has_ended:
             continue
         place = where if _lies_in(where, own) else own
         if not _may(directory, act)(actor.person or "", place, now, *roles):

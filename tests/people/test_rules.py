@@ -8,6 +8,7 @@ from schemas import people
 from schemas.authorisation import ADMINISTER
 from schemas.directory import Directory
 from schemas.envelope import Actor
+from schemas.exercise import Begun
 from schemas.vocabulary import Authentication, Role
 from schemas.watch import Established
 from services.people import rules
@@ -157,3 +158,14 @@ def test_who_works_in_a_hidden_watch_is_told_to_that_watch_alone() -> None:
     assert rules.roles_of(roles, "geir", KEY) == []
     assert rules.seen_by(known, roles, KEY) == {"geir"}
     assert rules.seen_by(known, roles, hidden) == {"geir", "guest"}
+
+
+def test_a_role_that_still_holds_by_the_clock_of_an_exercise_protects_its_holder() -> None:
+    roles = directory(("jon", Role.LEADER, KEY))
+    ended = people.Granted(person="liv", role=Role.LEADER, where="4601.lvs", until=NOW)
+    roles.apply(ended)
+    later = NOW + timedelta(days=300)
+    assert rules.check_over(roles, actor("jon"), "liv", ADMINISTER, "link", later) is None
+    begun = {"exercise": "e1", "code": "E", "organisations": ["4601"], "at": NOW - timedelta(days=1)}
+    roles.apply(Begun.model_validate(begun | {"wall": later, "speed": 1}))
+    assert code(rules.check_over(roles, actor("jon"), "liv", ADMINISTER, "link", later)) == "NOT_ALLOWED"

@@ -58,7 +58,9 @@ def problem(code: str, parameters: Mapping[str, Any] | None = None, status: int 
     """A refusal as problem+json."""
     number = status or status_of(code)
     found = {"type": "about:blank", "title": REFUSALS.get(code, code), "status": number, "code": code}
-    headers = {"Retry-After": _RETRY[number]} if number in _RETRY else {}
+    headers = {"Cache-Control": "no-store"}
+    if number in _RETRY:
+        headers["Retry-After"] = _RETRY[number]
     if number == 401:
         headers["WWW-Authenticate"] = "Bearer"
     body = orjson.dumps({**(parameters or {}), **found})

@@ -50,3 +50,10 @@ async def test_who_was_never_let_in_learns_nothing_of_when_a_watch_heard_from_wh
     async with house.signed_in() as browser:
         assert (await browser.get("/part/links", params={"as": BARN})).status_code == 403
         assert (await browser.get("/part/links")).status_code == 200
+
+
+async def test_no_cache_keeps_a_page_an_answer_or_a_refusal(house: House) -> None:
+    async with house.signed_in() as browser:
+        for place in ("/", "/watch", "/part/duty", "/v1/incidents", "/v1/incidents/AAAAAAA", "/nothing"):
+            answer = await browser.get(place)
+            assert answer.headers["cache-control"] == "no-store", place

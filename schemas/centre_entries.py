@@ -49,7 +49,11 @@ def _sharing(centre: Centre) -> Made:
     host = centre.centre.host
     for one in centre.organisations:
         request = feeds.SetOrganisation(
-            organisation=one.key, title=one.name, kind=one.kind, serves=sorted(one.serves)
+            organisation=one.key,
+            title=one.name,
+            kind=one.kind,
+            serves=sorted(one.serves),
+            language=one.language,
         )
         yield one.key, None, request, None
     for region in centre.regions:

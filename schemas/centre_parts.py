@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from schemas.envelope import Line, Municipality, Strict, Token, WatchKey
 from schemas.notifications import PolicyRules
 from schemas.people import Contact
-from schemas.vocabulary import Channel, DutyFunction, Mode, Role
+from schemas.vocabulary import Channel, DutyFunction, Language, Mode, Role
 
 ShortCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,8}$")]
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,40}(\.[a-z0-9]{1,40})?$")]
@@ -31,7 +31,10 @@ class About(Strict):
 
 
 class Organisation(Strict):
-    """Who takes part. The key never changes; ``ends`` is a guest's last moment."""
+    """Who takes part. The key never changes; ``ends`` is a guest's last moment.
+
+    ``language``: what its people are told in, by message and on paper.
+    """
 
     key: Token
     name: Line
@@ -40,6 +43,7 @@ class Organisation(Strict):
         "utility", "transport", "voluntary", "civil_defence", "guest",
     ]  # fmt: skip
     serves: list[Municipality] = []
+    language: Language = Language.BOKMAL
     ends: AwareDatetime | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import exercise, feeds, people, watch
 from schemas.clock import Exercises, Run
-from schemas.vocabulary import Role
+from schemas.vocabulary import Language, Role
 
 TRADES = (people.TRADE, watch.TRADE, feeds.TRADE, exercise.TRADE)
 
@@ -111,6 +111,11 @@ class Directory:
             one in region.members and other in region.members and _active(region, then)
             for region in self.regions.values()
         )
+
+    def language(self, watch_key: str) -> str:
+        """What the people of the watch's organisation are told in."""
+        known = self.organisations.get(watch_key.partition(".")[0])
+        return Language.BOKMAL.value if known is None else known.language.value
 
     def hidden(self, watch_key: str) -> bool:
         """True if the watch must leave no trace in logs and metrics (D13)."""

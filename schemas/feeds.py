@@ -5,14 +5,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Body, Line, Municipality, Request, Token, Tolerant
-from schemas.vocabulary import Level, Mode, Priority, Tag
+from schemas.vocabulary import Language, Level, Mode, Priority, Tag
 
 TRADE = "feeds"
 Members = Annotated[list[Token], Field(max_length=500)]
 
 
 class SetOrganisation(Request):
-    """An organisation and the municipalities it is or serves; its key never changes (D19)."""
+    """An organisation and the municipalities it is or serves; its key never changes (D19).
+
+    ``language``: what its people are told in, by message and on paper.
+    """
 
     trade = TRADE
     verb = "organisation"
@@ -20,6 +23,7 @@ class SetOrganisation(Request):
     title: Line
     kind: Token
     serves: Annotated[list[Municipality], Field(max_length=400)] = []
+    language: Language = Language.BOKMAL
 
 
 class Agree(Request):
@@ -66,6 +70,7 @@ class OrganisationSet(Body):
     title: str
     kind: str
     serves: list[str] = []
+    language: Language = Language.BOKMAL
 
 
 class Agreed(Body):

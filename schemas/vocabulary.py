@@ -94,6 +94,14 @@ class Role(StrEnum):
     OPS = "ops"
 
 
+class Language(StrEnum):
+    """What people are written to in (BCP 47)."""
+
+    BOKMAL = "nb"
+    NYNORSK = "nn"
+    ENGLISH = "en"
+
+
 class DutyFunction(StrEnum):
     """Who in a watch is told first, second and third."""
 

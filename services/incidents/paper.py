@@ -21,6 +21,7 @@ from services.runtime.paper import files
 from services.runtime.paper.page import Head, Pages, _
 from services.runtime.paper.printer import EVERY_S, Printer
 from services.runtime.reading import Refusal, validate
+from services.words.languages import speaking
 
 INCIDENTS, LOG = "incidents.html", "log.html"
 MOST = 100
@@ -75,7 +76,8 @@ class IncidentPaper:
             restricted = [(str(one.incident["id"]), item) for one in shown for item in one.restricted]
             await self._record(mode, watch, actor, now, restricted)
             incidents = as_printed(shown, viewer.directory)
-            await asyncio.to_thread(self._put, folder, viewer, mode, incidents, is_cut)
+            with speaking(viewer.directory.language(watch)):
+                await asyncio.to_thread(self._put, folder, viewer, mode, incidents, is_cut)
         return [folder / INCIDENTS, folder / LOG]
 
     def _put(

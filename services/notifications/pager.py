@@ -31,6 +31,7 @@ from services.runtime.ledger import IdTaken, Ledger, Recorded
 from services.runtime.locks import KeyedLocks
 from services.runtime.timers import Key, TimerFailed, Timers
 from services.runtime.tracing import is_trace
+from services.words.languages import speaking
 
 R = TypeVar("R")
 RETRY_S, LEAVE_S = 0.5, 1.0
@@ -225,7 +226,10 @@ class Pager:
         is_hidden = self.is_hidden(chain)
         reports: list[Report] = []
         if chain.outcome is None:
-            reports = await self._sender.send(chain, told, delivery, repeated=repeated, is_hidden=is_hidden)
+            with speaking(self.pictures[chain.mode].directory.language(chain.watch_of(told.step))):
+                reports = await self._sender.send(
+                    chain, told, delivery, repeated=repeated, is_hidden=is_hidden
+                )
         async with self.locks.holding(chain.id):
             for report in reports:
                 await self._note(chain, told, delivery, report, repeated)

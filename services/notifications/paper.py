@@ -21,6 +21,7 @@ from services.runtime.paper import files
 from services.runtime.paper.page import Head, Pages, _
 from services.runtime.paper.printer import Printer
 from services.runtime.reading import Refusal, validate
+from services.words.languages import speaking
 
 NAME = "duty.html"
 _REST_S = 0.02
@@ -77,7 +78,9 @@ class DutyPaper:
         async with self._one_at_a_time:
             now = picture.now(watch.partition(".")[0], datetime.now(UTC))
             found = duty_list(watch, picture.directory, picture.duty, self._contacts.get, now)
-            await asyncio.to_thread(files.put, path, self._render(found, mode, now))
+            with speaking(picture.directory.language(watch)):
+                text = self._render(found, mode, now)
+            await asyncio.to_thread(files.put, path, text)
         return path
 
     def _render(self, found: DutyList, mode: str, now: datetime) -> str:

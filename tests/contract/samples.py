@@ -114,6 +114,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "title": "Bergen",
         "kind": "municipality",
         "serves": ["4601"],
+        "language": "nn",
     },
     feeds.Agreed: {
         "agreement": "askoy",

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from schemas.feeds import OrganisationSet
 from schemas.identifiers import new_id
 from schemas.notifications import Acknowledge, Decline, PolicyRules, SetPolicy, Step
 from schemas.people import Granted
-from schemas.vocabulary import DutyFunction, Priority, Role
+from schemas.vocabulary import DutyFunction, Language, Priority, Role
 from schemas.watch import Established
 from services.runtime import names
 from tests.caller import Caller
@@ -58,6 +59,17 @@ async def test_a_message_says_mode_priority_type_ref_and_link_and_nothing_else(h
     words = f"ØVELSE Varsel P1 kritisk, ref {here.incidents[incident]}, ras. Svar: "
     assert sms.text == f"{words}http://127.0.0.1:{here.room.phone_port}/k/{sms.secret}"
     assert sms.reference == sms.key
+
+
+async def test_a_message_is_in_the_language_of_the_organisation_whose_people_are_told(here: Desk) -> None:
+    org = WATCH.partition(".")[0]
+    told = OrganisationSet(organisation=org, title="Fjord", kind="municipality", language=Language.NYNORSK)
+    await here.put(names.FEEDS_LEDGER, WATCH, org, told)
+    await here.man(primary="kari", backup="ola")
+    await here.policy(0, 20, end_s=30)
+    incident = await here.open()
+    await here.wait_for(incident, "sent")
+    assert here.gateway.taken[0].text.startswith("ØVING Varsel P1 kritisk, ref ")
 
 
 async def test_each_of_several_watches_has_its_own_chain_and_an_answer_ends_only_its_own(here: Desk) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.incidents import words
 from services.incidents.open_list import Entry, OpenIncident
 from services.runtime.paper.page import Head, Pages, clock, css_string
+from services.words.languages import speaking
 
 ROOT = Path(__file__).parents[2] / "services"
 NOW = datetime(2026, 11, 23, 18, 4, tzinfo=UTC)
@@ -61,6 +62,17 @@ def test_it_says_when_it_was_made_until_when_it_holds_and_which_page_it_is() -> 
     assert "counter(page)" in page
     assert "counter(pages)" in page
     assert "Gjelder til det er brukt" in printed("Ras", until=None)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("nn", "Laga mån. 23.11. kl. 19.04"), ("en", "Made Mon 23.11. at 19.04"), ("se", "Laget man. 23.11.")],
+)
+def test_it_speaks_the_language_of_the_organisation_and_bokmal_otherwise(lang: str, said: str) -> None:
+    with speaking(lang):
+        page = printed("Ras")
+    assert said in page
+    assert f'<html lang="{lang if lang != "se" else "nb"}">' in page
 
 
 def test_an_exercise_cannot_be_taken_for_real() -> None:

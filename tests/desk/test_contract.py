@@ -64,10 +64,10 @@ async def test_every_answer_to_a_program_is_as_published(house: House) -> None:
 
 
 async def test_another_watch_that_may_see_less_gets_an_answer_of_the_same_form(house: House) -> None:
+    await house.issue("reader-4624", "4624.main", ["read"])
     lead = await house.caller(VAKT, "kari")
     incident = new_id()
     opened = await lead.accepted(OpenIncident(incident=incident, type="fire", level=Level.REGION), None)
-    await house.issue("reader-4624", "4624.main", ["read"])
     async with house.machine("reader-4624") as program:
         found = await program.get(f"/v1/incidents/{opened.ref}", params={"after": opened.receipt})
         assert checked(found, "get", "/v1/incidents/{ref}")["incident"]["named"] == []

@@ -1,6 +1,7 @@
 """What the open pages are sent: rows, removals, counts and a tick, each as its own session may see it.
 
-One stream per browser, as server-sent events. Changes are gathered for FLUSH_S, so a flood costs little.
+One stream per browser, as server-sent events. The first change is sent at once; those that follow within
+FLUSH_S go together, so a flood costs little.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from services.runtime import logs
 from services.words.languages import speaking, spoken
 
 FLUSH_S = 0.1
+SOON_S = 0.01
+"""What one act changes comes as several facts: so long the first of them waits for the others."""
 TICK_S = 1.0
 LOOK_S = 30.0
 """How often the lists are looked through when nothing happens: an agreement may have ended."""
@@ -95,13 +98,15 @@ class Screens:
         return f"{self._instance}.{self._now()}"
 
     async def run(self) -> None:
-        """Send what has changed, FLUSH_S after the first change, for ever."""
+        """Send what has changed, SOON_S after it did but not more often than every FLUSH_S, for ever."""
+        sent = -FLUSH_S
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._dirty.wait()
-            await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(max(SOON_S, sent + FLUSH_S - time.monotonic()))
             self._dirty.clear()
+            sent = time.monotonic()
             gathered = {screen.mode: Gathered() for screen in self._open} | self._gathered
             self._gathered = {}
             for mode, found in gathered.items():

@@ -32,7 +32,7 @@ function listed() {
   const coming = [...rows.coming.values()], first = coming.filter(row => row.matches('.critical')).length, shown = rows.list.children.length;
   put($('newcomers'), `${coming.length} ${say.newcomers}${first ? ` ▲${first}` : ''} (Home)`, !coming.length);
   put($('more'), `${rows.total - shown - coming.length} ${say.more}`, rows.total <= shown + coming.length);
-  put($('filter'), `${all('li:not([hidden])', rows.list).length}/${shown} ${say.filtered} «${rows.words}» (Esc)`, !rows.words);
+  put($('filter'), `${rows.words && all('li:not([hidden])', rows.list).length}/${shown} ${say.filtered} «${rows.words}» (Esc)`, !rows.words);
   $('none').hidden = rows.total > 0;
   for (const row of rows.list.children) row.toggleAttribute('aria-current', row.dataset.name === opened);
   if (rows.missing && !rows.held && Date.now() - refilling > 1000) refill();

@@ -52,7 +52,9 @@ export class Rows {
 
   filter(words) {
     this.words = words.toLowerCase();
-    for (const row of this.list.children) row.hidden = !row.textContent.toLowerCase().includes(this.words);
+    const before = this.filtered;
+    this.filtered = this.words !== '';
+    if (before || this.filtered) for (const row of this.list.children) row.hidden = !row.textContent.toLowerCase().includes(this.words);
     this.changed();
   }
 

@@ -7,7 +7,6 @@ handled is parked by reference.
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -67,13 +66,14 @@ class FactReaction:
         self._place = place
         self._nc: Client | None = None
         self._work: list[asyncio.Task[None]] = []
-        self._begin(_NOTHING, 0, 0)
+        self._begin(_NOTHING, 0, 0, 0)
         self.reason: str | None = STARTING
         self.pending = 0
 
     async def start(self) -> None:
         """React from now on."""
         self._nc = await connect(self._settings, self._user)
+        self._direct = Direct(self._nc)
         name = f"{self._service}.{self._source.mode}.facts"
         self._work = [lasting(self._run(self._nc), name), lasting(self._keep(), f"{name}.place")]
 
@@ -90,13 +90,14 @@ class FactReaction:
         if self._nc is not None:
             await self._nc.close()
 
-    def _begin(self, mark: Mark, epoch: int, again_to: int) -> None:
+    def _begin(self, mark: Mark, epoch: int, again_to: int, start: int) -> None:
         self._is_fenced = False
         self._room = asyncio.Semaphore(IN_HAND)
         self._saved = mark
         self._epoch = epoch
         self._again_to = again_to
-        self._trail: deque[Message] = deque()
+        self._seen = start
+        self._before: dict[int, int] = {}  # of each fact in hand, the one that was delivered before it
         self._open: dict[int, asyncio.Task[None]] = {}
 
     async def _drop(self) -> None:
@@ -106,11 +107,10 @@ class FactReaction:
 
     async def _run(self, nc: Client) -> None:
         """For ever; a fault is logged, and reading begins again at the low mark."""
-        direct = Direct(nc)
-        await direct.open()
+        await self._direct.open()
         while True:
             try:
-                await self._read(nc, direct)
+                await self._read(nc)
             except Exception as fault:
                 self.reason = "FAULT"
                 logs.get(mode=self._source.mode, service=self._service).error(
@@ -118,17 +118,17 @@ class FactReaction:
                 )
             await asyncio.sleep(_RETRY_S)
 
-    async def _read(self, nc: Client, direct: Direct) -> None:
+    async def _read(self, nc: Client) -> None:
         mode = self._source.mode
         await self._drop()
         mark = await self._place.load(mode)
         info = await nc.jetstream().stream_info(names.ledger(mode))
         epoch = int((info.config.metadata or {})[EPOCH_KEY])
-        start = await self._agreed(direct, mark, epoch)
+        start = await self._agreed(mark, epoch)
         if start is None:
             self._stop_reading(BEHIND)
             return
-        self._begin(mark, epoch, info.state.last_seq)
+        self._begin(mark, epoch, info.state.last_seq, start)
         reader = Reader(nc, names.ledger(mode), self._user, self._source.subjects, start + 1)
         try:
             async for batch in reader.batches():
@@ -141,7 +141,7 @@ class FactReaction:
         finally:
             await reader.close()
 
-    async def _agreed(self, direct: Direct, mark: Mark, epoch: int) -> int | None:
+    async def _agreed(self, mark: Mark, epoch: int) -> int | None:
         """The sequence after which to read: the low mark, if the ledger still has that fact.
 
         In a later epoch that lacks it, from the first fact on, each as a second attempt. None: facts are
@@ -149,15 +149,16 @@ class FactReaction:
         """
         if mark.sequence == 0:
             return 0
-        stored = await direct.at(names.ledger(self._source.mode), mark.sequence)
+        stored = await self._direct.at(names.ledger(self._source.mode), mark.sequence)
         if stored is not None and digest(stored.data) == mark.digest:
             return mark.sequence
         return 0 if epoch > mark.epoch else None
 
     async def _take(self, nc: Client, message: Message) -> None:
-        self._trail.append(message)
+        before, self._seen = self._seen, message.sequence
         if not self._source.wants(message.data):
             return
+        self._before[message.sequence] = before
         await self._room.acquire()
         attempt = 2 if message.sequence <= self._again_to else 1
         self._open[message.sequence] = asyncio.get_running_loop().create_task(
@@ -177,7 +178,7 @@ class FactReaction:
                 self._room.release()
             await asyncio.sleep(delay_s(tried))
             await self._room.acquire()
-        del self._open[message.sequence]
+        del self._open[message.sequence], self._before[message.sequence]
 
     async def _attempt(self, nc: Client, delivered: Delivered, tried: int) -> bool:
         try:
@@ -202,12 +203,13 @@ class FactReaction:
                 )
 
     async def _save(self) -> None:
-        done: Message | None = None
-        while self._trail and self._trail[0].sequence not in self._open:
-            done = self._trail.popleft()
-        if done is not None:
-            former, mark = self._saved, Mark(self._epoch, done.sequence, digest(done.data))
-            await self._place.save(self._source.mode, former, mark)
+        low = self._before[next(iter(self._before))] if self._before else self._seen
+        if low in (0, self._saved.sequence):
+            return
+        stored = await self._direct.at(names.ledger(self._source.mode), low)
+        if stored is not None:
+            mark = Mark(self._epoch, low, digest(stored.data))
+            await self._place.save(self._source.mode, self._saved, mark)
             self._saved = mark
 
     def _stop_reading(self, reason: str) -> None:

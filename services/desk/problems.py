@@ -84,7 +84,7 @@ def install(app: FastAPI) -> None:
     for fault in (Refusal, AskRefused, Unanswered, Exception):
         app.add_exception_handler(fault, _on_fault)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(HTTPException, on_http)
 
 
 async def _on_fault(_request: Request, fault: Exception) -> Response:
@@ -98,6 +98,7 @@ async def _on_validation(_request: Request, fault: Exception) -> Response:
     return problem("MALFORMED", {"where": where[:20]})
 
 
-async def _on_http(_request: Request, fault: Exception) -> Response:
+async def on_http(_request: Request, fault: Exception) -> Response:
+    """What the framework itself refuses, such as an address where nothing is."""
     assert isinstance(fault, HTTPException)  # noqa: S101  registered for this type only
     return problem(_HTTP.get(fault.status_code, "MALFORMED"), status=fault.status_code)

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import ParamSpec
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.desk import texts
+from services.desk import problems, texts
 from services.desk.asker import theme_of
 from services.desk.problems import as_refusal, status_of
 from services.desk.render import page
@@ -41,6 +42,16 @@ def refused_page(request: Request, code: str, parameters: dict[str, object]) -> 
         parameters={name: str(value) for name, value in parameters.items()},
         signed_out=signed_out,
         theme=theme_of(request),
+    )
+
+
+async def unknown(request: Request, fault: Exception) -> Response:
+    """What a browser is shown at an address where nothing is; a program gets a problem."""
+    assert isinstance(fault, HTTPException)  # noqa: S101  registered for this type only
+    if fault.status_code != 404 or "text/html" not in request.headers.get("accept", ""):
+        return await problems.on_http(request, fault)
+    return page(
+        "problem", 404, sentence=texts.say("There is nothing at this address."), theme=theme_of(request)
     )
 
 

@@ -3,6 +3,7 @@
 import time
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.pages import Pages
 from services.desk.reports import Reports
+from services.desk.shown import unknown
 from services.desk.sign_in import SignInPages
 from services.runtime import logs, tracing
 from services.words.languages import speaking
@@ -40,6 +42,7 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages)
     """The application, with nothing of FastAPI's own pages: those would load scripts from elsewhere."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     problems.install(app)
+    app.add_exception_handler(HTTPException, unknown)
     app.include_router(api_routes(identity))
     app.include_router(feeds.router())
     app.include_router(SignInPages(identity, edges).router())

@@ -330,3 +330,7 @@ async def test_what_the_hub_refuses_is_said_and_the_words_come_back_to_their_fie
         await expect(desk.page.locator("#outbox li").first).to_have_class("refused")
         await expect(desk.page.locator("#log-text")).to_have_value("Fødselsnummer 01010110013 skal ikke hit")
         await expect(desk.page.locator("#log-text")).to_be_focused()
+        await expect(desk.page.locator("#log-text")).to_have_attribute("aria-invalid", "true")
+        await expect(desk.page.locator("label:has(#log-text) + .fault")).to_contain_text("fødselsnummer")
+        await desk.page.keyboard.type(" mer")
+        await expect(desk.page.locator(".fault")).to_have_count(0)

@@ -150,15 +150,27 @@ async def test_no_path_secret_or_query_is_logged(house: House, capfd: pytest.Cap
     assert SECRET_WORD not in out + err
 
 
-async def test_every_answer_tells_browsers_to_run_nothing(house: House) -> None:
+async def test_every_answer_tells_browsers_to_run_nothing_but_the_desk_s_own(house: House) -> None:
     async with house.client() as browser:
         for path in ("/sign-in", "/incidents", "/v1/incidents", "/static/desk.css", "/nothing"):
             answer = await browser.get(path)
             policy = answer.headers["content-security-policy"]
-            assert "default-src 'none'" in policy
-            assert "script-src" not in policy
+            assert "default-src 'self';" in policy
+            assert "object-src 'none'" in policy
+            assert "unsafe" not in policy
             assert "frame-ancestors 'none'" in policy
             assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_browser_gets_a_page_at_an_address_where_nothing_is_and_a_program_a_problem(
+    house: House,
+) -> None:
+    async with house.client() as client:
+        page = await client.get("/nope", headers={"Accept": "text/html", "Accept-Language": "nb"})
+        assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "Det er ingenting på denne adressen." in page.text
+        told = await client.get("/nope", headers={"Accept": "application/json"})
+        assert (told.status_code, told.headers["content-type"]) == (404, "application/problem+json")
 
 
 async def test_what_cannot_be_sent_is_kept_and_sent_later(house: House) -> None:

@@ -6,8 +6,7 @@ import { Stream } from './stream.js';
 
 const $ = id => document.getElementById(id), all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
 const page = document.body.dataset, words = JSON.parse(page.words), say = words.say, own = { 'X-Samvirke-Watch': page.watch };
-const query = new URLSearchParams(location.search).has('mode') ? `?mode=${page.mode}` : '';
-const asked = more => '?' + new URLSearchParams({ mode: page.mode, as: page.watch, ...more });
+const query = new URLSearchParams(location.search).has('mode') ? `?mode=${page.mode}` : '', asked = more => '?' + new URLSearchParams({ mode: page.mode, as: page.watch, ...more });
 const put = (element, text, hidden) => { if (element.textContent !== text) element.textContent = text; if (hidden !== undefined) element.hidden = hidden; };
 const policy = window.trustedTypes?.createPolicy('desk', { createHTML: html => html });
 const fragment = html => { const holder = document.createElement('template'); holder.innerHTML = policy ? policy.createHTML(html) : html; return holder.content; };
@@ -39,8 +38,7 @@ function listed() {
 }
 async function refill() {
   refilling = Date.now();
-  const answer = await fetch('/part/rows' + asked({}), { headers: own }).catch(() => null);
-  const html = answer?.ok ? await answer.text() : null;
+  const answer = await fetch('/part/rows' + asked({}), { headers: own }).catch(() => null), html = answer?.ok ? await answer.text() : null;
   if (html !== null) rows.all(html, all('li.row', fragment(html)).map(row => row.dataset.name), rows.total);
 }
 
@@ -50,20 +48,15 @@ const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([nam
 function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) if (form.elements[name]) form.elements[name].value = value; }
 const draft = () => { for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft)); };
 // What is pressed and typed while an incident is being fetched reaches it when it has come.
-let coming = 0, early = [], sought = '';
+let coming = 0, early = [];
 async function open(name, how = {}) {
-  const byHand = Number(how.focus !== false);
-  coming += byHand;
-  try { await show(name, how); } finally { coming -= byHand; }
+  coming += how.focus !== false;
+  try { await show(name, how); } finally { coming -= how.focus !== false; }
   if (!coming) for (const press of early.splice(0)) again(press);
 }
 function again({ key, ctrlKey }) {
-  const field = document.activeElement, isTyped = !ctrlKey && key.length === 1 && inField(field);
-  sought = isTyped ? sought + key.toLowerCase() : '';
-  if (!isTyped) { pressed(key, ctrlKey, field); return; }
-  const option = field.matches('select') && [...field.options].find(one => one.text.toLowerCase().startsWith(sought));
-  if (option) option.selected = true; else field.setRangeText?.(key, field.selectionStart, field.selectionEnd, 'end');
-  field.dispatchEvent(new Event('input', { bubbles: true }));
+  if (ctrlKey || key.length > 1 || !inField(document.activeElement)) pressed(key, ctrlKey, document.activeElement);
+  else document.execCommand('insertText', false, key);
 }
 async function show(name, { push = true, focus = true, after = '' }) {
   const address = `/incidents/${encodeURIComponent(name)}${query}`, same = name === opened, log = document.querySelector('.log'), before = document.activeElement;
@@ -80,9 +73,7 @@ async function show(name, { push = true, focus = true, after = '' }) {
 function report() {
   $('incident').replaceChildren($('new-form').content.cloneNode(true));
   const form = $('incident').querySelector('form');
-  form.elements.id.value = newId();
-  fill(form, drafts.get('new'));
-  opened = ''; form.elements.priority.focus();
+  form.elements.id.value = newId(); fill(form, drafts.get('new')); opened = ''; form.elements.priority.focus();
 }
 
 // In another language the page is made anew: what is being written comes along, but tagged words stay in memory only.
@@ -95,25 +86,31 @@ async function renew() {
   const answer = await fetch('/v1/session', { headers: own }).catch(() => null), found = answer?.ok ? await answer.json() : {};
   if (found.person && found.person !== page.person) put($('alert'), say.other_person);
   const renewed = found.person === page.person && (away || found.csrf !== desk.csrf);
-  if (renewed) desk.csrf = found.csrf;
-  return renewed;
+  if (renewed) desk.csrf = found.csrf; return renewed;
 }
 function told(record, answer, elsewhere) {
   if (elsewhere && !$(`o-${record.id}`)) return;
   const line = $(`o-${record.id}`) || Object.assign(document.createElement('li'), { id: `o-${record.id}` }), sentence = answer?.sentence || '';
   line.className = record.state;
   put(line, `${clock.format(hubNow())} ${record.label} – ${say[record.state]}${sentence && `: ${sentence}`}`);
-  $('outbox').prepend(line);
-  for (const old of all('li.sent', $('outbox')).slice(8)) old.remove();
-  const form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act);
+  $('outbox').prepend(line); for (const old of all('li.sent', $('outbox')).slice(8)) old.remove();
+  const { entry } = record.fields, form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act && (!entry || one.elements.entry.value === entry));
   if (sentence && form && !fieldsOf(form).text) fill(form, record.fields);
-  if (sentence) put($('echo'), `${say.refused}: ${sentence}`);
+  if (sentence) { put($('echo'), `${say.refused}: ${sentence}`); if (form) fault(form, $('echo').textContent); }
   const idle = !inField(document.activeElement) || !document.activeElement.value;
   if (!elsewhere && record.state === 'sent' && record.act === 'new' && (idle || !opened)) open(answer.ref, { after: answer.receipt, focus: idle });
 }
+// What was refused is said at the field as well, until the field is changed.
+function fault(form, sentence) {
+  unfault(form);
+  const field = form.querySelector('textarea, [name=headline]') || form.lastElementChild, said = Object.assign(document.createElement('p'), { className: 'fault', id: `fault-${form.elements.id.value}`, textContent: sentence });
+  for (const [name, value] of [['aria-invalid', 'true'], ['aria-describedby', said.id]]) field.setAttribute(name, value);
+  (field.closest('label') || field).after(said);
+}
+function unfault(form) { for (const one of all('.fault, [aria-invalid]', form)) if (one.matches('.fault')) one.remove(); else ['aria-invalid', 'aria-describedby'].forEach(name => one.removeAttribute(name)); }
 function ended() { away = true; put($('alert'), say.ended, false); $('signin').hidden = false; }
 const outbox = new Outbox(desk, told, ended);
-document.addEventListener('input', ({ target }) => { const form = target.closest('form[data-draft]'); if (form) drafts.set(form.dataset.draft, fieldsOf(form)); });
+document.addEventListener('input', ({ target }) => { const form = target.closest('form[data-draft]'); if (form) { drafts.set(form.dataset.draft, fieldsOf(form)); unfault(form); } });
 document.addEventListener('submit', event => {
   const form = event.target, act = { line: run, signin: signIn }[form.id];
   if (form.id === 'language') keep();
@@ -121,9 +118,7 @@ document.addEventListener('submit', event => {
   event.preventDefault(); if (act) { act(); return; }
   const fields = fieldsOf(form), said = fields.headline || fields.text;
   outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], opened, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
-  drafts.delete(form.dataset.draft);
-  form.reset();
-  form.elements.id.value = newId();
+  drafts.delete(form.dataset.draft); unfault(form); form.reset(); form.elements.id.value = newId();
 });
 
 // --- Acts: the same whether a key, a button or the command line asks for them.
@@ -132,8 +127,7 @@ function acknowledge(name) {
   const row = name ? rows.find(name) : [chosen(), ...all('.waits', rows.list)].find(one => one?.matches('.waits'));
   if (!row && !name) { put($('echo'), say.nothing_to_acknowledge); return; }
   const wanted = name || row.dataset.name, label = `${say.ack} · ${row ? row.querySelector('.said').textContent : wanted}`, chain = row?.dataset.chain;
-  put($('echo'), label);
-  outbox.put('ack', `/incidents/${wanted}/ack`, chain ? { chain } : {}, label);
+  put($('echo'), label); outbox.put('ack', `/incidents/${wanted}/ack`, chain ? { chain } : {}, label);
 }
 function find(said) {
   const wanted = said.toUpperCase() || opened, number = /^\d{1,6}$/.test(said) ? `-${said.padStart(4, '0')}` : ' ';
@@ -150,8 +144,7 @@ function run() {
   if (!said || said.error) return;
   const { act, name, fields, echo } = said;
   const path = { new: '/incidents', log: `/incidents/${name}/entries`, state: `/incidents/${name}/state`, take: '/duty/take', release: '/duty/release' }[act];
-  put($('echo'), echo);
-  $('typed').value = '';
+  put($('echo'), echo); $('typed').value = '';
   if (path) outbox.put(act, path, fields, echo);
   else ({ open: () => open(name), find: () => rows.filter(fields.words), ack: () => acknowledge(name), duty: acts.duty, help: acts.help })[act]();
 }
@@ -165,9 +158,8 @@ const acts = {
     const row = rows.find(opened) || rows.list.querySelector('a[tabindex="0"]')?.closest('li') || rows.list.firstElementChild;
     if (row) rows.focus(row); else $('typed').blur();
   },
-  help: () => $('help').showModal(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(),
+  help: () => $('help').showModal(), duty: () => $('duty').focus(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(),
   correct: () => { const mine = all('.correct[data-mine]').pop(); if (mine) { mine.open = true; mine.querySelector('textarea').focus(); } },
-  duty: () => $('duty').focus(),
 };
 $('singles').checked = localStorage.getItem('samvirke-singles') !== 'off';
 $('singles').addEventListener('change', ({ target }) => localStorage.setItem('samvirke-singles', target.checked ? 'on' : 'off'));
@@ -175,8 +167,7 @@ $('singles').addEventListener('change', ({ target }) => localStorage.setItem('sa
 function pressed(key, ctrlKey, target) {
   const press = (ctrlKey ? 'Control+' : '') + key, [, act, where] = words.keys.find(([known]) => known === press) || [], field = inField(target);
   if (!acts[act] || (where === 'single' ? field || !$('singles').checked : where === 'list' && (field || target.closest('.one, .side, .top')))) return false;
-  acts[act]();
-  return true;
+  acts[act](); return true;
 }
 const awaits = ({ key, ctrlKey }) => early.length ? key.length === 1 || ctrlKey : ['log', 'state', 'correct'].includes(words.keys.find(([known]) => known === key)?.[1]) && $('singles').checked;
 document.addEventListener('keydown', event => {
@@ -215,8 +206,7 @@ function deliver(event, data) {
   heard = performance.now();
   linked(event === 'tick' ? data : {});
   if (event === 'tick') return;
-  const { total, by } = data.counts;
-  const fresh = event === 'all' ? rows.all(data.rows, data.names, total) || [] : rows.take(data.rows, data.gone, total);
+  const { total, by } = data.counts, fresh = event === 'all' ? rows.all(data.rows, data.names, total) || [] : rows.take(data.rows, data.gone, total);
   put($('total'), String(total));
   all('#counts [data-count]').forEach((one, place) => { put(one, String(by[place])); one.parentElement.classList.toggle('zero', !by[place]); });
   listed();
@@ -227,9 +217,7 @@ function deliver(event, data) {
 }
 const stream = new Stream(`samvirke-${page.mode}-${page.watch}`, page.place, place => '/stream' + asked({ after: place }), deliver);
 function back() {
-  away = false;
-  $('link').value = ''; $('alert').hidden = $('signin').hidden = true;
-  stream.again(); outbox.drain();
+  away = false; $('link').value = ''; $('alert').hidden = $('signin').hidden = true; stream.again(); outbox.drain();
 }
 async function signIn() {
   const answer = await fetch(`/sign-in/${encodeURIComponent($('link').value.trim().split('/').pop())}`, { method: 'POST', redirect: 'manual' }).catch(() => null);

@@ -2,9 +2,7 @@
 // parse(text, words, find) -> null (nothing typed), {error} or {act, name, fields, echo}.
 // words: {verbs, priorities, states, types: code -> aliases; words: code -> word; say: code -> sentence}
 // find(said): what an incident is called by, {name, label}, or null.
-const SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const NUMBER = /^(\d{1,6}|[\w-]{1,64}-\d{4}-\d{1,9})$/;
-const SHORT = { critical: 'P1', high: 'P2', normal: 'P3', info: 'info' };
+const SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ', NUMBER = /^(\d{1,6}|[\w-]{1,64}-\d{4}-\d{1,9})$/, SHORT = { critical: 'P1', high: 'P2', normal: 'P3', info: 'info' };
 
 export function parse(text, words, find) {
   const [first = '', ...rest] = text.trim().split(/\s+/), say = words.say;
@@ -35,8 +33,7 @@ function opening(parts, words) {
     fields[name] = found;
     parts = next.endsWith(':') ? [':', ...parts.slice(1)] : parts.slice(1);
   }
-  const said = parts.join(' '), at = said.search(/:(\s|$)/);
-  const place = said.slice(0, Math.max(at, 0)).trim(), text = said.slice(at + 1).trim();
+  const said = parts.join(' '), at = said.search(/:(\s|$)/), place = said.slice(0, Math.max(at, 0)).trim(), text = said.slice(at + 1).trim();
   if (!text) return { error: words.say.no_text };
   Object.assign(fields, { headline: text.slice(0, 300) }, text.length > 300 && { text }, place && { place });
   const echo = [words.say.new, SHORT[fields.priority], words.words[fields.type], place, `«${fields.headline}»`];
@@ -45,8 +42,7 @@ function opening(parts, words) {
 
 // kvitt 413 · logg 413 <tekst> · status 413 pågår [utfall] · lukk 413[:] <utfall>; without a number the opened incident.
 function within(verb, [first = '', ...rest], words, find) {
-  const say = words.say, said = first.replace(/:$/, '');
-  const one = find(said) || (isRef(said) || /-\d{4}-/.test(said) ? itself(said) : null);
+  const say = words.say, said = first.replace(/:$/, ''), one = find(said) || (isRef(said) || /-\d{4}-/.test(said) ? itself(said) : null);
   if (!one) return { error: say.no_ref };
   const text = rest.join(' ').trim(), act = verb === 'close' ? 'state' : verb;
   const done = (fields, ...more) => ({ act, name: one.name, fields, echo: [say[verb], one.label, ...more].filter(Boolean).join(' · ') });
@@ -62,8 +58,7 @@ const itself = said => ({ name: said.toUpperCase(), label: said.toUpperCase() })
 
 // The code that a word stands for: an alias, or the beginning of aliases of one code only; several codes if of more.
 function match(said, table) {
-  const wanted = said.toLowerCase(), codes = Object.keys(table);
-  const found = codes.filter(code => table[code].some(alias => alias.startsWith(wanted)));
+  const wanted = said.toLowerCase(), codes = Object.keys(table), found = codes.filter(code => table[code].some(alias => alias.startsWith(wanted)));
   return codes.find(code => table[code].includes(wanted)) || (found.length > 1 ? found : found[0] || null);
 }
 

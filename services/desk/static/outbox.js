@@ -4,8 +4,7 @@ const STORE = 'samvirke-outbox';
 
 export function newId() {
   const now = Date.now().toString(16).padStart(12, '0'), chance = crypto.getRandomValues(new Uint8Array(10));
-  chance[0] = (chance[0] & 0x0f) | 0x70;
-  chance[2] = (chance[2] & 0x3f) | 0x80;
+  chance[0] = (chance[0] & 0x0f) | 0x70; chance[2] = (chance[2] & 0x3f) | 0x80;
   const hex = now + [...chance].map(byte => byte.toString(16).padStart(2, '0')).join('');
   return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
 }
@@ -37,9 +36,7 @@ export class Outbox {
   put(act, path, fields, label, id = newId()) {
     if (this.waiting().some(one => one.id === id)) return;
     const { person, watch, mode } = this.desk, record = { act, id, path, fields, label, person, watch, mode, state: 'sending' };
-    this.change(record, true);
-    this.told(record);
-    this.drain();
+    this.change(record, true); this.told(record); this.drain();
   }
 
   async drain() {
@@ -50,10 +47,8 @@ export class Outbox {
   }
 
   async send(record, again = true) {
-    const body = new URLSearchParams({ ...record.fields, id: record.id, csrf: this.desk.csrf });
-    const headers = { Accept: 'application/json', 'X-Samvirke-Watch': record.watch };
-    const asked = { method: 'POST', redirect: 'error', signal: AbortSignal.timeout(15000), headers, body };
-    const answer = await fetch(record.path + this.desk.query, asked).catch(() => null);
+    const body = new URLSearchParams({ ...record.fields, id: record.id, csrf: this.desk.csrf }), headers = { Accept: 'application/json', 'X-Samvirke-Watch': record.watch };
+    const asked = { method: 'POST', redirect: 'error', signal: AbortSignal.timeout(15000), headers, body }, answer = await fetch(record.path + this.desk.query, asked).catch(() => null);
     const found = answer && await answer.json().catch(() => null);
     if (answer?.status === 401) this.ended();
     if (!found?.status || answer.status === 401 || answer.status >= 500) return this.settle(record, 'unsent', null, true);
@@ -62,10 +57,7 @@ export class Outbox {
   }
 
   settle(record, state, answer, keep) {
-    record.state = state;
-    this.change(record, keep);
-    this.told(record, answer);
-    this.tabs.postMessage([record, answer]);
+    record.state = state; this.change(record, keep); this.told(record, answer); this.tabs.postMessage([record, answer]);
     return !keep;
   }
 }

@@ -42,8 +42,7 @@ export class Rows {
   settle() {
     for (const row of this.list.querySelectorAll('.gone')) row.remove();
     const rows = [...this.list.children, ...this.coming.values()].sort((one, other) => (one.dataset.order < other.dataset.order ? -1 : 1));
-    this.coming.clear();
-    rows.splice(this.most).forEach(row => row.remove());
+    this.coming.clear(); rows.splice(this.most).forEach(row => row.remove());
     let at = this.list.firstElementChild;
     for (const row of rows) if (row === at) at = at.nextElementSibling; else this.list.insertBefore(row, at);
     if (!this.list.querySelector('a[tabindex="0"]')) this.list.querySelector('a')?.setAttribute('tabindex', '0');

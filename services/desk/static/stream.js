@@ -19,8 +19,7 @@ export class Stream {
     for (const event of ['all', 'rows', 'tick', 'ended']) {
       source.addEventListener(event, ({ data, lastEventId }) => {
         const message = { event, data: JSON.parse(data), place: lastEventId };
-        this.channel.postMessage(message);
-        this.take(message);
+        this.channel.postMessage(message); this.take(message);
       });
     }
     source.onerror = () => {

@@ -160,7 +160,7 @@ def test_a_recorded_flood_file_gives_two_warnings_each_addressed_once_and_again_
 def test_from_a_report_to_the_log_the_person_on_duty_the_acknowledgement_and_the_neighbour(
     hub: Scene,
 ) -> None:
-    said = ["Vannlekkasje i Åsane", "Pumpehuset ved Liavatnet", "Liaveien 7"]
+    said = ["Sprengt ledning i Åsane", "Pumpehuset ved Liavatnet", "Liaveien 7"]
     told = ["--level", "named", "--named", "4627", "--notify", "4627.vakt", "--municipality", "4601"]
     words = [said[0], "--text", said[1], "--place", said[2], "--type", "water.leak", "--priority", "high"]
     answer = hub.do(BERGEN, "report", *words, *told)

@@ -174,7 +174,7 @@ document.addEventListener('keydown', event => {
   const { key, ctrlKey, target } = event, helping = $('help').open;
   if (event.isComposing || event.altKey || event.metaKey || (helping && key !== 'Escape')) return;
   if (key === 'Escape') early = [];
-  if (helping) $('help').close();
+  if (helping) { $('help').close(); if ($('help').contains(document.activeElement)) document.activeElement.blur(); }
   else if (coming && !inField(target) && awaits(event)) early.push({ key, ctrlKey });
   else if (!pressed(key, ctrlKey, target)) return;
   event.preventDefault();
@@ -224,5 +224,5 @@ async function signIn() {
   if (answer?.type !== 'opaqueredirect') put($('alert'), say.bad_link); else if (await renew()) back();
 }
 setInterval(async () => { if (away && await renew()) back(); }, 3000);
-sessionStorage.removeItem(KEPT); if (kept.reporting) report(); else draft();
+sessionStorage.removeItem(KEPT); if (kept.reporting) report(); else draft(); rows.settle();
 if (kept.typed) { $('typed').value = kept.typed; $('typed').dispatchEvent(new Event('input')); }

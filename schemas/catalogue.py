@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ BODIES: dict[str, type[Body]] = {f.type_name(): f for trade in TRADES for f in t
 FOLDER = Path(__file__).parent / "json"
 
 
+@lru_cache(maxsize=512)
 def read_fact(raw: bytes) -> tuple[Fact, Body | None]:
     """A fact and its body; the body is None for a type from a newer version.
 
+    Rooms of one process read the same facts within moments, and share what was read: nobody may change it.
     Raises ValueError if the bytes are no fact: the reader parks such a message by reference.
     """
     fact = Fact.model_validate_json(raw)

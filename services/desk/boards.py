@@ -26,7 +26,7 @@ TRADES = (
     (warnings.TRADE, warnings.Published.name),
 )
 READY_S = 10.0
-TEXTS_MOST = 20_000
+TEXTS_MOST = 2_000
 _AT_ONCE = 200
 _RETRY_S = 1.0
 _BESIDE = (watch.Manned, watch.Released, watch.GapFound, warnings.Published)

@@ -28,7 +28,6 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Line = MutableMapping[str, Any]
 
-_configured: Any = None
 _file: IO[bytes] | None = None
 """Where this process's lines go, if not to stderr; closed when they go elsewhere."""
 
@@ -45,7 +44,7 @@ def configure(
 
     `hidden` are the keys (`<org>.<watch>`) of watches that leave no trace in logs.
     """
-    global _configured, _file
+    global _file
     hide(hidden)
     structlog.configure(
         processors=[
@@ -58,7 +57,6 @@ def configure(
         logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _Steady(file or sys.stderr.buffer))),
         cache_logger_on_first_use=False,
     )
-    _configured = structlog.get_logger().bind()
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Bridge()], force=True)
     if _file is not None and _file is not file:
         _file.close()
@@ -87,7 +85,7 @@ def may_name(watch: str) -> bool:
 
 def get(**ids: object) -> Any:
     """A logger that puts `ids` on each of its lines."""
-    return (_configured or structlog.get_logger()).bind(**ids)
+    return structlog.get_logger(**ids)
 
 
 def _finish(service: str) -> Any:

@@ -63,7 +63,7 @@ class Timers:
             return
         written = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         headers = {
-            "Nats-Msg-Id": "-".join((cause, written, *([secrets.token_hex(4)] if again else []))),
+            "Nats-Msg-Id": "-".join((key.name, cause, written, *([secrets.token_hex(4)] if again else []))),
             "Nats-Schedule": f"@at {written}",
             "Nats-Schedule-Target": subjects.timer(key.mode, "fired", key.name),
             "Nats-Schedule-TTL": KEPT,

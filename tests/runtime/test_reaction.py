@@ -52,7 +52,7 @@ async def fire(hub: Hub, *keys: str) -> None:
     timers = Timers(nc)
     await timers.open()
     for key in keys:
-        await timers.arm(Key("exercise", key), datetime.now(UTC) - timedelta(seconds=5), "cause")
+        await timers.arm(Key("exercise", key), datetime.now(UTC) + timedelta(seconds=1), "cause")
     await nc.close()
 
 

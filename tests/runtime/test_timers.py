@@ -60,6 +60,14 @@ async def test_arming_again_moves_the_moment(bench: Bench) -> None:
     assert await bench.number(key, "set") == 1
 
 
+async def test_two_timers_that_one_fact_asks_for_at_one_moment_both_fire(bench: Bench) -> None:
+    at, keys = soon(0.3), [Key("exercise", uuid4().hex) for _ in range(2)]
+    for key in keys:
+        await bench.timers.arm(key, at, "cause")
+    await asyncio.sleep(1.2)
+    assert [await bench.number(key, "fired") for key in keys] == [1, 1]
+
+
 async def test_a_cancelled_timer_never_fires(bench: Bench) -> None:
     key = Key("actual", uuid4().hex)
     await bench.timers.arm(key, soon(0.4), "cause")

@@ -17,11 +17,11 @@ from tests.cli.texts_used import texts_used as cli_texts
 
 SERVICES = Path(__file__).parents[2] / "services"
 PAPERS_BESIDE = ("notifications/paper.py", "notifications/templates/duty.html")
-_CALL = re.compile(r"""\b_\(\s*(?:"((?:[^"\\]|\\.)+)"|'([^']+)')""")
+_CALL = re.compile(r"""\b(?:_|texts\.say)\(\s*(?:"((?:[^"\\]|\\.)+)"|'([^']+)')""")
 
 
 def said_in(*rooms: str) -> set[str]:
-    """What stands in ``_("…")`` in these files, and in the code and the templates of these folders."""
+    """What stands in ``_("…")`` and ``texts.say("…")`` in these files, and in the code and the templates of these folders."""
     places = [SERVICES / room for room in rooms]
     files = [path for place in places for kind in ("*.py", "*.html") for path in place.rglob(kind)]
     files += [place for place in places if place.is_file()]

@@ -21,7 +21,7 @@ _CALL = re.compile(r"""\b(?:_|texts\.say)\(\s*(?:"((?:[^"\\]|\\.)+)"|'([^']+)')"
 
 
 def said_in(*rooms: str) -> set[str]:
-    """What stands in ``_("…")`` and ``texts.say("…")`` in these files, and in the code and the templates of these folders."""
+    """What stands in ``_("…")`` and ``texts.say("…")`` in these files, and in all files of these folders."""
     places = [SERVICES / room for room in rooms]
     files = [path for place in places for kind in ("*.py", "*.html") for path in place.rglob(kind)]
     files += [place for place in places if place.is_file()]

@@ -6,10 +6,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas import exercise, feeds, incidents, notifications, people, warnings, watch
+from schemas import (
+    entries,
+    exercise,
+    feeds,
+    incident_types,
+    incidents,
+    notifications,
+    people,
+    warnings,
+    watch,
+)
 from schemas.envelope import Accepted, Body, Command, Fact, Refused, Request
 
-TRADES = (incidents, notifications, watch, feeds, people, warnings, exercise)
+TRADES = (incidents, entries, incident_types, notifications, watch, feeds, people, warnings, exercise)
 REQUESTS: dict[str, type[Request]] = {c.type_name(): c for trade in TRADES for c in trade.COMMANDS}
 BODIES: dict[str, type[Body]] = {f.type_name(): f for trade in TRADES for f in trade.FACTS}
 FOLDER = Path(__file__).parent / "json"

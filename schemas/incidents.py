@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.envelope import Body, Code, Line, Municipality, Request, Strict, Text, Token, WatchKey
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
@@ -17,6 +17,10 @@ Municipalities = Annotated[list[Municipality], Field(max_length=400)]
 Tags = Annotated[list[Tag], Field(max_length=5)]
 Figures = dict[Annotated[str, StringConstraints(pattern=r"^[a-zæøå0-9_ -]{1,40}$")], int]
 Ref = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{7}$")]
+Decider = Annotated[
+    str, StringConstraints(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z_]{2,40})$")
+]
+"""Who decided: a person's id, or a function such as ``crisis_leader``; never a name."""
 
 
 class ItemContent(Strict):
@@ -34,27 +38,42 @@ class ItemContent(Strict):
     basis: Text | None = None
 
 
-class _Shared(Strict):
+class Shared(Strict):
+    """What an item says of who may see it, and who is to be told."""
+
     level: Level = Level.WATCH
     tags: Tags = []
     named: Circle = []
     notify: Addressees = []
 
 
-class OpenIncident(Request, _Shared):
-    """Open an incident; the sender makes its id."""
+class OpenIncident(Request, Shared):
+    """Open an incident; the sender makes its id.
+
+    Without ``priority`` or ``notify`` those of the type in the register hold; an empty ``notify`` is nobody.
+    """
 
     trade = TRADE
     verb = "open"
     content_model = ItemContent
     incident: Token
     type: Code
-    priority: Priority = Priority.NORMAL
+    priority: Priority | None = None
+    notify: Addressees | None = None  # type: ignore[assignment]
     municipalities: Municipalities = []
+    confirmed: bool | None = None
+    channel: Code | None = None
+    late: bool | None = None
 
 
-class AddEntry(Request, _Shared):
-    """Write in an incident's log; never refused for the incident's state (D4)."""
+class AddEntry(Request, Shared):
+    """Write in an incident's log; never refused for the incident's state (D4).
+
+    ``late``: typed in later from paper, with the time of the paper as occurred_at. A decision has a
+    ``decider``, else it is the writer's own. A task has an ``assignee`` (a watch, or a person's id), else it
+    is the own watch's, and may be ``due``. ``asks`` are the watches that an outgoing message asks for
+    resources: each of them answers.
+    """
 
     trade = TRADE
     verb = "entry"
@@ -65,14 +84,21 @@ class AddEntry(Request, _Shared):
     priority: Priority | None = None
     confirmed: bool = True
     channel: Code | None = None
+    late: bool | None = None
+    decider: Decider | None = None
+    assignee: WatchKey | Token | None = None
+    due: AwareDatetime | None = None
+    asks: Addressees | None = None
 
 
-class _OnIncident(Request):
+class OnIncident(Request):
+    """A command about an incident, named by its id or its ref."""
+
     incident: Token | None = None
     ref: Ref | None = None
 
 
-class ChangeState(_OnIncident):
+class ChangeState(OnIncident):
     """Move the incident to another state; leaving ``closed`` reopens it."""
 
     trade = TRADE
@@ -80,7 +106,7 @@ class ChangeState(_OnIncident):
     state: IncidentState
 
 
-class CloseIncident(_OnIncident):
+class CloseIncident(OnIncident):
     """Close the incident, with an outcome."""
 
     trade = TRADE
@@ -88,7 +114,7 @@ class CloseIncident(_OnIncident):
     content_model = ItemContent
 
 
-class CorrectEntry(_OnIncident):
+class CorrectEntry(OnIncident):
     """Strike an entry, or replace it by what the content says; the old one stays readable (R1)."""
 
     trade = TRADE
@@ -98,7 +124,7 @@ class CorrectEntry(_OnIncident):
     manner: Literal["strike", "replace"] = "strike"
 
 
-class ShareWider(_OnIncident):
+class ShareWider(OnIncident):
     """Raise the level of an entry, or of the head; a named person's act (R8)."""
 
     trade = TRADE
@@ -109,7 +135,7 @@ class ShareWider(_OnIncident):
     notify: Addressees = []
 
 
-class AskErasure(_OnIncident):
+class AskErasure(OnIncident):
     """The archive owner asks that an item's content be erased, on a ground in law (GDPR 17, archive law)."""
 
     trade = TRADE
@@ -119,7 +145,7 @@ class AskErasure(_OnIncident):
     law: Code
 
 
-class ApproveErasure(_OnIncident):
+class ApproveErasure(OnIncident):
     """A second person approves the erasure; only then is the content erased, everywhere."""
 
     trade = TRADE
@@ -136,17 +162,25 @@ class _Item(Body):
 
 
 class Opened(_Item):
-    """An incident was opened; this item is its head."""
+    """An incident was opened; this item is its head. ``card`` is the version of its type's action card."""
 
     name = "opened"
     ref: str
     type: str
     priority: Priority
     municipalities: list[str] = []
+    confirmed: bool | None = None
+    channel: str | None = None
+    late: bool | None = None
+    card: int | None = None
 
 
 class EntryAdded(_Item):
-    """An entry was written. ``mark`` says if the incident was closed or not known to the sender."""
+    """An entry was written. ``mark`` says if the incident was closed or not known to the sender.
+
+    ``closes`` is the task that it ends, ``answers`` the request for resources that it answers, ``step`` the
+    step of the action card that it ticks.
+    """
 
     name = "entry_added"
     incident: str
@@ -155,6 +189,15 @@ class EntryAdded(_Item):
     confirmed: bool = True
     channel: str | None = None
     mark: Literal["closed", "unattached"] | None = None
+    late: bool | None = None
+    decider: str | None = None
+    assignee: str | None = None
+    due: AwareDatetime | None = None
+    closes: str | None = None
+    asks: list[str] | None = None
+    answers: str | None = None
+    answer: Literal["accept", "decline"] | None = None
+    step: str | None = None
 
 
 class StateChanged(Body):

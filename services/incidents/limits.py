@@ -76,7 +76,7 @@ def writable(case: Case[incidents.OpenIncident] | Case[incidents.AddEntry], part
     return (
         check_item(request.tags, level, case.content, _health(case, part))
         or _check_level(case, part)
-        or check_reach(reach, request.notify, case.directory, case.now)
+        or check_reach(reach, request.notify or [], case.directory, case.now)
     )
 
 

@@ -10,7 +10,7 @@ from schemas.authorisation import APPROVE_ERASURE, ERASE
 from schemas.envelope import Body, Refused, Request
 from schemas.identifiers import derived_id
 from schemas.sharing import Reach, content_class
-from schemas.vocabulary import IncidentState, Level
+from schemas.vocabulary import IncidentState, Level, Priority
 from services.incidents import limits
 from services.incidents.fold import Incident, Item
 from services.incidents.limits import Case, Content
@@ -54,7 +54,8 @@ def open_incident(case: Case[incidents.OpenIncident], ref: str) -> Verdict:
         return refused
     if case.log.opened is not None:
         return Refused(code="ID_TAKEN")
-    body = incidents.Opened(ref=ref, **request.model_dump(exclude={"incident"}))
+    said = request.model_dump(exclude={"incident"}, exclude_none=True)
+    body = incidents.Opened(ref=ref, **{"priority": Priority.NORMAL} | said)
     return Decided(part, body, case.content, request.level)
 
 

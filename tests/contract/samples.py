@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas import exercise, feeds, incidents, notifications, people, warnings, watch
+from schemas import exercise, feeds, incident_types, incidents, notifications, people, warnings, watch
 from schemas.catalogue import BODIES
 from schemas.envelope import Actor, Body, Fact
 from schemas.vocabulary import Authentication, ContentClass, Mode
@@ -20,6 +20,7 @@ RULES = {
     "repeat": 3,
 }
 _REACH = {"level": "named", "tags": ["vuln"], "named": ["4627", "110-vest.main"], "notify": ["4627.vakt"]}
+_WORDS = {"nb": "Vannlekkasje", "nn": "Vasslekkasje", "en": "Water leak"}
 _CHAIN = {"chain": "chain-1", "watch": "4627.vakt"}
 
 _CLOCK = {"exercise": "exercise-1", "at": LATER, "wall": AT, "speed": 60}
@@ -31,6 +32,10 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "type": "water.leak",
         "priority": "critical",
         "municipalities": ["4601"],
+        "confirmed": False,
+        "channel": "phone",
+        "late": True,
+        "card": 2,
     },
     incidents.EntryAdded: {
         **_REACH,
@@ -40,6 +45,25 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "confirmed": False,
         "channel": "phone",
         "mark": "closed",
+        "late": True,
+        "decider": "crisis_leader",
+        "assignee": "4627.vakt",
+        "due": LATER,
+        "closes": "fact-1",
+        "asks": ["4627.vakt"],
+        "answers": "fact-2",
+        "answer": "decline",
+        "step": "valves",
+    },
+    incident_types.TypeSet: {
+        "type": "water.leak",
+        "version": 3,
+        "title": _WORDS,
+        "priority": "high",
+        "told": [{"watch": "4601.vaktsentral", "notify": ["4601.kk"]}],
+        "questions": [_WORDS],
+        "card": {"version": 2, "steps": [{"code": "valves", "text": _WORDS}]},
+        "used_by": ["4601.vaktsentral"],
     },
     incidents.StateChanged: {"state": "closed", "former": "in_progress"},
     incidents.Corrected: {**_REACH, "entry": "fact-1", "manner": "replace"},

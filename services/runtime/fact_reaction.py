@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from nats.aio.client import Client
 
@@ -53,6 +53,16 @@ class Source:
     handle: Callable[[Delivered], Awaitable[None]]
 
 
+class _Seen(NamedTuple):
+    """A fact that was read, with its bytes, since the ledger may have another there later.
+
+    Without them it is where the reading began.
+    """
+
+    sequence: int
+    data: bytes
+
+
 class FactReaction:
     """One mode's ledger, read in order. ``reason`` says why it does not react; None when it does."""
 
@@ -66,7 +76,7 @@ class FactReaction:
         self._place = place
         self._nc: Client | None = None
         self._work: list[asyncio.Task[None]] = []
-        self._begin(_NOTHING, 0, 0, 0)
+        self._begin(_NOTHING, 0, 0, _Seen(0, b""))
         self.reason: str | None = STARTING
         self.pending = 0
 
@@ -90,14 +100,14 @@ class FactReaction:
         if self._nc is not None:
             await self._nc.close()
 
-    def _begin(self, mark: Mark, epoch: int, again_to: int, start: int) -> None:
+    def _begin(self, mark: Mark, epoch: int, again_to: int, seen: _Seen) -> None:
         self._is_fenced = False
         self._room = asyncio.Semaphore(IN_HAND)
         self._saved = mark
         self._epoch = epoch
         self._again_to = again_to
-        self._seen = start
-        self._before: dict[int, int] = {}  # of each fact in hand, the one that was delivered before it
+        self._seen = seen
+        self._before: dict[int, _Seen] = {}  # of each fact in hand, the one that was delivered before it
         self._open: dict[int, asyncio.Task[None]] = {}
 
     async def _drop(self) -> None:
@@ -113,9 +123,7 @@ class FactReaction:
                 await self._read(nc)
             except Exception as fault:
                 self.reason = "FAULT"
-                logs.get(mode=self._source.mode, service=self._service).error(
-                    "reaction.fault", exc_info=fault
-                )
+                self._line().error("reaction.fault", exc_info=fault)
             await asyncio.sleep(_RETRY_S)
 
     async def _read(self, nc: Client) -> None:
@@ -129,9 +137,14 @@ class FactReaction:
             self._stop_reading(BEHIND)
             return
         self._begin(mark, epoch, info.state.last_seq, start)
-        reader = Reader(nc, names.ledger(mode), self._user, self._source.subjects, start + 1)
+        reader = Reader(nc, names.ledger(mode), self._user, self._source.subjects, start.sequence + 1)
+        reconnects = nc.stats["reconnects"]
         try:
             async for batch in reader.batches():
+                if nc.stats["reconnects"] != reconnects:
+                    reconnects = nc.stats["reconnects"]
+                    if not await self._holds(self._newest()):
+                        return
                 self.reason = None
                 for message in batch:
                     await self._take(nc, message)
@@ -141,21 +154,32 @@ class FactReaction:
         finally:
             await reader.close()
 
-    async def _agreed(self, mark: Mark, epoch: int) -> int | None:
-        """The sequence after which to read: the low mark, if the ledger still has that fact.
+    async def _agreed(self, mark: Mark, epoch: int) -> _Seen | None:
+        """After which fact to read: the low mark, if the ledger still has that and the last one read.
 
-        In a later epoch that lacks it, from the first fact on, each as a second attempt. None: facts are
-        missing, and nothing may be read until they are repaired.
+        In a later epoch that lacks the low mark, from the first fact on, each as a second attempt. None:
+        facts are missing, and nothing may be read until they are repaired.
         """
+        newest = self._newest()
+        lost = [one for one in (mark, newest) if not await self._holds(one)]
+        if any(epoch <= one.epoch for one in lost):
+            return None
+        return _Seen(0, b"") if mark in lost else _Seen(mark.sequence, b"")
+
+    async def _holds(self, mark: Mark) -> bool:
         if mark.sequence == 0:
-            return 0
+            return True
         stored = await self._direct.at(names.ledger(self._source.mode), mark.sequence)
-        if stored is not None and digest(stored.data) == mark.digest:
-            return mark.sequence
-        return 0 if epoch > mark.epoch else None
+        return stored is not None and digest(stored.data) == mark.digest
+
+    def _newest(self) -> Mark:
+        """The last fact that was read since the reading began; the low mark before the first."""
+        if self._seen.data:
+            return self._mark(self._seen)
+        return self._saved if self._seen.sequence else _NOTHING
 
     async def _take(self, nc: Client, message: Message) -> None:
-        before, self._seen = self._seen, message.sequence
+        before, self._seen = self._seen, _Seen(message.sequence, message.data)
         if not self._source.wants(message.data):
             return
         self._before[message.sequence] = before
@@ -198,19 +222,18 @@ class FactReaction:
             except CursorMoved:
                 self._is_fenced = True
             except Exception as fault:
-                logs.get(mode=self._source.mode, service=self._service).error(
-                    "reaction.place", exc_info=fault
-                )
+                self._line().error("reaction.place", exc_info=fault)
 
     async def _save(self) -> None:
         low = self._before[next(iter(self._before))] if self._before else self._seen
-        if low in (0, self._saved.sequence):
+        mark = self._mark(low)
+        if not low.data or mark == self._saved:
             return
-        stored = await self._direct.at(names.ledger(self._source.mode), low)
-        if stored is not None:
-            mark = Mark(self._epoch, low, digest(stored.data))
-            await self._place.save(self._source.mode, self._saved, mark)
-            self._saved = mark
+        await self._place.save(self._source.mode, self._saved, mark)
+        self._saved = mark
+
+    def _mark(self, seen: _Seen) -> Mark:
+        return Mark(self._epoch, seen.sequence, digest(seen.data))
 
     def _stop_reading(self, reason: str) -> None:
         if self.reason != reason:

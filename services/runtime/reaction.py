@@ -75,8 +75,11 @@ def reason_to_park(fault: Exception, attempt: int) -> str | None:
     return HOPELESS if attempt >= TRIES and not isinstance(fault, _PASSING) else None
 
 
-async def park(nc: Client, service: str, delivered: Delivered, code: str, epoch: int) -> bool:
-    """Note where a message lies that was not handled, and why; False if the note was not stored."""
+async def park(nc: Client, service: str, delivered: Delivered, code: str, epoch: int = 0) -> bool:
+    """Note where a message lies that was not handled, and why; False if the note was not stored.
+
+    ``epoch`` is the ledger's; streams that are written anew by nobody have only the one, 0.
+    """
     place = {"code": code, "stream": delivered.stream, "epoch": epoch, "sequence": delivered.sequence}
     headers = {"Nats-Msg-Id": f"{delivered.stream}-{epoch}-{delivered.sequence}"}
     subject = subjects.parked(_mode(delivered.subject), service)
@@ -97,19 +100,11 @@ def note_failure(delivered: Delivered, fault: Exception) -> None:
 class Reaction:
     """FastStream subscribers on some durable consumers, and a watchdog that sees when one is gone."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        user: str,
-        service: str,
-        sources: Sequence[Source],
-        epoch: Callable[[str], int] = lambda stream: 0,
-    ) -> None:
+    def __init__(self, settings: Settings, user: str, service: str, sources: Sequence[Source]) -> None:
         self._settings = settings
         self._user = user
         self._service = service
         self._sources = tuple(sources)
-        self._epoch = epoch
         self._broker: NatsBroker | None = None
         self._nc: Client | None = None
         self._watchdog: asyncio.Task[None] | None = None
@@ -177,8 +172,7 @@ class Reaction:
     async def _retry_or_park(self, raw: Msg, delivered: Delivered, fault: Exception) -> None:
         note_failure(delivered, fault)
         code = reason_to_park(fault, delivered.attempt)
-        epoch = self._epoch(delivered.stream)
-        if code is not None and self._nc and await park(self._nc, self._service, delivered, code, epoch):
+        if code is not None and self._nc and await park(self._nc, self._service, delivered, code):
             await raw.term()
             return
         await raw.nak(delay=delay_s(delivered.attempt))

@@ -28,11 +28,10 @@ class _Copy(Protocol):
 
 @dataclass(slots=True)
 class Salvage:
-    """Facts, in order, and contents that only the old streams had; ``agreed`` facts were alike in both."""
+    """Facts, in order, and contents that only the old streams had."""
 
     facts: list[Kept]
     contents: list[Kept]
-    agreed: int = 0
 
 
 async def salvage(nc: Client, mode: str, copy: _Copy, folder: Path, earlier: Sequence[Path]) -> Salvage:
@@ -66,13 +65,10 @@ async def _read_facts(direct: Direct, mode: str, copy: _Copy, found: Salvage) ->
     """Hold the ledger against the archive, place by place; facts that stand elsewhere in it are known too."""
     ours = (kept for page in copy.facts() for kept in page)
     known = {one.message_id for one in found.facts}
-    alike = True
     async for stored in _walk(direct, names.ledger(mode), subjects.ledger(mode)):
         own = next(ours, None)
         if own is not None and own.data == stored.data and own.subject == stored.subject:
-            found.agreed += alike
             continue
-        alike = False
         id = _fact_id(stored)
         if id is not None and id not in known and not copy.holds(id):
             known.add(id)

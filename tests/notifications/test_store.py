@@ -1,7 +1,7 @@
 """The tables of notifications, in SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +22,11 @@ NOW = datetime(2027, 1, 15, 5, 49, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(store_url: str, tmp_path: Path) -> Engine:
+def engine(store_url: str, tmp_path: Path) -> Iterator[Engine]:
     url = "" if store_url.startswith("sqlite") else store_url
-    return open_database(Settings(home=tmp_path, database_url=SecretStr(url)), "notifications")
+    found = open_database(Settings(home=tmp_path, database_url=SecretStr(url)), "notifications")
+    yield found
+    found.dispose()
 
 
 @pytest.fixture

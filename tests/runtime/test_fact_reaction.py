@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from schemas import subjects
 from schemas.canonical import digest
 from services.notifications.commits import Store
 from services.notifications.places import Places
-from services.runtime import fact_reaction, names, reaction
+from services.runtime import fact_reaction, names, provisioner, reaction
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
 from services.runtime.epochs import BEHIND, Mark
@@ -178,6 +179,22 @@ async def test_a_ledger_that_lacks_what_was_reacted_to_is_not_read_on(room: Room
     await say(room.hub, "three")
     await asyncio.sleep(0.5)
     assert room.texts() == ["one", "two"]
+
+
+async def test_a_ledger_that_came_back_shorter_is_not_read_on_nor_its_facts_taken_for_those_before(
+    room: Room,
+) -> None:
+    await say(room.hub, "one", "two")
+    await reached(room, 2)
+    await room.hub.broker.stop()
+    for folder in room.hub.settings.nats_home.glob(f"**/{STREAM}"):
+        shutil.rmtree(folder)
+    await room.hub.broker.start()
+    await provisioner.provision(room.hub.settings)
+    await say(room.hub, "other", "another", "third")
+    await until(lambda: room.running.reason == BEHIND, 20.0)
+    assert room.texts() == ["one", "two"]
+    assert (await room.places.load(MODE)).digest == digest(b"two")
 
 
 async def test_in_a_later_epoch_without_the_last_fact_all_come_again_as_second_attempts(room: Room) -> None:

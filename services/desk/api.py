@@ -17,8 +17,6 @@ from services.desk.problems import problem
 from services.runtime.edge import Kept
 from services.runtime.reading import Refusal
 
-LIST_MOST = 500
-
 
 def api_routes(identity: Identity) -> APIRouter:
     """The routes, as data."""

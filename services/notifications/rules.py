@@ -82,7 +82,6 @@ class Chain:
     outcome: str | None = None
     ended_at: datetime | None = None
     ended_by: str | None = None
-    end_fact: str | None = None
 
     def __post_init__(self) -> None:
         self.step_at = self.started_at
@@ -129,10 +128,10 @@ class Chain:
             case Declined():
                 self._declined(body, at)
             case Acknowledged():
-                self._end(ACKNOWLEDGED, fact_id, at)
+                self._end(ACKNOWLEDGED, at)
                 self.ended_by = body.person
             case NobodyReached():
-                self._end(NOBODY_REACHED, fact_id, at)
+                self._end(NOBODY_REACHED, at)
 
     def _sent(self, body: Sent, at: datetime) -> None:
         self.begin(body.person, body.function, body.step, body.attempt, at)
@@ -150,8 +149,8 @@ class Chain:
         telling = self.tellings.setdefault(body.person, Telling(body.person, body.function, self.step, at))
         telling.declined = True
 
-    def _end(self, outcome: str, fact_id: str, at: datetime) -> None:
-        self.outcome, self.end_fact, self.ended_at = outcome, fact_id, at
+    def _end(self, outcome: str, at: datetime) -> None:
+        self.outcome, self.ended_at = outcome, at
 
 
 def begin_chain(fact: Fact, place: Place, started: Started, clock_of: ClockOf = by_the_wall) -> Chain:

@@ -21,7 +21,6 @@ TIMEOUT_S, BATCH_TIMEOUT_S = 1.0, 1.5
 TRIES = 8
 
 WRONG_LAST = 10071
-DUPLICATE_IN_BATCH = 10201
 FULL = (10047, 10077, 10023)
 _NO_ANSWER = (NatsError, TimeoutError, OSError, ValueError, TypeError, KeyError)
 """None came, or one that says nothing of what was stored."""

@@ -17,6 +17,7 @@ from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
 from schemas.vocabulary import ContentClass, IncidentState, Level
 from services.incidents.chain import Link, beginning, extend, fact_hash
+from services.incidents.tree import TILE_LEVEL, Edge, leaf_hash
 
 OSLO: Final = ZoneInfo("Europe/Oslo")
 _TURN_OF_YEAR = ("12-31", "01-01")
@@ -55,10 +56,11 @@ class Taken:
 
 @dataclass(slots=True)
 class Ends:
-    """What the rows build on: the ends of the chains, and the last running numbers by watch and year."""
+    """What the rows build on: the ends of chains, the last running numbers by watch and year, trees."""
 
     chains: dict[ChainKey, Link]
     numbers: dict[tuple[str, int], int]
+    trees: dict[str, Edge]
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ class Rows:
     acknowledged: list[tuple[str, str]] = field(default_factory=list)
     shared: list[tuple[str, str, incidents.SharedWider]] = field(default_factory=list)
     erased: list[tuple[str, str, int, str]] = field(default_factory=list)
+    nodes: list[Row] = field(default_factory=list)
     chains: set[ChainKey] = field(default_factory=set)
+    trees: set[str] = field(default_factory=set)
     numbers: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -143,9 +147,18 @@ def _fact_row(mode: str, epoch: int, taken: Taken, ends: Ends, rows: Rows) -> Ro
     end = ends.chains.get(key) or beginning(mode, *key)
     ends.chains[key] = link = extend(end, taken.digest)
     rows.chains.add(key)
+    _grow(mode, taken, ends, rows)
     about = taken.place.id if taken.place else None
     place = (mode, taken.sequence, epoch, taken.id, about, taken.subject, taken.raw, taken.digest)
     return (*place, *key, link.position, link.hash)
+
+
+def _grow(mode: str, taken: Taken, ends: Ends, rows: Rows) -> None:
+    """Put the fact on its watch's tree."""
+    edge = ends.trees.setdefault(taken.watch, Edge())
+    made = edge.grow(leaf_hash(taken.raw), TILE_LEVEL)
+    rows.nodes += [(mode, taken.watch, *node, taken.sequence) for node in made]
+    rows.trees.add(taken.watch)
 
 
 def _content_row(mode: str, taken: Taken, sealed: bytes | None) -> Row:

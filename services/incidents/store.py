@@ -19,10 +19,13 @@ from services.incidents.tables import (
     ERASURES,
     FACTS,
     INCIDENTS,
+    NODES,
     NUMBERS,
     PARKED,
     STANDING,
+    TREES,
 )
+from services.incidents.tree import Edge
 from services.runtime.database import move_cursor, read_cursor
 from services.runtime.epochs import Mark
 
@@ -77,6 +80,7 @@ class Store:
             for table, found in ((FACTS, rows.facts), (CONTENT, rows.contents), (INCIDENTS, rows.heads)):
                 bulk.insert(connection, table, found)
             bulk.insert(connection, STANDING, rows.standing)
+            bulk.insert(connection, NODES, rows.nodes)
             parked = [(*row, batch.stream, batch.epoch, False) for row in rows.parked]
             bulk.insert(connection, PARKED, parked)
             _change(connection, mode, rows)
@@ -155,16 +159,19 @@ def _facts_and_content() -> sa.Join:
 def _ends(connection: Connection, mode: str) -> Ends:
     chains = connection.execute(sa.select(CHAINS).where(CHAINS.c.mode == mode))
     numbers = connection.execute(sa.select(NUMBERS).where(NUMBERS.c.mode == mode))
+    trees = connection.execute(sa.select(TREES).where(TREES.c.mode == mode))
     return Ends(
         {(row.watch, row.controller): Link(row.position, row.chain_hash) for row in chains},
         {(row.watch, row.year): row.last for row in numbers},
+        {row.watch: Edge.unpacked(row.size, row.edge) for row in trees},
     )
 
 
 def _move_ends(connection: Connection, mode: str, ends: Ends, rows: Rows) -> None:
     chains = [(mode, *key, ends.chains[key].position, ends.chains[key].hash) for key in rows.chains]
     numbers = [(mode, *key, ends.numbers[key]) for key in rows.numbers]
-    for table, changed, size in ((CHAINS, chains, 3), (NUMBERS, numbers, 3)):
+    trees = [(mode, key, ends.trees[key].size, ends.trees[key].packed()) for key in rows.trees]
+    for table, changed, size in ((CHAINS, chains, 3), (NUMBERS, numbers, 3), (TREES, trees, 2)):
         keys = list(table.primary_key.columns)[:size]
         gone = [{f"of_{c.name}": value for c, value in zip(keys, row, strict=False)} for row in changed]
         if gone:

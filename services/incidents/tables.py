@@ -1,4 +1,7 @@
-"""The tables of the archive. The ledger's facts lie in ``facts``; all but ``reads`` follows from them."""
+"""The tables of the archive. The ledger's facts lie in ``facts``, from which the rest follows.
+
+Only ``reads`` and ``checkpoints`` follow from nothing else.
+"""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import registry
@@ -22,6 +25,7 @@ class FactRow(_Table, table=True):
     __table_args__ = (
         sa.Index("facts_id", "mode", "id", unique=True),
         sa.Index("facts_about", "mode", "about"),
+        sa.Index("facts_watch", "mode", "watch", "sequence"),
     )
     mode: str = Field(primary_key=True)
     sequence: int = Field(primary_key=True, sa_type=sa.BigInteger)
@@ -101,6 +105,40 @@ class ChainRow(_Table, table=True):
     chain_hash: bytes = Field(sa_column=_bytes())
 
 
+class TreeRow(_Table, table=True):
+    """The tree over a watch's facts: how many there are, and the hashes of its right edge in one piece."""
+
+    __tablename__ = "trees"
+    mode: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    size: int = Field(sa_type=sa.BigInteger)
+    edge: bytes = Field(sa_column=_bytes())
+
+
+class NodeRow(_Table, table=True):
+    """A full node of a tree, from the level of a tile up; ``last`` is the sequence of its last fact."""
+
+    __tablename__ = "tree_nodes"
+    mode: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    level: int = Field(primary_key=True)
+    place: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    hash: bytes = Field(sa_column=_bytes())
+    last: int = Field(sa_type=sa.BigInteger)
+
+
+class CheckpointRow(_Table, table=True):
+    """A signed checkpoint, made at ``at`` (seconds since 1970). Follows from nothing else."""
+
+    __tablename__ = "checkpoints"
+    mode: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    at: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    size: int = Field(sa_type=sa.BigInteger)
+    root: bytes = Field(sa_column=_bytes())
+    signature: bytes = Field(sa_column=_bytes())
+
+
 class NumberRow(_Table, table=True):
     """The last running number of a watch in a year."""
 
@@ -172,5 +210,6 @@ def table(model: type[SQLModel]) -> sa.Table:
 FACTS, CONTENT, INCIDENTS = table(FactRow), table(ContentRow), table(IncidentRow)
 CHAINS, NUMBERS, STANDING = table(ChainRow), table(NumberRow), table(StandingRow)
 PARKED, ERASURES, READS = table(ParkedRow), table(ErasureRow), table(ReadRow)
-DERIVED = (FACTS, CONTENT, INCIDENTS, CHAINS, NUMBERS, STANDING, PARKED, ERASURES, CURSOR)
+TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
+DERIVED = (FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR)
 """What a rebuild from the ledger makes anew."""

@@ -13,6 +13,9 @@ HASH_BYTES = 32
 EMPTY = hashlib.sha256().digest()
 """The root of a tree without leaves (RFC 6962, 2.1)."""
 
+TILE_LEVEL = 8
+"""Nodes of this level (256 leaves) and above are kept; those below are made from the facts again."""
+
 Span = tuple[int, int]
 """Leaves from the first up to, and without, the second."""
 Node = tuple[int, int]

@@ -73,15 +73,7 @@ async def _http(request: Request) -> Response:
         for path, methods in document["paths"].items()
         for method, told in methods.items()
     ]
-    return page(
-        "contract_http",
-        here="http",
-        theme=theme_of(request),
-        pieces=pieces,
-        document=document,
-        operations=operations,
-        shapes_of=shapes(document),
-    )
+    return _shown(request, "http", document, operations=operations)
 
 
 async def _messages(request: Request) -> Response:
@@ -96,14 +88,19 @@ async def _messages(request: Request) -> Response:
         for name, channel in document["channels"].items()
     ]
     channels.sort(key=lambda channel: (not channel[0].startswith("feed."), channel[0]))
+    return _shown(request, "asyncapi", document, channels=channels)
+
+
+def _shown(request: Request, name: str, document: Document, **parts: Any) -> Response:
+    """The page of one document, with the parts that only it has."""
     return page(
-        "contract_asyncapi",
-        here="asyncapi",
+        f"contract_{name}",
+        here=name,
         theme=theme_of(request),
         pieces=pieces,
         document=document,
-        channels=channels,
         shapes_of=shapes(document),
+        **parts,
     )
 
 

@@ -16,12 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from schemas.canonical import DuplicateKey
-from schemas.canonical import parse as parse_json
 from services.intake import cap, fields, places
+from services.intake.json import read
 from services.intake.warning import (
     ENDS,
-    MAX_BYTES,
     SEVERITIES,
     OfficialWarning,
     ParseRefused,
@@ -110,29 +108,11 @@ _POLYGONS = TypeAdapter(list[Annotated[list[Ring], Field(min_length=1)]])
 
 def parse(raw: bytes) -> list[OfficialWarning]:
     """The warnings in an answer of MetAlerts of at most 2 MiB, in its order. Raises ParseRefused."""
-    found = _collection(raw)
+    found = read(raw, _Collection.model_validate)
     groups: dict[str, list[_Feature]] = {}
     for feature in found.features:
         groups.setdefault(feature.properties.id, []).append(feature)
     return [_warning(features, found.lang) for features in groups.values()]
-
-
-def _collection(raw: bytes) -> _Collection:
-    if len(raw) > MAX_BYTES:
-        raise ParseRefused("TOO_LARGE", limit=MAX_BYTES)
-    try:
-        return _Collection.model_validate(parse_json(raw))
-    except ValidationError as error:
-        place = error.errors()[0]["loc"]
-        index = next((part for part in place if isinstance(part, int)), 0)
-        field = next((part for part in reversed(place) if isinstance(part, str)), "")
-        raise ParseRefused("WRONG_SHAPE", record=index, field=field) from None
-    except DuplicateKey:
-        raise ParseRefused("DUPLICATE_KEY") from None
-    except RecursionError:
-        raise ParseRefused("TOO_DEEP") from None
-    except ValueError:
-        raise ParseRefused("NOT_JSON") from None
 
 
 def _warning(features: list[_Feature], language: str) -> OfficialWarning:

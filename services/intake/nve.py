@@ -19,10 +19,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_pascal
 
-from schemas.canonical import DuplicateKey
-from schemas.canonical import parse as parse_json
+from services.intake.json import read
 from services.intake.places import touched
-from services.intake.warning import MAX_BYTES, SEVERITIES, OfficialWarning, ParseRefused, moment, text_of
+from services.intake.warning import SEVERITIES, OfficialWarning, ParseRefused, moment, text_of
 
 OSLO = ZoneInfo("Europe/Oslo")
 NO_EVENT = "xxx"
@@ -107,7 +106,7 @@ def parse(raw: bytes) -> list[OfficialWarning]:
 
     Raises ParseRefused.
     """
-    records = _records(raw)
+    records = read(raw, _RECORDS.validate_python)
     if len({record.cap_status.casefold() for record in records}) > 1:
         raise ParseRefused("MODES_MIXED")
     groups: dict[tuple[str, str, str], list[_Record]] = {}
@@ -122,24 +121,6 @@ def parse(raw: bytes) -> list[OfficialWarning]:
 
 def _first(item: tuple[tuple[str, str, str], list[_Record]]) -> tuple[str, str, str]:
     return item[0]
-
-
-def _records(raw: bytes) -> list[_Record]:
-    if len(raw) > MAX_BYTES:
-        raise ParseRefused("TOO_LARGE", limit=MAX_BYTES)
-    try:
-        return _RECORDS.validate_python(parse_json(raw))
-    except ValidationError as error:
-        place = error.errors()[0]["loc"]
-        index = next((part for part in place if isinstance(part, int)), 0)
-        field = next((part for part in place if isinstance(part, str)), "")
-        raise ParseRefused("WRONG_SHAPE", record=index, field=field) from None
-    except DuplicateKey:
-        raise ParseRefused("DUPLICATE_KEY") from None
-    except RecursionError:
-        raise ParseRefused("TOO_DEEP") from None
-    except ValueError:
-        raise ParseRefused("NOT_JSON") from None
 
 
 def _warning(danger: str, event: str, day: str, records: list[_Record]) -> OfficialWarning:

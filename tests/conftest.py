@@ -34,6 +34,16 @@ def hub_home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test of a program that is not here is skipped, and fails where all programs have been installed."""
+    missing = [mark.args[0] for mark in item.iter_markers("needs") if shutil.which(mark.args[0]) is None]
+    if missing:
+        told = f"{', '.join(missing)} is not installed"
+        if os.environ.get("SAMVIRKE_TEST_PROGRAMS") == "installed":
+            pytest.fail(told, pytrace=False)
+        pytest.skip(told)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start whole hubs first; within a file, and among files alike, the order stays."""

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def read(raw: bytes, shape: Callable[[JsonValue], T]) -> T:
-    """What ``shape`` makes of the message. Refuses what is too large, too deep, not JSON, or shaped otherwise."""
+    """What ``shape`` makes of the message. Refuses what is too large, too deep or not JSON."""
     if len(raw) > MAX_BYTES:
         raise ParseRefused("TOO_LARGE", limit=MAX_BYTES)
     try:

@@ -1,6 +1,5 @@
 """The command line: what is typed, understood and asked back. Runs the pages' own script in Node."""
 
-import shutil
 import subprocess
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 
 from services.desk import files, lexicon
 
-NODE = shutil.which("node")
 ROWS = {"413": ("VQMYCKT", "VAKT-2026-0413"), "VQMYCKT": ("VQMYCKT", "VAKT-2026-0413")}
 RUN = """
 import { readFileSync } from 'node:fs';
@@ -19,7 +17,7 @@ const row = said => rows[said.toUpperCase()];
 const find = said => row(said) ? { name: row(said)[0], label: row(said)[1] } : null;
 console.log(JSON.stringify(lines.map(line => parse(line, words, find))));
 """
-pytestmark = pytest.mark.skipif(NODE is None, reason="the grammar is a script of the pages, and runs in Node")
+pytestmark = pytest.mark.needs("node")
 
 UNDERSTOOD: list[tuple[str, str, str | None, dict[str, str]]] = [
     (
@@ -85,7 +83,7 @@ def parsed(*lines: str) -> list[dict[str, Any] | None]:
     """What the script makes of each line."""
     script = RUN % (files.FOLDER / "grammar.js").as_uri()
     given = orjson.dumps({"words": lexicon.for_scripts(), "rows": ROWS, "lines": lines})
-    arguments = [str(NODE), "--no-warnings", "--input-type=module", "-e", script]
+    arguments = ["node", "--no-warnings", "--input-type=module", "-e", script]
     answer = subprocess.run(arguments, input=given, capture_output=True, check=False)
     assert answer.returncode == 0, answer.stderr.decode()
     found: list[dict[str, Any] | None] = orjson.loads(answer.stdout)

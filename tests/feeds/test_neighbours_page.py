@@ -125,7 +125,7 @@ def number(position: str) -> int:
     return int(position.rpartition(".")[2])
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.needs("curl")
 def test_curl_shows_the_first_event_and_goes_on_after_it(stranger: Stranger) -> None:
     with stranger.runs("curl") as run:
         last = run.until(r"^id: (\S+)$")[-1]
@@ -175,7 +175,7 @@ def test_the_python_program_says_when_its_token_is_refused(stranger: Stranger) -
         assert run.process.wait(10) == 1
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+@pytest.mark.needs("node")
 def test_the_node_program_ends_when_its_token_is_refused(stranger: Stranger) -> None:
     with stranger.runs("follow.mjs", "node", TOKEN="x" * 43) as run:
         assert run.process.wait(20) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from services.runtime.http import Server
 from services.runtime.players import RECEIPT
+from services.runtime.settings import Settings
 
 ANSWER_S = 10.0
 REPEATED = "gjentatt"
@@ -40,15 +42,32 @@ class Message:
         return found[0] if found else ""
 
 
+def trust(settings: Settings) -> ssl.SSLContext:
+    """Whom a phone trusts: the system's authorities, and the hub's own certificate whoever has signed it.
+
+    Without a public address a link has the number of this machine, which hardly any certificate names:
+    then the page must have the hub's certificate, and need not have the name.
+    """
+    if settings.tls_cert is None:
+        return ssl.create_default_context()
+    context = ssl.create_default_context(cafile=settings.tls_cert)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if settings.public_phone_url:
+        context.load_default_certs()
+    else:
+        context.check_hostname = False
+    return context
+
+
 class Phones:
     """Takes messages until it is stopped; ``fresh`` has those that nobody has looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.taken: list[Message] = []
         self.fresh: asyncio.Queue[Message] = asyncio.Queue()
         app = Starlette(routes=[Route("/", self._take, methods=["POST"])])
         self._server = Server(app, "127.0.0.1", 0)
-        self._http = httpx.AsyncClient(timeout=ANSWER_S, trust_env=False, verify=False)  # noqa: S501
+        self._http = httpx.AsyncClient(timeout=ANSWER_S, trust_env=False, verify=trust(settings))
 
     async def start(self) -> int:
         """The port that messages are taken on."""

@@ -66,7 +66,7 @@ class Player:
         self.wanted = wanted
         self.id = new_id()
         self.hub = Hub(settings, self.id, plan.centre.centre.host)
-        self.phones = Phones()
+        self.phones = Phones(settings)
         self.known = Known()
         self.played: list[Played] = []
         self.told: set[tuple[str, str]] = set()

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Tolerant
+from schemas.incident_types import Card, Words
 from schemas.incidents import ItemContent
 from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
 from schemas.warnings import WarningContent
@@ -71,8 +72,12 @@ class Head(_Item):
     responsible: str
     state: IncidentState
     type: str
+    type_title: Words | None = None
     priority: Priority
     municipalities: list[str]
+    confirmed: bool = True
+    channel: str | None = None
+    late: bool = False
 
 
 class HiddenHead(Tolerant):
@@ -95,7 +100,11 @@ class Author(Tolerant):
 
 
 class LogEntry(_Item):
-    """A line of the log. ``manner`` says how it was corrected, ``mark`` that it came to a closed incident."""
+    """A line of the log. ``manner`` says how it was corrected, ``mark`` that it came to a closed incident.
+
+    ``late``: typed in later from paper. ``closes`` is the task that the entry ends, ``answers`` the request
+    for resources that it answers, ``step`` the step of the action card that it ticks.
+    """
 
     id: str
     kind: EntryKind
@@ -107,6 +116,74 @@ class LogEntry(_Item):
     actor: Author
     corrects: str | None = None
     state: IncidentState | None = None
+    late: bool = False
+    decider: str | None = None
+    assignee: str | None = None
+    due: AwareDatetime | None = None
+    closes: str | None = None
+    asks: list[str] = []
+    answers: str | None = None
+    answer: Literal["accept", "decline"] | None = None
+    step: str | None = None
+
+
+class Task(Tolerant):
+    """A task of the incident; ``done_by`` is the entry that closed it, none while it is open."""
+
+    entry: str
+    assignee: str | None
+    due: AwareDatetime | None
+    done_by: str | None
+
+
+class AskedWatch(Tolerant):
+    """A watch that was asked for resources, and what it has answered, in the entry ``by``."""
+
+    watch: str
+    answer: Literal["accept", "decline"] | None
+    by: str | None
+
+
+class ResourceRequest(Tolerant):
+    """A request for resources; ``open`` while one that was asked has not answered."""
+
+    entry: str
+    open: bool
+    asked: list[AskedWatch]
+
+
+class Step(Tolerant):
+    """A step of an action card; ``done_by`` is the entry that ticked it."""
+
+    code: str
+    text: Words
+    done_by: str | None
+
+
+class ActionCard(Tolerant):
+    """The action card that the incident was opened with; its house and who answers for it see it."""
+
+    version: int
+    steps: list[Step]
+
+
+class IncidentType(Tolerant):
+    """A type of the register: what is filled in when a report says nothing, and whom one's own tell."""
+
+    type: str
+    version: int
+    title: Words
+    priority: Priority | None
+    notify: list[str]
+    questions: list[Words]
+    card: Card | None
+
+
+class IncidentTypes(Tolerant):
+    """The register of incident types, as far as it is for the asking watch."""
+
+    status: Literal["ok"]
+    types: list[IncidentType]
 
 
 class Chain(Tolerant):
@@ -128,12 +205,15 @@ class Incidents(Tolerant):
 
 
 class IncidentFound(Tolerant):
-    """One incident with its log and who was told."""
+    """One incident with its log, who was told, and what is to be done."""
 
     status: Literal["ok"]
     incident: Head | HiddenHead
     entries: list[LogEntry]
     chains: list[Chain]
+    tasks: list[Task] = []
+    requests: list[ResourceRequest] = []
+    card: ActionCard | None = None
 
 
 class Place(Tolerant):

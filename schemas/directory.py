@@ -6,9 +6,12 @@ from typing import Any
 
 from schemas import exercise, feeds, people, watch
 from schemas.clock import Exercises, Run
+from schemas.incident_types import Card, TypeSet
 from schemas.vocabulary import Language, Role
 
 TRADES = (people.TRADE, watch.TRADE, feeds.TRADE, exercise.TRADE)
+REGISTER = (TypeSet.trade, TypeSet.name)
+"""The facts of the register of types, for those who need it."""
 
 
 @dataclass(slots=True)
@@ -25,11 +28,14 @@ class Directory:
     agreements: dict[str, feeds.Agreed] = field(default_factory=dict)
     regions: dict[str, feeds.RegionSet] = field(default_factory=dict)
     subscriptions: dict[str, feeds.Subscribed] = field(default_factory=dict)
+    types: dict[str, TypeSet] = field(default_factory=dict)
+    cards: dict[tuple[str, int], Card] = field(default_factory=dict)
+    """By type and version; what a version said first it says for ever."""
     runs: dict[str, Run] = field(default_factory=dict)
     joined: dict[str, tuple[tuple[datetime, str], ...]] = field(default_factory=dict)
 
-    def apply(self, body: Any) -> None:  # noqa: C901 - one flat case per fact
-        """Take in one fact's body; others than those of people, watches and feeds are passed over."""
+    def apply(self, body: Any) -> None:  # noqa: C901, PLR0915 - one flat case per fact
+        """Take in one fact's body; what says nothing of who is who is passed over."""
         match body:
             case feeds.OrganisationSet():
                 self.organisations[body.organisation] = body
@@ -51,6 +57,10 @@ class Directory:
                 self.regions[body.region] = body
             case feeds.Subscribed():
                 self.subscriptions[body.subscriber] = body
+            case TypeSet():
+                self.types[body.type] = body
+                if body.card is not None:
+                    self.cards.setdefault((body.type, body.card.version), body.card)
             case exercise.Begun() | exercise.ClockSet() | exercise.Ended():
                 self.exercises.apply(body)
 

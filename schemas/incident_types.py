@@ -46,7 +46,7 @@ def _distinct(steps: list[CardStep]) -> list[CardStep]:
 
 
 class Card(Strict):
-    """An action card (tiltakskort): what is to be done, in order. An incident keeps the version it began with."""
+    """An action card (tiltakskort): what is to be done. An incident keeps the version that it began with."""
 
     version: Version
     steps: Annotated[list[CardStep], Field(min_length=1, max_length=60), AfterValidator(_distinct)]
@@ -83,6 +83,16 @@ class TypeSet(Body):
     questions: list[Words] = []
     card: Card | None = None
     used_by: list[str] = []
+
+    def told_by(self, watch: str) -> list[str]:
+        """Who is told when ``watch`` reports: what is set for that watch, else what is set for all."""
+        own = [one for one in self.told if one.watch == watch]
+        rows = own or [one for one in self.told if one.watch is None]
+        return list(dict.fromkeys(key for one in rows for key in one.notify))
+
+    def is_for(self, watch: str) -> bool:
+        """True if the watch may see the type in the register."""
+        return not self.used_by or watch in self.used_by
 
 
 COMMANDS = (SetType,)

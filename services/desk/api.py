@@ -1,21 +1,31 @@
 """The HTTP interface under /v1: report, read, acknowledge; the same commands and questions as over NATS."""
 
+from functools import partial
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from schemas.entries import AnswerRequest, CloseTask, TickStep
 from schemas.envelope import Accepted, Refused
 from schemas.envelope import Request as Command
 from schemas.identifiers import derived_id, read_ref
-from schemas.incidents import AddEntry, OpenIncident
+from schemas.incidents import AddEntry, CorrectEntry, OpenIncident
 from schemas.notifications import Acknowledge
 from services.desk.asker import CSRF_HEADER, Asker, Identity
 from services.desk.bodies import Said, read_said
-from services.desk.problems import problem
+from services.desk.problems import NEVER_CHANGED, problem
 from services.runtime.edge import Kept
 from services.runtime.reading import Refusal
+
+_ON_ENTRY: dict[str, type[Command]] = {
+    "entries/{entry}/correct": CorrectEntry,
+    "entries/{entry}/done": CloseTask,
+    "entries/{entry}/answer": AnswerRequest,
+    "card/{step}/tick": TickStep,
+}
+"""What is said of an entry, or of a step of the action card, by path."""
 
 
 def api_routes(identity: Identity) -> APIRouter:
@@ -27,6 +37,14 @@ def api_routes(identity: Identity) -> APIRouter:
     router.add_api_route("/incidents", api.open, methods=["POST"])
     router.add_api_route("/incidents/{ref}", api.incident, methods=["GET"])
     router.add_api_route("/incidents/{ref}/entries", api.add_entry, methods=["POST"])
+    for path, command in _ON_ENTRY.items():
+        act = partial(api.act, command)
+        router.add_api_route(f"/incidents/{{ref}}/{path}", act, methods=["POST"], name=path)
+    for path in ("", "/{anything:path}"):
+        router.add_api_route(
+            f"/incidents{path}", api.never, methods=["PUT", "PATCH", "DELETE"], include_in_schema=False
+        )
+    router.add_api_route("/types", api.types, methods=["GET"])
     router.add_api_route("/duty", api.duty, methods=["GET"])
     router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
     router.add_api_route("/warnings", api.warnings, methods=["GET"])
@@ -69,6 +87,22 @@ class Api:
         """Write in an incident's log."""
         asker, said = await self._changing(request)
         return await self._send(asker, said, said.request(AddEntry, ref=known_ref(ref)))
+
+    async def act(self, command: type[Command], request: Request) -> Response:
+        """Correct an entry, close a task, answer a request, tick a step: what the path names."""
+        asker, said = await self._changing(request, optional=True)
+        named = dict(request.path_params)
+        ref = known_ref(named.pop("ref"))
+        return await self._send(asker, said, said.request(command, ref=ref, **named))
+
+    async def never(self) -> Response:
+        """Nothing in the log is edited or deleted."""
+        return problem(NEVER_CHANGED, headers={"Allow": "GET, POST"})
+
+    async def types(self, request: Request) -> Response:
+        """The register of incident types."""
+        asker = await self._identity.of(request)
+        return reply(await asker.ask("incidents", "types", after=request.query_params.get("after")))
 
     async def duty(self, request: Request) -> Response:
         """Who is on duty."""

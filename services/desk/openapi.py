@@ -13,8 +13,9 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from schemas import answers, catalogue, feeds
+from schemas.entries import AnswerRequest, CloseTask, TickStep
 from schemas.envelope import Request as Command
-from schemas.incidents import AddEntry, ItemContent, OpenIncident
+from schemas.incidents import AddEntry, CorrectEntry, ItemContent, OpenIncident
 from schemas.notifications import Acknowledge
 from schemas.refusals import REFUSALS
 from services.desk.api import api_routes
@@ -65,6 +66,21 @@ TOLD: dict[tuple[str, str], Told] = {
     ),
     ("post", "/v1/incidents/{ref}/entries"): Told(
         "Write in the log", answers.Reported, says=AddEntry, from_path=("ref",), scope="report"
+    ),
+    ("post", "/v1/incidents/{ref}/entries/{entry}/correct"): Told(
+        "Strike an entry or replace it", answers.Reported, says=CorrectEntry, from_path=("ref", "entry")
+    ),
+    ("post", "/v1/incidents/{ref}/entries/{entry}/done"): Told(
+        "Close a task", answers.Reported, says=CloseTask, from_path=("ref", "entry")
+    ),
+    ("post", "/v1/incidents/{ref}/entries/{entry}/answer"): Told(
+        "Answer a request for resources", answers.Reported, says=AnswerRequest, from_path=("ref", "entry")
+    ),
+    ("post", "/v1/incidents/{ref}/card/{step}/tick"): Told(
+        "Tick a step of the action card", answers.Reported, says=TickStep, from_path=("ref", "step")
+    ),
+    ("get", "/v1/types"): Told(
+        "The register of incident types", answers.IncidentTypes, ("receipt",), scope="read"
     ),
     ("get", "/v1/duty"): Told("Who is on duty; for persons only", answers.DutyFound, ("at", "watch")),
     ("post", "/v1/notifications/{chain}/ack"): Told(
@@ -126,6 +142,8 @@ _ASKS: dict[str, Document] = {
 _IN_PATH = {
     "ref": "What people call the incident: seven characters.",
     "chain": "The chain of a notification.",
+    "entry": "The id of an entry in the incident's log.",
+    "step": "The code of a step of the incident's action card.",
     "org": "Key of the organisation whose feed it is, such as 4601.",
 }
 _EVENTS = """\

@@ -14,6 +14,7 @@ from services.runtime.edge import AskRefused, Unanswered
 from services.runtime.reading import Refusal
 
 PROBLEM = "application/problem+json"
+NEVER_CHANGED = "NEVER_CHANGED"
 STATUS: Mapping[str, int] = {
     "MALFORMED": 400,
     "DUPLICATE_KEY": 400,
@@ -35,6 +36,13 @@ STATUS: Mapping[str, int] = {
     "ALREADY_CLOSED": 409,
     "SAME_STATE": 409,
     "ALREADY_CORRECTED": 409,
+    "STRIKE_STANDS": 409,
+    NEVER_CHANGED: 405,
+    "ALREADY_DONE": 409,
+    "ALREADY_ANSWERED": 409,
+    "VERSION_TAKEN": 409,
+    "NOT_ADDRESSED": 403,
+    "UNKNOWN_STEP": 404,
     "ALREADY_ERASED": 409,
     "ID_TAKEN": 409,
     "CHAIN_ENDED": 409,
@@ -46,6 +54,7 @@ STATUS: Mapping[str, int] = {
 """Every other code is 422: in good form, but not to be done."""
 
 _RETRY = {503: "5"}
+_LOG = ("/v1/incidents", "/incidents")
 _HTTP = {404: "UNKNOWN_TYPE", 405: "UNKNOWN_TYPE"}
 
 
@@ -54,11 +63,16 @@ def status_of(code: str) -> int:
     return STATUS.get(code, 422)
 
 
-def problem(code: str, parameters: Mapping[str, Any] | None = None, status: int | None = None) -> Response:
+def problem(
+    code: str,
+    parameters: Mapping[str, Any] | None = None,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A refusal as problem+json."""
     number = status or status_of(code)
     found = {"type": "about:blank", "title": REFUSALS.get(code, code), "status": number, "code": code}
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", **(headers or {})}
     if number in _RETRY:
         headers["Retry-After"] = _RETRY[number]
     if number == 401:
@@ -98,7 +112,9 @@ async def _on_validation(_request: Request, fault: Exception) -> Response:
     return problem("MALFORMED", {"where": where[:20]})
 
 
-async def on_http(_request: Request, fault: Exception) -> Response:
-    """What the framework itself refuses, such as an address where nothing is."""
+async def on_http(request: Request, fault: Exception) -> Response:
+    """What the framework itself refuses, such as an address where nothing is, or a change of the log."""
     assert isinstance(fault, HTTPException)  # noqa: S101  registered for this type only
+    if fault.status_code == 405 and request.url.path.startswith(_LOG):
+        return problem(NEVER_CHANGED, headers=fault.headers)
     return problem(_HTTP.get(fault.status_code, "MALFORMED"), status=fault.status_code)

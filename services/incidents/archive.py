@@ -79,6 +79,7 @@ class Archive:
             "get": queries.get,
             "list": queries.listing,
             "seen": queries.seen,
+            "types": queries.types,
             "paper": paper.asked,
         }
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)

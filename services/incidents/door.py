@@ -9,7 +9,10 @@ from services.runtime.footing import Footing
 from services.runtime.ledger import Ledger
 from services.runtime.settings import Settings
 
-FOLLOWED = (*directory.TRADES, (incidents.TRADE, incidents.Opened.name))
+FOLLOWED = (*directory.TRADES, directory.REGISTER, (incidents.TRADE, incidents.Opened.name))
+
+NEVER = dict.fromkeys(("edit", "update", "change", "delete", "remove", "purge"), "NEVER_CHANGED")
+"""What people used to other logs may try."""
 
 
 class IncidentsDoor:
@@ -35,7 +38,9 @@ class IncidentsDoor:
         self._ledger = await self._footing.open()
         commands = routes(Handlers(self._ledger, self._pictures))
         gates = self._footing.gates
-        self._door = Door(self._settings, names.INCIDENTS_DOOR, incidents.TRADE, commands, gates=gates)
+        self._door = Door(
+            self._settings, names.INCIDENTS_DOOR, incidents.TRADE, commands, gates=gates, never=NEVER
+        )
         await self._door.start()
 
     async def stop(self) -> None:

@@ -9,7 +9,7 @@ from schemas.directory import Directory
 from schemas.watch import Established
 from services.incidents.content import Wanted, fetch, wanted_by
 from services.incidents.erasure import Register
-from services.incidents.projection import STANDING_TRADES, Taken, read
+from services.incidents.projection import Taken, is_standing, read
 from services.incidents.store import Batch, Store
 from services.runtime import logs, names
 from services.runtime.direct import Direct
@@ -64,7 +64,7 @@ class Filing:
             self._erased.setdefault(fact, one.time)
         self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
         for one in taken:
-            if one.id is not None and one.place is not None and one.place.trade in STANDING_TRADES:
+            if one.id is not None and one.place is not None and is_standing(one.place):
                 _apply(mode, self.directories[mode], one.raw)
         if erased or any(one.reason or one.id in self._erased for one in taken):
             self._loop.call_soon_threadsafe(self._on_tasks, mode)

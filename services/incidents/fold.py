@@ -11,6 +11,7 @@ from schemas.identifiers import new_ref
 from schemas.sharing import Reach
 from schemas.subjects import Place
 from schemas.vocabulary import IncidentState, Level, Tag
+from services.incidents.pending import Pending
 
 Kind = Literal["head", "entry", "correction", "outcome"]
 
@@ -45,13 +46,16 @@ class Incident:
     """One incident, or a stranger's unattached entries under its id: then ``ref`` is None.
 
     ``reaches`` are all that an item of it ever had, since nothing is lowered; ``facts`` are sequences by the
-    fact's id; ``sequence`` is the newest fact's, ``recorded_at`` when that was recorded.
+    fact's id; ``sequence`` is the newest fact's, ``recorded_at`` when that was recorded. ``card`` is the
+    version of the type's action card that holds here.
     """
 
     id: str
     owner: str
     ref: str | None = None
     head: str = ""
+    type: str = ""
+    card: int | None = None
     responsible: str = ""
     state: IncidentState = IncidentState.NEW
     items: dict[str, Item] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class Incident:
     facts: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
     recorded_at: datetime | None = None
+    pending: Pending = field(default_factory=Pending)
 
     @property
     def controller(self) -> str:
@@ -74,9 +79,10 @@ class Incident:
         match body:
             case incidents.Opened():
                 self.ref, self.head, self.responsible = body.ref, fact.id, self.owner
+                self.type, self.card = sys.intern(body.type), body.card
                 self._add(self._item(fact, "head", body))
             case incidents.EntryAdded():
-                self._add(self._item(fact, "entry", body))
+                self._add_entry(fact, body)
             case incidents.Corrected():
                 self._correct(fact, body)
             case incidents.StateChanged():
@@ -102,6 +108,15 @@ class Incident:
         self.items[item.id] = item
         self.reaches.add(item.reach)
 
+    def _add_entry(self, fact: Fact, body: incidents.EntryAdded) -> None:
+        """Who wrote a task or a request sees what ends it, whoever wrote that."""
+        item = self._item(fact, "entry", body)
+        begun = self.items.get(body.closes or body.answers or "")
+        if begun is not None:
+            item = replace(item, reach=replace(item.reach, author=begun.reach.author))
+        self._add(item)
+        self.pending.take(fact.id, item.author, body)
+
     def _correct(self, fact: Fact, body: incidents.Corrected) -> None:
         """Who wrote the corrected item sees the correction too, whoever made it."""
         wrong = self.items.get(body.entry)
@@ -110,6 +125,16 @@ class Incident:
             self.items[wrong.id] = replace(wrong, corrected_by=fact.id)
             correction = replace(correction, reach=replace(correction.reach, author=wrong.reach.author))
         self._add(correction)
+        if body.manner == "strike":
+            self.pending.strike(self._root(body.entry), fact.id)
+
+    def _root(self, entry: str) -> str:
+        """The item that a row of corrections began with."""
+        while (
+            before := next((i.id for i in self.items.values() if i.corrected_by == entry), None)
+        ) is not None:
+            entry = before
+        return entry
 
     def _change_state(self, fact: Fact, body: incidents.StateChanged) -> None:
         self.state = body.state

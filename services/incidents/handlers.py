@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from schemas import incidents, subjects
+from schemas import entries, incident_types, incidents, subjects
 from schemas.envelope import Accepted, Answer, Refused
-from schemas.identifiers import read_ref
-from services.incidents import limits, log
+from schemas.identifiers import derived_id, read_ref
+from services.incidents import defaults, endings, limits, log
 from services.incidents.fold import Log
 from services.incidents.limits import Case
-from services.incidents.log import Decided, Verdict
 from services.incidents.picture import Logs, Picture
+from services.incidents.verdict import Decided, Verdict
 from services.runtime.appender import Conflict
 from services.runtime.door import Route
 from services.runtime.ledger import Draft, IdTaken, Ledger, Recorded, command_draft, next_id
@@ -58,8 +58,19 @@ class Handlers:
         return answer
 
     async def share(self, received: Received) -> Answer:
-        """Raise an item, and then its corrections."""
-        return await self.in_turn(log.share_wider, received, then=self._raise_corrections)
+        """Raise an item, and then what corrects or ends it."""
+        return await self.in_turn(log.share_wider, received, then=self._raise_followers)
+
+    async def set_type(self, received: Received) -> Answer:
+        """Put a type into the register. Raises Refusal."""
+        mode, command = received.address.mode, received.command
+        request = cast(incident_types.SetType, received.request)
+        body = defaults.set_type(command.data.actor, request, self._pictures[mode].directory)
+        if isinstance(body, Refused):
+            return body
+        draft = command_draft(command, mode, received.address.key, derived_id("type", body.type), body)
+        recorded = await self._ledger.append(draft, resend=command.data.resend)
+        return Accepted(id=command.id, subject=body.type, receipt=recorded.fact.id)
 
     async def in_turn(self, rule: Rule, received: Received, then: Then | None = None) -> Answer:
         """Decide on a log as it is now, and again when others were faster; one command of a log at a time."""
@@ -131,11 +142,11 @@ class Handlers:
         if await self._ledger.copy_content(mode, draft.place, decided.copies) is None:
             raise LookupError("content to be shared is missing")
 
-    async def _raise_corrections(self, received: Received, id: str) -> None:
+    async def _raise_followers(self, received: Received, id: str) -> None:
         mode, request, command = received.address.mode, received.request, received.command
         known = await self._logs.look(mode, id)
         part = next(part for part in known.parts.values() if command.id in part.facts)
-        for number, decided in log.raise_corrections(part, request.entry):  # type: ignore[attr-defined]
+        for number, decided in log.raise_followers(part, request.entry):  # type: ignore[attr-defined]
             draft = replace(self._draft(received, decided, id), id=next_id(command.id, number))
             await self._copy(mode, decided, draft)
             await self._ledger.append(draft, resend=command.data.resend)
@@ -198,4 +209,8 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
         Route(incidents.ShareWider, handlers.share),
         Route(incidents.AskErasure, partial(handlers.in_turn, log.ask_erasure)),
         Route(incidents.ApproveErasure, partial(handlers.in_turn, log.approve_erasure)),
+        Route(entries.CloseTask, partial(handlers.in_turn, endings.close_task)),
+        Route(entries.AnswerRequest, partial(handlers.in_turn, endings.answer_request)),
+        Route(entries.TickStep, partial(handlers.in_turn, endings.tick_step)),
+        Route(incident_types.SetType, handlers.set_type),
     )

@@ -16,6 +16,12 @@ from services.incidents.fold import Incident, Item, Log
 R = TypeVar("R", bound=Request)
 Content = dict[str, Any] | None
 _WORDS = ("headline", "text", "reference", "figures")
+_OF_KIND = {
+    "decider": EntryKind.DECISION,
+    "assignee": EntryKind.TASK,
+    "due": EntryKind.TASK,
+    "asks": EntryKind.MESSAGE_OUT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,11 @@ def writable(case: Case[incidents.OpenIncident] | Case[incidents.AddEntry], part
     level = max(request.level, least_level(part.owner, sender.key))
     author = None if sender.key == part.owner else sender.key
     reach = Reach(part.owner, request.level, tuple(request.named), author)
+    addressees = _addressees(request) if isinstance(request, incidents.AddEntry) else request.notify or []
     return (
         check_item(request.tags, level, case.content, _health(case, part))
         or _check_level(case, part)
-        or check_reach(reach, request.notify or [], case.directory, case.now)
+        or check_reach(reach, addressees, case.directory, case.now)
     )
 
 
@@ -87,10 +94,35 @@ def wordable(case: Case[Any], part: Incident, item: Item) -> Refused | None:
 
 
 def entry_form(case: Case[incidents.AddEntry]) -> Refused | None:
-    """An entry names its incident and says something; a correction has a command of its own."""
-    if case.request.kind is EntryKind.CORRECTION:
+    """An entry names its incident and says something; a correction has a command of its own.
+
+    What belongs to decisions, tasks and requests stands in these only; somebody has decided.
+    """
+    request = case.request
+    wrong = [name for name, kind in _OF_KIND.items() if getattr(request, name) and request.kind is not kind]
+    if request.kind is EntryKind.CORRECTION or wrong:
         return Refused(code="MALFORMED", parameters={"where": ["data.body.kind"]})
+    if request.kind is EntryKind.DECISION and not (request.decider or case.actor.person):
+        return Refused(code="DECIDER_NEEDED")
     return None if has_words(case.content) else Refused(code="CONTENT_NEEDED")
+
+
+def filled(case: Case[incidents.AddEntry]) -> dict[str, Any]:
+    """What an entry says beyond its sender: whose decision it is, and that who is asked or to act is told."""
+    request, kind = case.request, case.request.kind
+    found: dict[str, Any] = {"notify": [key for key in _addressees(request) if key != case.actor.key]}
+    found["notify"] = list(dict.fromkeys((*request.notify, *found["notify"])))
+    if kind is EntryKind.DECISION:
+        found["decider"] = request.decider or case.actor.person
+    if kind is EntryKind.TASK:
+        found["assignee"] = request.assignee or case.actor.key
+    return found
+
+
+def _addressees(request: incidents.AddEntry) -> list[str]:
+    """The watches that must see the entry: to be told, to do the task, to answer the request."""
+    to_act = [request.assignee] if request.assignee and "." in request.assignee else []
+    return list(dict.fromkeys((*request.notify, *(request.asks or []), *to_act)))
 
 
 def codes(*written: str | None) -> Refused | None:

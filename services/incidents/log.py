@@ -1,19 +1,18 @@
 """The rules of the incident log: what a command leads to, or why it is refused. Pure, with ``now`` given."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count
 from typing import Any, Literal
 
-from schemas import incidents
+from schemas import entries, incidents
 from schemas.authorisation import APPROVE_ERASURE, ERASE
 from schemas.envelope import Body, Refused, Request
 from schemas.identifiers import derived_id
 from schemas.sharing import Reach, content_class
-from schemas.vocabulary import IncidentState, Level, Priority
-from services.incidents import limits
+from schemas.vocabulary import IncidentState
+from services.incidents import defaults, limits
 from services.incidents.fold import Incident, Item
-from services.incidents.limits import Case, Content
+from services.incidents.limits import Case
+from services.incidents.verdict import Decided, Verdict
 
 LEADS_TO: dict[type[Request], type[Body]] = {
     incidents.OpenIncident: incidents.Opened,
@@ -24,26 +23,10 @@ LEADS_TO: dict[type[Request], type[Body]] = {
     incidents.ShareWider: incidents.SharedWider,
     incidents.AskErasure: incidents.ErasureAsked,
     incidents.ApproveErasure: incidents.Erased,
+    entries.CloseTask: incidents.EntryAdded,
+    entries.AnswerRequest: incidents.EntryAdded,
+    entries.TickStep: incidents.EntryAdded,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A fact to be written in ``part``; ``level`` says in which class its content is kept.
-
-    ``guarded``: only if nothing was added to the part since. ``copies`` is the fact whose content is to lie
-    in class ``shared`` before.
-    """
-
-    part: Incident
-    body: Body
-    content: Content = None
-    level: Level = Level.WATCH
-    guarded: bool = True
-    copies: str | None = None
-
-
-Verdict = Decided | Refused
 
 
 def open_incident(case: Case[incidents.OpenIncident], ref: str) -> Verdict:
@@ -54,8 +37,8 @@ def open_incident(case: Case[incidents.OpenIncident], ref: str) -> Verdict:
         return refused
     if case.log.opened is not None:
         return Refused(code="ID_TAKEN")
-    said = request.model_dump(exclude={"incident"}, exclude_none=True)
-    body = incidents.Opened(ref=ref, **{"priority": Priority.NORMAL} | said)
+    said = request.model_dump(exclude={"incident"}) | defaults.filled(case)
+    body = incidents.Opened(ref=ref, **said)
     return Decided(part, body, case.content, request.level)
 
 
@@ -70,12 +53,12 @@ def add_entry(case: Case[incidents.AddEntry]) -> Verdict:
     refused = (
         limits.reporting(case)
         or limits.entry_form(case)
-        or limits.codes(request.channel)
+        or limits.codes(request.channel, request.decider, request.assignee)
         or limits.writable(case, part)
     )
     if refused is not None:
         return refused
-    said = request.model_dump(exclude={"incident", "ref"})
+    said = request.model_dump(exclude={"incident", "ref"}) | limits.filled(case)
     body = incidents.EntryAdded(incident=case.log.id, mark=_mark(seen), **said)
     return Decided(part, body, case.content, request.level, guarded=False)
 
@@ -117,6 +100,8 @@ def correct_entry(case: Case[incidents.CorrectEntry]) -> Verdict:
         return Refused(code="NOT_ALLOWED", parameters={"act": "correct"})
     if item.corrected_by is not None:
         return Refused(code="ALREADY_CORRECTED")
+    if item.id in part.pending.strikes:
+        return Refused(code="STRIKE_STANDS")
     if case.request.manner == "replace" and not limits.has_words(case.content):
         return Refused(code="CONTENT_NEEDED")
     refused = limits.wordable(case, part, item)
@@ -146,19 +131,26 @@ def share_wider(case: Case[incidents.ShareWider]) -> Verdict:
     return _raise(part, item, Reach(part.owner, case.request.level, named), case.request.notify)
 
 
-def raise_corrections(part: Incident, entry: str) -> Iterator[tuple[int, Decided]]:
-    """An item's corrections are raised to where it is now, so that nobody holds the wrong words alone.
+def raise_followers(part: Incident, entry: str) -> Iterator[tuple[int, Decided]]:
+    """What corrects or ends an item is raised to where that is now, so that nobody holds the old word alone.
 
-    Each with its place in the row of corrections, from 1 on.
+    Each with its place in the row, from 1 on: the corrections first, in the order in which they were made.
     """
     item = part.item(entry)
-    wide = item.reach if item is not None else None
-    for number in count(1):
-        if item is None or wide is None or item.corrected_by is None:
-            return
-        item = part.items[item.corrected_by]
-        if item.reach.level < wide.level or not set(wide.named) <= set(item.reach.named):
-            yield number, _raise(part, item, wide, [], guarded=False)
+    if item is None:
+        return
+    for number, follower in enumerate(_followers(part, item), 1):
+        if follower.reach.level < item.reach.level or not set(item.reach.named) <= set(follower.reach.named):
+            yield number, _raise(part, follower, item.reach, [], guarded=False)
+
+
+def _followers(part: Incident, item: Item) -> Iterator[Item]:
+    correction = item
+    while correction.corrected_by is not None:
+        correction = part.items[correction.corrected_by]
+        yield correction
+    for ending in part.pending.endings_of(item.id):
+        yield part.items[ending]
 
 
 def ask_erasure(case: Case[incidents.AskErasure]) -> Verdict:
@@ -195,7 +187,9 @@ def is_repeated(request: Any, body: Body | None, part: Incident) -> bool:
         return False
     if isinstance(request, incidents.CloseIncident):
         return body.model_dump()["state"] is IncidentState.CLOSED
-    said, done = request.model_dump(exclude={"ref", "entry"}), body.model_dump()
+    said, done = request.model_dump(exclude={"ref", "entry", "notify"}), body.model_dump()
+    if not set(getattr(request, "notify", None) or ()) <= set(done.get("notify", ())):
+        return False
     if isinstance(request, incidents.ShareWider):
         done["named"] = [name for name in done["named"] if name in request.named]
     if any(done.get(name, value) != value for name, value in said.items() if value is not None):
@@ -211,7 +205,8 @@ def unattached_id(sender: str, ref: str) -> str:
 
 
 def _target(body: Body) -> str | None:
-    return getattr(body, "entry", None) or getattr(body, "fact", None)
+    names = ("entry", "fact", "closes", "answers")
+    return next((found for name in names if (found := getattr(body, name, None))), None)
 
 
 def _raise(part: Incident, item: Item, reach: Reach, notify: list[str], *, guarded: bool = True) -> Decided:

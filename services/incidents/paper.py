@@ -16,7 +16,7 @@ from services.incidents import words
 from services.incidents.lookups import Reading
 from services.incidents.open_list import OpenIncident, as_printed
 from services.incidents.queries import Queries, check_read
-from services.incidents.view import Viewer
+from services.incidents.viewer import Viewer
 from services.runtime.paper import files
 from services.runtime.paper.page import Head, Pages, _
 from services.runtime.paper.printer import EVERY_S, Printer

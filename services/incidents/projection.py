@@ -82,6 +82,11 @@ class Rows:
     numbers: set[tuple[str, int]] = field(default_factory=set)
 
 
+def is_standing(place: Place) -> bool:
+    """True if facts of that place say who is who, who may share with whom, or what types there are."""
+    return place.trade in STANDING_TRADES or (place.trade, place.fact) == directory.REGISTER
+
+
 def read(sequence: int, subject: str, raw: bytes) -> Taken:
     """What a message says of itself. Never raises: what is no fact is kept too, under its subject's watch."""
     place = parse_place(subject)
@@ -167,10 +172,10 @@ def _content_row(mode: str, taken: Taken, sealed: bytes | None) -> Row:
 
 
 def _take_effect(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) -> None:
-    if taken.body is not None:
-        _take_incident(mode, taken, place, taken.body, ends, rows)
-    elif place.trade in STANDING_TRADES:
+    if is_standing(place):
         rows.standing.append((mode, taken.sequence))
+    elif taken.body is not None:
+        _take_incident(mode, taken, place, taken.body, ends, rows)
     elif (place.trade, place.fact) == _ACKNOWLEDGED:
         rows.acknowledged.append((place.key, place.id))
 

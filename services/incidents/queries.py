@@ -19,9 +19,11 @@ from schemas.identifiers import read_ref
 from schemas.sharing import Reach
 from schemas.subjects import Address
 from schemas.vocabulary import Level
+from services.incidents.begun import type_told
 from services.incidents.lookups import Lookups, Reading
 from services.incidents.store import Store
-from services.incidents.view import Shown, Viewer, filed, is_restricted, show
+from services.incidents.view import Shown, filed, is_restricted, show
+from services.incidents.viewer import Viewer
 from services.runtime.projector import Projector
 from services.runtime.reading import Refusal, validate
 
@@ -89,7 +91,16 @@ class Queries:
             "incident": shown.incident,
             "entries": shown.entries,
             "chains": shown.chains,
+            "tasks": shown.tasks,
+            "requests": shown.requests,
+            "card": shown.card,
         }
+
+    async def types(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
+        """The register of types, as far as it is for the asking watch; by code. Raises Refusal."""
+        viewer = await self._admit(validate(_Question, orjson.dumps(body)), address)
+        known = [one for _, one in sorted(viewer.directory.types.items()) if one.is_for(viewer.watch)]
+        return {"status": "ok", "types": [type_told(one, viewer.watch) for one in known]}
 
     async def listing(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The heads that the watch may see."""

@@ -12,11 +12,12 @@ from typing import Any
 from schemas import incidents, notifications, subjects
 from schemas.canonical import unseal
 from schemas.catalogue import read_fact
-from schemas.directory import Directory
 from schemas.envelope import Actor, Body, Fact
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import EntryKind, Level
+from services.incidents import begun
 from services.incidents.fold import Incident, Item, Log
+from services.incidents.viewer import Viewer
 
 _CHAINED = (
     notifications.Started
@@ -41,32 +42,6 @@ class Filed:
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who looks, and what decides what may be seen now."""
-
-    watch: str
-    directory: Directory
-    now: datetime
-
-    @property
-    def organisation(self) -> str:
-        """The viewer's organisation."""
-        return self.watch.partition(".")[0]
-
-    def sees(self, reach: Reach) -> bool:
-        """True if the viewer's watch may see what has this reach."""
-        return may_see(reach, self.watch, self.directory, self.now)
-
-    def is_house_of(self, owner: str) -> bool:
-        """True if the owner is a watch of the viewer's organisation."""
-        return owner.partition(".")[0] == self.organisation
-
-    def may_count(self, owner: str) -> bool:
-        """True if the viewer may know the owner's running numbers: a hidden watch's tell how much it has."""
-        return owner == self.watch or (self.is_house_of(owner) and not self.directory.hidden(owner))
-
-
 @dataclass(slots=True)
 class Shown:
     """An answer's parts, and the ids of the restricted items in it, which the log of reads must name."""
@@ -74,6 +49,9 @@ class Shown:
     incident: dict[str, Any]
     entries: list[dict[str, Any]] = field(default_factory=list)
     chains: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    card: dict[str, Any] | None = None
     restricted: list[str] = field(default_factory=list)
 
 
@@ -111,6 +89,10 @@ def show(id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool) -> S
     for part in log.parts.values():
         if _belongs(part, incident, head, viewer):
             _add_entries(shown, part, facts, viewer)
+            shown.tasks += begun.tasks_of(part, viewer)
+            shown.requests += begun.requests_of(part, viewer)
+    if head is not None and incident is not None:
+        shown.card = begun.card_of(incident, viewer)
     shown.entries.sort(key=lambda entry: (datetime.fromisoformat(entry["occurred_at"]), entry["recorded_at"]))
     shown.chains = list(_chains(log, found, head is not None, viewer))
     return shown if head is not None or shown.entries or shown.chains else None
@@ -143,10 +125,20 @@ def _head(incident: Incident, head: Item, facts: dict[str, Filed], viewer: Viewe
         "responsible": incident.responsible,
         "state": incident.state.value,
         "type": body.type,
+        "type_title": _title(body.type, viewer),
         "priority": body.priority.value,
         "municipalities": body.municipalities,
+        "confirmed": body.confirmed is not False,
+        "channel": body.channel,
+        "late": bool(body.late),
         **_item(one, head, viewer),
     }
+
+
+def _title(type: str, viewer: Viewer) -> dict[str, Any] | None:
+    """What the register calls a type, by language."""
+    known = viewer.directory.types.get(type)
+    return known.title.model_dump() if known else None
 
 
 def _item(one: Filed, item: Item, viewer: Viewer) -> dict[str, Any]:
@@ -192,6 +184,7 @@ def _entry(one: Filed, item: Item, facts: dict[str, Filed], viewer: Viewer) -> d
         case incidents.EntryAdded():
             names = ("kind", "priority", "confirmed", "channel", "mark")
             entry |= {name: getattr(one.body, name) for name in names}
+            entry |= begun.said_of(one.body, item, viewer)
         case incidents.Corrected():
             entry |= {"kind": EntryKind.CORRECTION.value, "corrects": one.body.entry}
         case incidents.StateChanged():

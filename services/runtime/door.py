@@ -57,7 +57,9 @@ class Door:
         commands: tuple[Route, ...] = (),
         queries: Mapping[str, QueryHandler] | None = None,
         gates: Mapping[str, Gate] | None = None,
+        never: Mapping[str, str] | None = None,
     ) -> None:
+        """``never``: verbs that nobody has and some will try, with the code that says why."""
         self._settings = settings
         self._user = user
         self._nc: Client | None = None
@@ -66,6 +68,7 @@ class Door:
         self._commands = {route.request.verb: route for route in commands}
         self._queries = dict(queries or {})
         self._gates = dict(gates or {})
+        self._never = dict(never or {})
         self._room = asyncio.Semaphore(IN_HAND)
         self._tasks: set[asyncio.Task[None]] = set()
         self.dropped = 0
@@ -142,7 +145,7 @@ class Door:
     async def _take_command(self, address: Address, body: bytes, said: dict[str, str]) -> Answer:
         route = self._commands.get(address.verb)
         if route is None:
-            raise Refusal("UNKNOWN_TYPE")
+            raise Refusal(self._never.get(address.verb, "UNKNOWN_TYPE"))
         gate = self._gates.get(address.mode)
         if gate is None:
             raise Refusal("UNKNOWN_TYPE")

@@ -124,6 +124,46 @@ OF_THE_HUB: dict[str, Sentences] = {
         UNCHANGED,
         "Correct the newest one; see: samvirke incident show.",
     ),
+    "STRIKE_STANDS": Sentences(
+        "What you want to correct is itself a strike.",
+        "What was struck stays struck, and readable.",
+        "Write a new entry.",
+    ),
+    "NEVER_CHANGED": Sentences(
+        "Nothing in the log is ever edited or deleted.",
+        "The entry stands as it was written.",
+        "Strike or replace it: the old words stay readable beside the correction.",
+    ),
+    "DECIDER_NEEDED": Sentences(
+        "The entry does not say who decided.", NOT_STORED, "Name the person or function that decided."
+    ),
+    "NOT_A_TASK": Sentences(
+        "That entry is no task, or it was struck.", UNCHANGED, "Choose one of the open tasks of the incident."
+    ),
+    "NOT_A_REQUEST": Sentences(
+        "That entry asks for nothing, or it was struck.",
+        UNCHANGED,
+        "Choose one of the open requests of the incident.",
+    ),
+    "NOT_ADDRESSED": Sentences(
+        "The request was put to other watches.", UNCHANGED, "Write an entry if you can help all the same."
+    ),
+    "ALREADY_DONE": Sentences(
+        "It is done already.", UNCHANGED, "To take it back, strike the entry that says that it is done."
+    ),
+    "ALREADY_ANSWERED": Sentences(
+        "Your watch has answered already.", UNCHANGED, "To answer anew, strike the former answer first."
+    ),
+    "UNKNOWN_STEP": Sentences(
+        "The action card of this incident has no such step.",
+        UNCHANGED,
+        "Choose one of the steps that it shows.",
+    ),
+    "VERSION_TAKEN": Sentences(
+        "Version {version} of the action card says something else already.",
+        UNCHANGED,
+        "Raise the version of the card in the centre file, and apply it again.",
+    ),
     "ALREADY_ERASED": Sentences(
         "The content is erased already.", "There is nothing left to erase.", "Nothing needs to be done."
     ),

@@ -15,7 +15,7 @@ from schemas.incidents import AddEntry, CorrectEntry, OpenIncident
 from schemas.notifications import Acknowledge
 from services.desk.asker import CSRF_HEADER, Asker, Identity
 from services.desk.bodies import Said, read_said
-from services.desk.problems import NEVER_CHANGED, problem
+from services.desk.problems import problem
 from services.runtime.edge import Kept
 from services.runtime.reading import Refusal
 
@@ -40,10 +40,6 @@ def api_routes(identity: Identity) -> APIRouter:
     for path, command in _ON_ENTRY.items():
         act = partial(api.act, command)
         router.add_api_route(f"/incidents/{{ref}}/{path}", act, methods=["POST"], name=path)
-    for path in ("", "/{anything:path}"):
-        router.add_api_route(
-            f"/incidents{path}", api.never, methods=["PUT", "PATCH", "DELETE"], include_in_schema=False
-        )
     router.add_api_route("/types", api.types, methods=["GET"])
     router.add_api_route("/duty", api.duty, methods=["GET"])
     router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
@@ -94,10 +90,6 @@ class Api:
         named = dict(request.path_params)
         ref = known_ref(named.pop("ref"))
         return await self._send(asker, said, said.request(command, ref=ref, **named))
-
-    async def never(self) -> Response:
-        """Nothing in the log is edited or deleted."""
-        return problem(NEVER_CHANGED, headers={"Allow": "GET, POST"})
 
     async def types(self, request: Request) -> Response:
         """The register of incident types."""

@@ -14,7 +14,6 @@ from services.runtime.edge import AskRefused, Unanswered
 from services.runtime.reading import Refusal
 
 PROBLEM = "application/problem+json"
-NEVER_CHANGED = "NEVER_CHANGED"
 STATUS: Mapping[str, int] = {
     "MALFORMED": 400,
     "DUPLICATE_KEY": 400,
@@ -37,7 +36,7 @@ STATUS: Mapping[str, int] = {
     "SAME_STATE": 409,
     "ALREADY_CORRECTED": 409,
     "STRIKE_STANDS": 409,
-    NEVER_CHANGED: 405,
+    "NEVER_CHANGED": 405,
     "ALREADY_DONE": 409,
     "ALREADY_ANSWERED": 409,
     "VERSION_TAKEN": 409,
@@ -54,7 +53,7 @@ STATUS: Mapping[str, int] = {
 """Every other code is 422: in good form, but not to be done."""
 
 _RETRY = {503: "5"}
-_LOG = ("/v1/incidents", "/incidents")
+_LOG, _CHANGING = ("/v1/incidents", "/incidents"), ("PUT", "PATCH", "DELETE")
 _HTTP = {404: "UNKNOWN_TYPE", 405: "UNKNOWN_TYPE"}
 
 
@@ -115,6 +114,6 @@ async def _on_validation(_request: Request, fault: Exception) -> Response:
 async def on_http(request: Request, fault: Exception) -> Response:
     """What the framework itself refuses, such as an address where nothing is, or a change of the log."""
     assert isinstance(fault, HTTPException)  # noqa: S101  registered for this type only
-    if fault.status_code == 405 and request.url.path.startswith(_LOG):
-        return problem(NEVER_CHANGED, headers=fault.headers)
+    if request.method in _CHANGING and request.url.path.startswith(_LOG):
+        return problem("NEVER_CHANGED", headers={"Allow": "GET, POST"})
     return problem(_HTTP.get(fault.status_code, "MALFORMED"), status=fault.status_code)

@@ -119,6 +119,17 @@ async def test_an_unknown_incident_is_not_there(house: House) -> None:
         assert (await program.get("/v1/incidents", params={"limit": "a"})).json()["code"] == "MALFORMED"
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_nothing_in_the_log_is_edited_or_deleted_and_the_answer_says_so(
+    house: House, method: str
+) -> None:
+    async with house.machine("report") as program:
+        for path in ("", "/7K3M9QX", "/7K3M9QX/entries", "/7K3M9QX/entries/fact-1"):
+            answer = await program.request(method, f"/v1/incidents{path}", json={"text": "x"})
+            assert (answer.status_code, answer.json()["code"]) == (405, "NEVER_CHANGED"), path
+            assert "correct" in answer.json()["title"]
+
+
 async def test_duty_is_told_to_a_person(house: House) -> None:
     async with house.signed_in() as browser:
         found = (await browser.get("/v1/duty", params={"watch": VAKT})).json()

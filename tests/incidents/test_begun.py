@@ -251,7 +251,8 @@ def test_a_card_that_has_been_in_force_is_changed_by_a_new_version_only() -> Non
     story = registered(a_type())
     other = {"version": 1, "steps": [{"code": "other", "text": WORDS}]}
     refused = defaults.set_type(CENTRE, a_type(card=other), story.directory)
-    assert (code(refused), refused.parameters) == ("VERSION_TAKEN", {"version": 1})
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.parameters) == ("VERSION_TAKEN", {"version": 1})
     story.directory.apply(incident_types.TypeSet(**a_type(card=other).model_dump()))
     assert [step.code for step in story.directory.cards["water.main", 1].steps] == ["valves", "notice"]
 

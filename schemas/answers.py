@@ -80,6 +80,12 @@ class Head(_Item):
     late: bool = False
 
 
+class Listed(Head):
+    """A head in a list. ``reason_needed``: its words are told only to who gives a reason."""
+
+    reason_needed: bool = False
+
+
 class HiddenHead(Tolerant):
     """An incident of which some entries may be seen, but not the head."""
 
@@ -201,7 +207,7 @@ class Incidents(Tolerant):
     """Heads, the newest first."""
 
     status: Literal["ok"]
-    incidents: list[Head]
+    incidents: list[Listed]
 
 
 class IncidentFound(Tolerant):
@@ -214,6 +220,30 @@ class IncidentFound(Tolerant):
     tasks: list[Task] = []
     requests: list[ResourceRequest] = []
     card: ActionCard | None = None
+
+
+class ReadLine(Tolerant):
+    """A line of the log of reads. ``owner`` is the item's watch; persons are named to their own house."""
+
+    read_at: AwareDatetime
+    watch: str
+    what: str
+    reason: str | None
+    owner: str | None
+    incident: str | None
+    ref: str | None
+    item: str | None
+    person: str | None
+    machine: str | None
+    via: str | None
+
+
+class ReadsFound(Tolerant):
+    """Who read restricted items, the newest first; ``more`` says that there are older ones."""
+
+    status: Literal["ok"]
+    reads: list[ReadLine]
+    more: bool
 
 
 class Place(Tolerant):

@@ -20,6 +20,7 @@ REFUSALS: dict[str, str] = {
     "ADDRESSEE_CANNOT_SEE": "Somebody to be told may not see the item at this level; `watch` names one.",
     "NOT_WIDER": "An item's level is never lowered; `level` is what it has.",
     "UNKNOWN_INCIDENT": "No incident with that id or ref can be seen from this watch.",
+    "REASON_NEEDED": "Reading this needs a reason; `reasons` are the codes, of which any one opens it.",
     "UNKNOWN_ENTRY": "The incident has no such entry.",
     "ALREADY_CLOSED": "The incident is closed.",
     "SAME_STATE": "The incident is in that state already.",

@@ -132,3 +132,17 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     GATEWAY = "gateway"
+
+
+class ReadReason(StrEnum):
+    """Why somebody reads what is closed or another watch's; ``urgent`` may be looked into afterwards."""
+
+    URGENT = "urgent"
+    DUTY = "duty"
+    HANDOVER = "handover"
+    FOLLOW_UP = "follow_up"
+    EVALUATION = "evaluation"
+    COMPLAINT = "complaint"
+    ACCESS_REQUEST = "access_request"
+    ARCHIVE = "archive"
+    AUDIT = "audit"

@@ -7,7 +7,7 @@ import typer
 
 from services.cli.frame import Call, Outcome, table, verb
 from services.cli.names import incident_named
-from services.cli.options import Incident
+from services.cli.options import Incident, ReasonOption
 from services.cli.sending import ask, local, names_of
 from services.cli.texts import language, say
 from services.words.shared import word
@@ -26,9 +26,10 @@ async def show(
     said: Incident,
     ids: Annotated[bool, typer.Option("--ids", help="Show each entry's id, to correct or share it.")] = False,
     after: Annotated[str | None, typer.Option(help="Wait until the log has this receipt.")] = None,
+    reason: ReasonOption = None,
 ) -> Outcome:
     """Show an incident: its head, its log, and who was told."""
-    found = await ask(call, "incidents", "get", after=after, **incident_named(said))
+    found = await ask(call, "incidents", "get", after=after, reason=reason, **incident_named(said))
     lang = language(call.lang)
     entries = found.get("entries", [])
     writers = (one.get("actor", {}).get("person") for one in entries)
@@ -42,9 +43,11 @@ async def incidents(
     state: Annotated[Which, typer.Option(help="Which ones.")] = Which.OPEN,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     after: Annotated[str | None, typer.Option(help="Wait until the log has this receipt.")] = None,
+    reason: ReasonOption = None,
 ) -> Outcome:
     """List the incidents that the watch may see."""
-    found = await ask(call, "incidents", "list", state=state.value, limit=limit, after=after)
+    asked = {"state": state.value, "limit": limit, "after": after, "reason": reason}
+    found = await ask(call, "incidents", "list", **asked)
     lang = language(call.lang)
     rows = [
         (
@@ -66,6 +69,8 @@ def words(item: dict[str, Any], lang: str) -> str:
     """What an item says, in one line."""
     if item.get("erased"):
         return say("(erased)", lang)
+    if item.get("reason_needed"):
+        return say("(closed: give a reason to read it)", lang)
     content = item.get("content") or {}
     return str(content.get("headline") or content.get("text") or word(item.get("type"), lang) or "")
 

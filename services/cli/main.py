@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli import (
+    auditing,
     backups,
     care,
     centre,
@@ -62,7 +63,7 @@ def _program(
 running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
-for _verbs in (duty, people, feed, intake, backups, care, erasing, waiting, centre, exercise):
+for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (doctor, config, logs):
     _verbs.register(app)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.vocabulary import Level, Priority, Tag
+from schemas.vocabulary import Level, Priority, ReadReason, Tag
 
 LevelOption = Annotated[Level, typer.Option(help="Widest circle that may see it.")]
 Tags = Annotated[list[Tag] | None, typer.Option("--tag", help="What it holds; caps the level. Repeat it.")]
@@ -25,4 +25,8 @@ Figures = Annotated[
 At = Annotated[str | None, typer.Option("--at", help="When it happened; now if left out.")]
 Incident = Annotated[
     str, typer.Argument(help="Its reference, such as 7K3Q9XT; or its number or id.", metavar="INCIDENT")
+]
+ReasonOption = Annotated[
+    ReadReason | None,
+    typer.Option("--reason", help="Why you read what is closed, or another watch's and tagged; it is kept."),
 ]

@@ -41,6 +41,7 @@ def api_routes(identity: Identity) -> APIRouter:
         act = partial(api.act, command)
         router.add_api_route(f"/incidents/{{ref}}/{path}", act, methods=["POST"], name=path)
     router.add_api_route("/types", api.types, methods=["GET"])
+    router.add_api_route("/audit", api.audit, methods=["GET"])
     router.add_api_route("/duty", api.duty, methods=["GET"])
     router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
     router.add_api_route("/warnings", api.warnings, methods=["GET"])
@@ -64,14 +65,16 @@ class Api:
         asker = await self._identity.of(request)
         asked = request.query_params
         limit = _number(asked.get("limit", "100"), "limit")
-        state, after = asked.get("state", "open"), asked.get("after")
-        return reply(await asker.ask("incidents", "list", state=state, after=after, limit=limit))
+        state, after, reason = asked.get("state", "open"), asked.get("after"), asked.get("reason")
+        found = await asker.ask("incidents", "list", state=state, after=after, limit=limit, reason=reason)
+        return reply(found)
 
     async def incident(self, request: Request, ref: str) -> Response:
         """One incident with its log and chains."""
         asker = await self._identity.of(request)
-        after = request.query_params.get("after")
-        return reply(await asker.ask("incidents", "get", ref=known_ref(ref), after=after))
+        after, reason = request.query_params.get("after"), request.query_params.get("reason")
+        named = known_ref(ref)
+        return reply(await asker.ask("incidents", "get", ref=named, after=after, reason=reason))
 
     async def open(self, request: Request) -> Response:
         """Report: an incident is opened. The same ``id`` again gives the same answer."""
@@ -95,6 +98,15 @@ class Api:
         """The register of incident types."""
         asker = await self._identity.of(request)
         return reply(await asker.ask("incidents", "types", after=request.query_params.get("after")))
+
+    async def audit(self, request: Request) -> Response:
+        """Who read what; for archive owner and data-protection officer."""
+        asker = await self._identity.of(request)
+        asked = request.query_params
+        limit = _number(asked.get("limit", "200"), "limit")
+        names = ("ref", "incident", "item", "person", "since", "until")
+        wanted = {name: asked.get(name) for name in names}
+        return reply(await asker.ask("incidents", "audit", **wanted, limit=limit))
 
     async def duty(self, request: Request) -> Response:
         """Who is on duty."""

@@ -18,6 +18,7 @@ from schemas.envelope import Request as Command
 from schemas.incidents import AddEntry, CorrectEntry, ItemContent, OpenIncident
 from schemas.notifications import Acknowledge
 from schemas.refusals import REFUSALS
+from schemas.vocabulary import ReadReason
 from services.desk.api import api_routes
 from services.desk.asker import Identity
 from services.desk.bodies import About
@@ -56,13 +57,16 @@ class Told:
 TOLD: dict[tuple[str, str], Told] = {
     ("get", "/v1/session"): Told("Who is signed in", answers.Session),
     ("get", "/v1/incidents"): Told(
-        "The incidents that one may see", answers.Incidents, ("state", "limit", "receipt"), scope="read"
+        "The incidents that one may see",
+        answers.Incidents,
+        ("state", "limit", "receipt", "reason"),
+        scope="read",
     ),
     ("post", "/v1/incidents"): Told(
         "Report an incident", answers.Reported, says=OpenIncident, from_path=("incident",), scope="report"
     ),
     ("get", "/v1/incidents/{ref}"): Told(
-        "One incident with its log", answers.IncidentFound, ("receipt",), scope="read"
+        "One incident with its log", answers.IncidentFound, ("receipt", "reason"), scope="read"
     ),
     ("post", "/v1/incidents/{ref}/entries"): Told(
         "Write in the log", answers.Reported, says=AddEntry, from_path=("ref",), scope="report"
@@ -81,6 +85,11 @@ TOLD: dict[tuple[str, str], Told] = {
     ),
     ("get", "/v1/types"): Told(
         "The register of incident types", answers.IncidentTypes, ("receipt",), scope="read"
+    ),
+    ("get", "/v1/audit"): Told(
+        "Who read what; for archive owner and data-protection officer",
+        answers.ReadsFound,
+        ("named", "incident", "item", "person", "since", "until", "limit"),
     ),
     ("get", "/v1/duty"): Told("Who is on duty; for persons only", answers.DutyFound, ("at", "watch")),
     ("post", "/v1/notifications/{chain}/ack"): Told(
@@ -117,6 +126,17 @@ _ASKS: dict[str, Document] = {
         "schema": {"type": "string"},
         "description": "A receipt: answer when what it stands for can be seen.",
     },
+    "reason": {
+        "in": "query",
+        "schema": {"enum": [reason.value for reason in ReadReason]},
+        "description": "Why one reads what is closed, or another watch's and tagged; it is kept.",
+    },
+    "named": {"name": "ref", "in": "query", "schema": {"type": "string"}, "description": "Its ref."},
+    "incident": {"in": "query", "schema": {"type": "string"}, "description": "An incident's id."},
+    "item": {"in": "query", "schema": {"type": "string"}, "description": "An item's id."},
+    "person": {"in": "query", "schema": {"type": "string"}, "description": "A person's id."},
+    "since": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "From."},
+    "until": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "To."},
     "at": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "Else now."},
     "watch": {"in": "query", "schema": {"type": "string"}, "description": "One watch's key, else all."},
     "municipality": {"in": "query", "schema": {"type": "string", "pattern": "^[0-9]{4}$"}},

@@ -61,15 +61,18 @@ class Pages:
     async def incident(self, request: Request, name: str) -> Response:
         """One incident beside the list; only its own part when a script asks for it."""
         asker = await self._identity.person(request)
-        found = await self.opened(asker, name, request.query_params.get("after"))
+        asked = request.query_params
+        found = await self.opened(asker, name, asked.get("after"), asked.get("reason"))
         found["kept"] = "kept" in request.query_params
         if "hx-request" in request.headers:
             return page("incident", **self._frame.forms(asker), **found)
         return await self._desk(request, asker, found)
 
-    async def opened(self, asker: Asker, name: str, after: str | None = None) -> dict[str, Any]:
+    async def opened(
+        self, asker: Asker, name: str, after: str | None = None, reason: str | None = None
+    ) -> dict[str, Any]:
         """What the archive knows of an incident, and what one may do with it. Raises Refusal, AskRefused."""
-        found = await asker.ask("incidents", "get", **named(name), after=after)
+        found = await asker.ask("incidents", "get", **named(name), after=after, reason=reason)
         entries, incident = found["entries"], found["incident"]
         persons = {entry["actor"].get("person") for entry in entries}
         persons |= {step.get("person") for chain in found["chains"] for step in chain["steps"]}

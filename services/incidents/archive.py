@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import incidents, subjects
+from services.incidents.audit import Audit
 from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Pending, Register
 from services.incidents.filing import Filing
@@ -70,7 +71,8 @@ class Archive:
             self._run(self.projectors[mode].run(), f"{mode}.projector")
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
-        queries = Queries(store, Lookups(store.engine), self.projectors, filing.directories)
+        lookups = Lookups(store.engine)
+        queries = Queries(store, lookups, self.projectors, filing.directories)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()
         self._run(self._tend(nc, eraser, paper), "tend")
@@ -81,6 +83,7 @@ class Archive:
             "seen": queries.seen,
             "types": queries.types,
             "paper": paper.asked,
+            "audit": Audit(store.engine, lookups, filing.directories).asked,
         }
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
         await self._door.start()

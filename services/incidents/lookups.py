@@ -1,28 +1,17 @@
-"""What the queries look up in the archive, and the log of reads."""
+"""What the queries look up in the archive."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
 from schemas.vocabulary import IncidentState, Level
-from services.incidents.tables import CONTENT, FACTS, INCIDENTS, READS
+from services.incidents import reads
+from services.incidents.reads import Reading
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS
 
 _WIDE = (Level.NAMED.value, Level.REGION.value, Level.PUBLIC.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Who reads, for the log of reads; times with offset."""
-
-    mode: str
-    read_at: str
-    watch: str
-    person: str | None
-    machine: str | None
-    via: str
-    what: str
 
 
 class Lookups:
@@ -62,6 +51,12 @@ class Lookups:
         where = (INCIDENTS.c.mode == mode, INCIDENTS.c.id == id)
         return self._all(sa.select(INCIDENTS).where(*where).order_by(INCIDENTS.c.sequence))
 
+    def refs(self, mode: str, ids: Collection[str]) -> dict[str, str]:
+        """The refs of these incidents, by id."""
+        where = (INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(ids))
+        query = sa.select(INCIDENTS.c.id, INCIDENTS.c.ref).where(*where)
+        return {row["id"]: row["ref"] for row in self._all(query)}
+
     def heads(self, mode: str, state: str, viewer: str, before: int, most: int) -> list[RowMapping]:
         """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content."""
         columns = (*INCIDENTS.c, CONTENT.c.sealed, CONTENT.c.erased)
@@ -80,11 +75,13 @@ class Lookups:
 
     def record(self, reading: Reading, items: Sequence[tuple[str, str]]) -> None:
         """Note who read which items, given as incident and item; it is kept when this returns."""
-        who = {name: getattr(reading, name) for name in reading.__slots__}
-        rows = [{**who, "incident": incident, "item": item} for incident, item in items]
-        if rows:
-            with self._engine.begin() as connection:
-                connection.execute(sa.insert(READS), rows)
+        reads.append(self._engine, reading, items)
+
+    def reason_given(
+        self, mode: str, person: str, incident: str, since: datetime, codes: Sequence[str]
+    ) -> str | None:
+        """The newest of these reasons that the person gave for reading the incident since then."""
+        return reads.reason_given(self._engine, mode, person, incident, since, codes)
 
     def _all(self, query: sa.Select[tuple[object, ...]]) -> list[RowMapping]:
         with self._reading.connect() as connection:

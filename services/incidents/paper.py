@@ -13,9 +13,9 @@ from schemas.envelope import Actor, Strict
 from schemas.subjects import Address
 from schemas.vocabulary import Mode
 from services.incidents import words
-from services.incidents.lookups import Reading
 from services.incidents.open_list import OpenIncident, as_printed
 from services.incidents.queries import Queries, check_read
+from services.incidents.reads import Reading
 from services.incidents.viewer import Viewer
 from services.runtime.paper import files
 from services.runtime.paper.page import Head, Pages, _

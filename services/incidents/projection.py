@@ -65,7 +65,7 @@ class Ends:
 
 @dataclass(slots=True)
 class Rows:
-    """What one batch adds. ``states``, ``shared``, ``erased`` change rows that may be of the same batch."""
+    """What one batch adds. All from ``states`` to ``erased`` change rows that may be of the same batch."""
 
     facts: list[Row] = field(default_factory=list)
     contents: list[Row] = field(default_factory=list)
@@ -73,7 +73,8 @@ class Rows:
     standing: list[Row] = field(default_factory=list)
     parked: list[Row] = field(default_factory=list)
     states: dict[tuple[str, str], str] = field(default_factory=dict)
-    acknowledged: list[tuple[str, str]] = field(default_factory=list)
+    closed: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], str] = field(default_factory=dict)
     shared: list[tuple[str, str, incidents.SharedWider]] = field(default_factory=list)
     erased: list[tuple[str, str, int, str]] = field(default_factory=list)
     nodes: list[Row] = field(default_factory=list)
@@ -177,7 +178,7 @@ def _take_effect(mode: str, taken: Taken, place: Place, ends: Ends, rows: Rows) 
     elif taken.body is not None:
         _take_incident(mode, taken, place, taken.body, ends, rows)
     elif (place.trade, place.fact) == _ACKNOWLEDGED:
-        rows.acknowledged.append((place.key, place.id))
+        rows.acknowledged.setdefault((place.key, place.id), taken.time)
 
 
 def _take_incident(
@@ -187,6 +188,8 @@ def _take_incident(
         rows.heads.append(_head_row(mode, taken, place, body, ends, rows))
     elif place.fact == incidents.StateChanged.name:
         rows.states[place.key, place.id] = body["state"]
+        is_closed = body["state"] == IncidentState.CLOSED.value
+        rows.closed[place.key, place.id] = taken.time if is_closed else None
     elif place.fact == incidents.SharedWider.name:
         rows.shared.append((place.key, place.id, incidents.SharedWider.model_validate(body)))
     elif place.fact == incidents.Erased.name:
@@ -201,7 +204,7 @@ def _head_row(mode: str, taken: Taken, place: Place, body: dict[str, Any], ends:
         *(mode, place.id, taken.watch, taken.id, taken.sequence, body["ref"], counter[1], number),
         *(taken.controller, _NEW, body["type"], body["priority"], body["level"]),
         *(_json(body.get("tags")), _json(body.get("named")), _json(body.get("municipalities"))),
-        *(taken.occurred_at, taken.time),
+        *(taken.occurred_at, taken.time, None, None),
     )
 
 

@@ -18,9 +18,11 @@ from schemas.envelope import Actor, Refused, Strict, Token
 from schemas.identifiers import read_ref
 from schemas.sharing import Reach
 from schemas.subjects import Address
-from schemas.vocabulary import Level
+from schemas.vocabulary import Level, ReadReason
 from services.incidents.begun import type_told
-from services.incidents.lookups import Lookups, Reading
+from services.incidents.lookups import Lookups
+from services.incidents.reads import Reading
+from services.incidents.reasons import CODES, SHIFT, is_long_closed
 from services.incidents.store import Store
 from services.incidents.view import Shown, filed, is_restricted, show
 from services.incidents.viewer import Viewer
@@ -41,16 +43,21 @@ class _Question(Strict):
 
 
 class GetQuestion(_Question):
-    """One incident by one of its names; ``after`` is a receipt that the answer must know of."""
+    """One incident by one of its names; ``after`` is a receipt that the answer must know of.
 
+    ``reason`` is why one reads what is closed, or another watch's and tagged.
+    """
+
+    reason: ReadReason | None = None
     ref: str | None = Field(None, max_length=20)
     id: Token | None = None
     number: str | None = Field(None, max_length=90)
 
 
 class ListQuestion(_Question):
-    """Heads, the newest first."""
+    """Heads, the newest first. Without ``reason`` the restricted words of long closed ones are held back."""
 
+    reason: ReadReason | None = None
     state: str = Field("open", pattern="^(open|closed|all)$")
     limit: int = Field(100, ge=1, le=500)
 
@@ -78,14 +85,15 @@ class Queries:
         self._waiting: Counter[str] = Counter()
 
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
-        """One incident with its entries and chains. Raises Refusal, UNKNOWN_INCIDENT among others."""
+        """One incident with its entries and chains. Raises Refusal: UNKNOWN_INCIDENT, REASON_NEEDED."""
         question = validate(GetQuestion, orjson.dumps(body))
         viewer = await self._admit(question, address)
         shown = await asyncio.to_thread(self._find, address.mode, question, viewer)
         if shown is None:
             raise Refusal("UNKNOWN_INCIDENT")
         items = [(str(shown.incident["id"]), item) for item in shown.restricted]
-        await self._record("get", question.actor, address.mode, viewer, items)
+        reason = await self._reason(question, address.mode, shown, viewer)
+        await self._record("get", question.actor, address.mode, viewer, items, reason)
         return {
             "status": "ok",
             "incident": shown.incident,
@@ -112,8 +120,11 @@ class Queries:
             for row in rows
             if is_restricted(_reach(row), row["tags"] != "[]", viewer)
         ]
-        await self._record("list", question.actor, address.mode, viewer, restricted)
-        return {"status": "ok", "incidents": [_head(row, viewer) for row in rows]}
+        held = set() if question.reason else {row["id"] for row in rows if _is_long_closed(row, viewer)}
+        held &= {id for id, _item in restricted}
+        shown = [one for one in restricted if one[0] not in held]
+        await self._record("list", question.actor, address.mode, viewer, shown, question.reason)
+        return {"status": "ok", "incidents": [_head(row, viewer, row["id"] in held) for row in rows]}
 
     def open_ones(self, mode: str, viewer: Viewer, most: int) -> tuple[list[Shown], bool]:
         """The newest open incidents as a watch sees them, and whether there are more. Reads are not noted."""
@@ -219,13 +230,32 @@ class Queries:
             before = page[-1]["sequence"]
         return seen[:limit]
 
+    async def _reason(self, question: GetQuestion, mode: str, shown: Shown, viewer: Viewer) -> str | None:
+        """Why the asker reads: as said now or earlier in the shift, or plain to see. Raises REASON_NEEDED."""
+        known = question.reason or shown.ground
+        if known is not None or not shown.restricted:
+            return known
+        person, id = question.actor.person, str(shown.incident["id"])
+        if person is not None:
+            since = viewer.now - SHIFT
+            known = await asyncio.to_thread(self._lookups.reason_given, mode, person, id, since, CODES)
+        if known is None:
+            raise Refusal("REASON_NEEDED", reasons=list(CODES))
+        return known
+
     async def _record(
-        self, what: str, actor: Actor, mode: str, viewer: Viewer, items: list[tuple[str, str]]
+        self,
+        what: str,
+        actor: Actor,
+        mode: str,
+        viewer: Viewer,
+        items: list[tuple[str, str]],
+        reason: str | None = None,
     ) -> None:
         """Before the answer: a read that cannot be recorded is not answered."""
         if items:
             now = viewer.now.astimezone().isoformat()
-            reading = Reading(mode, now, actor.key, actor.person, actor.machine, actor.via, what)
+            reading = Reading(mode, now, actor.key, actor.person, actor.machine, actor.via, what, reason)
             await asyncio.to_thread(self._lookups.record, reading, items)
 
 
@@ -252,8 +282,13 @@ def _number_of(row: Any, viewer: Viewer) -> str | None:
     return None if known is None else f"{known.code}-{row['year']}-{row['number']:04d}"
 
 
-def _head(row: Any, viewer: Viewer) -> dict[str, Any]:
-    """A head as the list shows it; number and receivers to the owner's house only."""
+def _is_long_closed(row: Any, viewer: Viewer) -> bool:
+    closed_at = row["closed_at"]
+    return closed_at is not None and is_long_closed(datetime.fromisoformat(closed_at), viewer.now)
+
+
+def _head(row: Any, viewer: Viewer, held: bool) -> dict[str, Any]:
+    """A head as the list shows it; number and receivers to the owner's house only. Words may be ``held``."""
     is_house = viewer.is_house_of(row["watch"])
     plain = ("id", "ref", "controller", "state", "type", "priority", "level", "occurred_at", "recorded_at")
     return {
@@ -264,6 +299,7 @@ def _head(row: Any, viewer: Viewer) -> dict[str, Any]:
         "tags": json.loads(row["tags"]),
         "named": json.loads(row["named"]) if is_house else [],
         "municipalities": json.loads(row["municipalities"]),
-        "content": None if row["sealed"] is None else unseal(bytes(row["sealed"])),
+        "content": None if held or row["sealed"] is None else unseal(bytes(row["sealed"])),
         "erased": bool(row["erased"]),
+        "reason_needed": held,
     }

@@ -182,15 +182,21 @@ def _move_ends(connection: Connection, mode: str, ends: Ends, rows: Rows) -> Non
 
 def _change(connection: Connection, mode: str, rows: Rows) -> None:
     """What a batch changes in rows that may be its own. Acknowledging moves only what is still new."""
-    moved = [{"of_watch": watch, "of_id": id, "now": state} for (watch, id), state in rows.states.items()]
-    told = [{"of_watch": watch, "of_id": id} for watch, id in rows.acknowledged]
+    moved = [
+        {"of_watch": key[0], "of_id": key[1], "now": state, "closed": rows.closed[key]}
+        for key, state in rows.states.items()
+    ]
+    told = [{"of_watch": watch, "of_id": id, "at": at} for (watch, id), at in rows.acknowledged.items()]
     head = _head(mode, sa.bindparam("of_watch"), sa.bindparam("of_id"))
     change = sa.update(INCIDENTS).where(head)
     if moved:
-        connection.execute(change.values(state=sa.bindparam("now")), moved)
+        to = change.values(state=sa.bindparam("now"), closed_at=sa.bindparam("closed"))
+        connection.execute(to, moved)
     if told:
         is_new = INCIDENTS.c.state == IncidentState.NEW.value
         connection.execute(change.where(is_new).values(state=IncidentState.ACKNOWLEDGED.value), told)
+        first = change.where(INCIDENTS.c.acknowledged_at.is_(None))
+        connection.execute(first.values(acknowledged_at=sa.bindparam("at")), told)
     for watch, id, shared in rows.shared:
         _raise(connection, mode, watch, id, shared)
     for fact, watch, sequence, erased_at in rows.erased:

@@ -92,6 +92,8 @@ class IncidentRow(_Table, table=True):
     municipalities: str
     occurred_at: str
     recorded_at: str
+    acknowledged_at: str | None = None
+    closed_at: str | None = None
 
 
 class ChainRow(_Table, table=True):
@@ -182,10 +184,19 @@ class ErasureRow(_Table, table=True):
 
 
 class ReadRow(_Table, table=True):
-    """Who read a restricted item, and when. Follows from nothing else: a rebuild keeps it."""
+    """Who read a restricted item, when and why. Follows from nothing else: a rebuild keeps it.
+
+    ``chain_hash`` binds a line to the one before it; ``position`` counts all lines, from 1.
+    """
 
     __tablename__ = "reads"
+    __table_args__ = (
+        sa.Index("reads_incident", "mode", "incident"),
+        sa.Index("reads_position", "position"),
+    )
     id: int | None = Field(default=None, primary_key=True)
+    position: int = Field(sa_type=sa.BigInteger)
+    chain_hash: bytes = Field(sa_column=_bytes())
     mode: str
     read_at: str
     watch: str
@@ -195,6 +206,18 @@ class ReadRow(_Table, table=True):
     what: str
     incident: str
     item: str
+    reason: str | None
+
+
+class ReadEndsRow(_Table, table=True):
+    """Where the log of reads ends, and where it begins since its oldest lines have passed their term."""
+
+    __tablename__ = "read_ends"
+    id: int = Field(primary_key=True)
+    position: int = Field(sa_type=sa.BigInteger)
+    chain_hash: bytes = Field(sa_column=_bytes())
+    first: int = Field(sa_type=sa.BigInteger)
+    former_hash: bytes = Field(sa_column=_bytes())
 
 
 METADATA = _Table.metadata
@@ -210,6 +233,7 @@ def table(model: type[SQLModel]) -> sa.Table:
 FACTS, CONTENT, INCIDENTS = table(FactRow), table(ContentRow), table(IncidentRow)
 CHAINS, NUMBERS, STANDING = table(ChainRow), table(NumberRow), table(StandingRow)
 PARKED, ERASURES, READS = table(ParkedRow), table(ErasureRow), table(ReadRow)
+READ_ENDS = table(ReadEndsRow)
 TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
 DERIVED = (FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR)
 """What a rebuild from the ledger makes anew."""

@@ -15,7 +15,7 @@ from schemas.catalogue import read_fact
 from schemas.envelope import Actor, Body, Fact
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import EntryKind, Level
-from services.incidents import begun
+from services.incidents import begun, reasons
 from services.incidents.fold import Incident, Item, Log
 from services.incidents.viewer import Viewer
 
@@ -44,7 +44,10 @@ class Filed:
 
 @dataclass(slots=True)
 class Shown:
-    """An answer's parts, and the ids of the restricted items in it, which the log of reads must name."""
+    """An answer's parts, and the ids of the restricted items in it, which the log of reads must name.
+
+    ``ground`` is why the viewer reads those without being asked, None when it must give a reason.
+    """
 
     incident: dict[str, Any]
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -53,6 +56,7 @@ class Shown:
     requests: list[dict[str, Any]] = field(default_factory=list)
     card: dict[str, Any] | None = None
     restricted: list[str] = field(default_factory=list)
+    ground: str | None = None
 
 
 def filed(row: Any) -> Filed | None:
@@ -95,7 +99,15 @@ def show(id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool) -> S
         shown.card = begun.card_of(incident, viewer)
     shown.entries.sort(key=lambda entry: (datetime.fromisoformat(entry["occurred_at"]), entry["recorded_at"]))
     shown.chains = list(_chains(log, found, head is not None, viewer))
+    shown.ground = _ground(log, found, shown.restricted, viewer)
     return shown if head is not None or shown.entries or shown.chains else None
+
+
+def _ground(log: Log, found: list[Filed], restricted: list[str], viewer: Viewer) -> str | None:
+    items = [part.items[id] for part in log.parts.values() for id in restricted if id in part.items]
+    facts = [(one.place.key, one.fact, one.body) for one in found]
+    closed_at = reasons.closed_at(facts, log.opened)
+    return reasons.ground(log.opened, items, closed_at, viewer.watch, viewer.now)
 
 
 def is_restricted(reach: Reach, is_tagged: bool, viewer: Viewer) -> bool:

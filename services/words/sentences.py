@@ -104,6 +104,11 @@ OF_THE_HUB: dict[str, Sentences] = {
         "Either the reference is misspelt, or it is not shared with you.",
         "Check the seven characters; list what you may see with: samvirke incidents.",
     ),
+    "REASON_NEEDED": Sentences(
+        "Reading this needs a reason: it is closed, or another watch's and tagged.",
+        "The reason is kept with who read it and when; any of the codes opens it.",
+        "Give one of them with --reason: {reasons}; when it is urgent, that one is enough.",
+    ),
     "UNKNOWN_ENTRY": Sentences(
         "The incident has no such entry.",
         UNCHANGED,

@@ -80,6 +80,16 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "water.surface": "surface water",
         "weather.storm": "storm",
         "roster_gap": "gap in the duty roster",
+        "urgent": "urgent",
+        "duty": "own duty",
+        "follow_up": "following up",
+        "evaluation": "evaluation",
+        "complaint": "complaint",
+        "access_request": "request for access",
+        "archive": "archiving",
+        "audit": "audit",
+        "own": "own incident",
+        "told": "was told of it",
     }
 )
 """Codes that people are shown, and the English text that is translated."""

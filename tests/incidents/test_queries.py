@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from schemas import incidents, notifications, watch
 from schemas.identifiers import new_id, new_ref
 from schemas.vocabulary import Channel, DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
-from services.incidents.lookups import Lookups, Reading
+from services.incidents.lookups import Lookups
+from services.incidents.reads import Reading
 from services.incidents.tables import READS
 from tests.hub import Hub
 from tests.incidents.make import Made, opened

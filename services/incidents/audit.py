@@ -1,0 +1,98 @@
+"""Questions to the log of reads, for those who answer for it: archive owner and data-protection officer."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AwareDatetime, Field
+from sqlalchemy.engine import Engine
+
+from schemas.authorisation import AUDIT, check
+from schemas.directory import Directory
+from schemas.envelope import Actor, Strict, Token
+from schemas.identifiers import read_ref
+from schemas.subjects import Address
+from services.incidents import reads
+from services.incidents.lookups import Lookups
+from services.incidents.reads import Reading, Wanted
+from services.runtime.reading import Refusal, validate
+
+_NOTE = "audit"
+
+
+class AuditQuestion(Strict):
+    """Who read what: of one incident, one item, by one person, in a period; the newest first."""
+
+    actor: Actor
+    incident: Token | None = None
+    ref: str | None = Field(None, max_length=20)
+    item: Token | None = None
+    person: Token | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 200
+
+
+class Audit:
+    """The handler of ``audit``. Looking into the log is a line in it too."""
+
+    def __init__(self, engine: Engine, lookups: Lookups, directories: Mapping[str, Directory]) -> None:
+        self._engine = engine
+        self._lookups = lookups
+        self._directories = directories
+
+    async def asked(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
+        """The lines that the asker may see. Raises Refusal."""
+        question = validate(AuditQuestion, orjson.dumps(body))
+        directory = self._directories.get(address.mode)
+        if directory is None or question.actor.key != address.key:
+            raise Refusal("WRONG_SENDER")
+        now = datetime.now(UTC)
+        refused = check(question.actor, AUDIT, "audit", directory, now)
+        if refused is not None:
+            raise Refusal(refused.code, **refused.parameters)
+        wanted = _wanted(question, address.mode, directory, now)
+        found, is_cut = await asyncio.to_thread(self._find, question, wanted)
+        await self._note(question.actor, address.mode, now)
+        return {"status": "ok", "reads": found, "more": is_cut}
+
+    def _find(self, question: AuditQuestion, wanted: Wanted) -> tuple[list[dict[str, Any]], bool]:
+        if question.ref is not None:
+            known = self._lookups.by_ref(wanted.mode, read_ref(question.ref) or "")
+            own = [row["id"] for row in known if row["watch"] in wanted.watches]
+            wanted = replace(wanted, incident=own[0] if own else "-")
+        rows, is_cut = reads.lines(self._engine, wanted, question.limit)
+        ids = {row["incident"] for row in rows if row["owner"] in wanted.watches}
+        refs = self._lookups.refs(wanted.mode, ids)
+        return [_line(row, question.actor.organisation, refs) for row in rows], is_cut
+
+    async def _note(self, actor: Actor, mode: str, now: datetime) -> None:
+        read_at = now.astimezone().isoformat()
+        reading = Reading(mode, read_at, actor.key, actor.person, None, actor.via, _NOTE)
+        await asyncio.to_thread(reads.append, self._engine, reading, [("", "")])
+
+
+def _wanted(question: AuditQuestion, mode: str, directory: Directory, now: datetime) -> Wanted:
+    """Lines of the watches over which the asker has the role; of another hidden watch there are none."""
+    person = question.actor.person or ""
+    own = [
+        key
+        for key in directory.watches
+        if key.partition(".")[0] == question.actor.organisation
+        and directory.has_role(person, key, now, *AUDIT)
+    ]
+    hidden = [key for key in directory.watches if directory.hidden(key) and key not in own]
+    names = ("incident", "item", "person", "since", "until")
+    return Wanted(mode, own, hidden, **{name: getattr(question, name) for name in names})
+
+
+def _line(row: Mapping[str, Any], organisation: str, refs: Mapping[str, str]) -> dict[str, Any]:
+    """A line as it is told: another house's reader is known by watch only."""
+    shown = {name: row[name] for name in ("read_at", "watch", "what", "reason", "owner")}
+    shown |= {name: row[name] or None for name in ("incident", "item")}
+    is_own_house = row["watch"].partition(".")[0] == organisation
+    who = {name: row[name] if is_own_house else None for name in ("person", "machine", "via")}
+    return shown | who | {"ref": refs.get(row["incident"])}

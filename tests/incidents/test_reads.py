@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import incidents, people, watch
+from schemas import incidents, notifications, people, watch
 from schemas.identifiers import new_id
 from schemas.sharing import Reach
-from schemas.vocabulary import EntryKind, IncidentState, Level, Role, Tag
+from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Role, Tag
 from services.incidents import reads, reasons
 from services.incidents.fold import Incident, Item
+from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading, Wanted
 from services.incidents.tables import READS
 from tests.hub import Hub
@@ -107,23 +108,16 @@ def test_lines_pass_after_their_term_and_the_rest_stays_bound(shelf: Shelf) -> N
 
 
 def test_the_archive_knows_when_an_incident_was_acknowledged_and_closed(shelf: Shelf) -> None:
-    from schemas import notifications
-    from services.incidents.lookups import Lookups
-
     made = opened()
     told = notifications.Acknowledged(
-        chain="c",
-        watch=VAKT,
-        step=0,
-        person="p1",
-        function="primary",  # type: ignore[arg-type]
+        chain="c", watch=VAKT, step=0, cause="c", person="p1", function=DutyFunction.PRIMARY
     )
     ack = Made(told, about=made.about)
     closing = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
     closed = Made(closing, about=made.about)
     shelf.put(made, ack, closed)
     (row,) = Lookups(shelf.store.engine).by_id("actual", made.about)
-    assert row["acknowledged_at"] == ack.fact.data.model_dump(mode="json")["occurred_at"]
+    assert datetime.fromisoformat(row["acknowledged_at"]) == ack.fact.time
     assert datetime.fromisoformat(row["closed_at"]) == closed.fact.time
     again = incidents.StateChanged(state=IncidentState.IN_PROGRESS, former=IncidentState.CLOSED)
     shelf.put(Made(again, about=made.about))
@@ -164,19 +158,37 @@ def test_an_open_incident_of_the_own_watch_never_asks(
     assert asked == ((hours is not None and hours >= 12) or (not mine and bool(tags)))
 
 
-async def test_another_watchs_tagged_entry_opens_with_any_reason_which_is_kept_for_the_shift(
+async def test_another_watchs_tagged_entry_opens_with_any_reason_which_then_stands_for_the_shift(
     here: Office,
 ) -> None:
     made = opened(level=Level.ORGANISATION)
     await here.write(made, _entry(made.about, level=Level.ORGANISATION, tags=[Tag.PERSON]))
-    other = Made(
-        watch.Established(watch="4601.ikt", code="IKT", title="IKT", posts=["duty"]), owner="4601.ikt"
+    assert (await here.get(VAKT, id=made.about))["status"] == "ok", "the own watch is never asked"
+    refused = await here.get(BARN, id=made.about)
+    assert (refused["code"], refused["parameters"]["reasons"][0]) == ("REASON_NEEDED", "urgent")
+    assert (await here.get(AUST, id=made.about))["code"] == "UNKNOWN_INCIDENT", (
+        "who sees nothing is told nothing"
     )
-    await here.write(other)
-    refused = await here.get(AUST, id=made.about)
-    assert refused["code"] == "UNKNOWN_INCIDENT", "who may not see it is not told that a reason would help"
-    answer = await here.get(VAKT, id=made.about)
-    assert answer["status"] == "ok", "the own watch is never asked"
+    for reason in ("urgent", None):
+        answer = await here.get(BARN, id=made.about, **({"reason": reason} if reason else {}))
+        assert [entry["content"]["text"] for entry in answer["entries"]] == ["to hunder"]
+    seen = (await here.ask(BARN, "audit", person="bvdpo"))["reads"]
+    assert {one["reason"] for one in seen} == {"urgent"}
+    assert (await here.get(BARN, id=made.about, reason="just so"))["code"] == "MALFORMED"
+
+
+async def test_a_list_holds_back_restricted_words_of_what_was_closed_a_shift_ago(here: Office) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    plain, tagged = opened("Flom", at=long_ago), opened("Gjelder NN", at=long_ago, tags=[Tag.PERSON])
+    body = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
+    await here.write(plain, tagged, *(Made(body, about=one.about, at=long_ago) for one in (plain, tagged)))
+    held, shown = (await here.ask(VAKT, "list", state="closed"))["incidents"]
+    assert (held["content"], held["reason_needed"]) == (None, True)
+    assert (shown["content"]["headline"], shown["reason_needed"]) == ("Flom", False)
+    held, _ = (await here.ask(VAKT, "list", state="closed", reason="complaint"))["incidents"]
+    assert held["content"]["headline"] == "Gjelder NN"
+    assert (await here.get(VAKT, id=plain.about))["status"] == "ok", "own and untagged: nothing to ask"
+    assert (await here.get(VAKT, id=tagged.about))["status"] == "ok", "the reason given stands for the shift"
 
 
 async def test_who_answers_for_the_log_of_reads_sees_its_own_house_and_a_neighbours_watch(
@@ -196,7 +208,7 @@ async def test_who_answers_for_the_log_of_reads_sees_its_own_house_and_a_neighbo
     (own, *_) = (await here.ask(AUST, "audit", person="naboens"))["reads"]
     assert (own["person"], own["item"]) == ("p1", made.id)
     seen = (await here.ask(BARN, "audit", person="bvdpo"))["reads"]
-    assert {one["owner"] for one in seen if one["what"] == "get"} == {BARN}
+    assert {one["owner"] for one in seen if one["what"] == "get"} == {BARN, VAKT}
     again = (await here.ask(VAKT, "audit", person="dpo"))["reads"]
     assert [one["what"] for one in again].count("audit") == 2, "looking into it is a line in it too"
     assert all(BARN not in (one["watch"], one["owner"]) for one in again)

@@ -8,11 +8,10 @@ tests of just that. Give a hub to a whole file (scope "module"), and let each te
 own. Files with the mark `system` begin first, so that the long ones do not stand alone at the end.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,7 +20,7 @@ import pytest
 from psycopg import sql
 
 from tests.hub import Hub, running_hub
-from tests.system_hub import run_once
+from tests.system_hub import once, run_once
 
 for _name in [name for name in os.environ if name.startswith("SAMVIRKE_")]:
     if not _name.startswith("SAMVIRKE_TEST_"):
@@ -57,7 +56,7 @@ def hub_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     All processes of a test run share it. Ports are chosen anew at each start, the links in it still hold.
     """
-    return _once(tmp_path_factory, "snapshot", run_once)
+    return once(tmp_path_factory, "snapshot", run_once)
 
 
 @pytest.fixture(scope="session")
@@ -108,20 +107,6 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'store.db'}"
     database: str = request.getfixturevalue("postgres_database")
     return database
-
-
-def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the first process of this test run makes, and the others find."""
-    base = factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    place.mkdir(exist_ok=True)
-    with (place / "lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "made").exists():
-            shutil.rmtree(place / "home", ignore_errors=True)
-            make(place / "home")
-            (place / "made").touch()
-    return place / "home"
 
 
 def _with_database(url: str, name: str) -> str:

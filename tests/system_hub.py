@@ -1,6 +1,7 @@
 """A whole hub in processes of its own, as `samvirke up` runs it, for tests and measurements."""
 
 import asyncio
+import fcntl
 import os
 import re
 import shutil
@@ -9,13 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from services.runtime.settings import Settings
 
@@ -148,10 +150,24 @@ class HubProcess:
         return sum(p.memory_info().rss for p in self.processes()) / 1e6
 
 
-def run_once(home: Path) -> None:
+def run_once(home: Path, **options: Any) -> None:
     """Start a hub with the example centre in an empty home, and end it: what is left is real state."""
-    with running(home, stream_bytes=SMALL) as hub:
+    with running(home, stream_bytes=SMALL, **options) as hub:
         hub.stop()
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of this test run makes, and the others find."""
+    base = factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "made").exists():
+            shutil.rmtree(place / "home", ignore_errors=True)
+            make(place / "home")
+            (place / "made").touch()
+    return place / "home"
 
 
 @contextmanager

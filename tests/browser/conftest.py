@@ -1,4 +1,4 @@
-"""One hub and one Chromium for all tests of the pages."""
+"""A hub and a Chromium for the tests of the pages."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,21 +9,31 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.rig import HOSTILE_NAME, HOSTILE_TITLE, PATIENCE_S, Rig, launch
 from tests.system.scene import example, write_centre
-from tests.system_hub import HubProcess, running
+from tests.system_hub import HubProcess, once, run_once, running
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """The example centre, in which one person and one watch are called what a page might run."""
-    folder: Path = tmp_path_factory.mktemp("browser")
-    values = example()
-    next(one for one in values["persons"] if one["key"] == "marit")["name"] = HOSTILE_NAME
-    next(one for one in values["watches"] if one["key"] == "4601.omsorg")["name"] = HOSTILE_TITLE
-    with running(folder / "home", centre=write_centre(folder / "centre.yaml", values)) as found:
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the example centre, in which one person and one watch are called what a page might run."""
+
+    def make(home: Path) -> None:
+        values = example()
+        next(one for one in values["persons"] if one["key"] == "marit")["name"] = HOSTILE_NAME
+        next(one for one in values["watches"] if one["key"] == "4601.omsorg")["name"] = HOSTILE_TITLE
+        run_once(home, centre=write_centre(home.parent / "centre.yaml", values))
+
+    return once(tmp_path_factory, "browser-snapshot", make)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, snapshot: Path) -> Iterator[HubProcess]:
+    """A hub for the tests of one file."""
+    home = tmp_path_factory.mktemp("browser") / "home"
+    with running(home, snapshot, centre=snapshot.parent / "centre.yaml") as found:
         yield found
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """The browser of this machine."""
     async with async_playwright() as playwright:
@@ -33,7 +43,7 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def rig(hub: HubProcess, chromium: Browser) -> Rig:
     """The hub with its desks."""
     return Rig(hub, chromium)

@@ -28,7 +28,7 @@ from services.desk.asker import SESSION_COOKIE, THEME_COOKIE, WATCH_COOKIE
 from services.runtime.edge import Edge
 from tests.system_hub import HubProcess
 
-MARKS = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.system, pytest.mark.timed]
+MARKS = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.system]
 VAKT, CHILD, ASKOY = "4601.vaktsentral", "4601.barnevern", "4627.vakt"
 HOSTILE_NAME = "Marit <img src=x onerror=alert(1)> \u202eås"
 HOSTILE_TITLE = "Vakt {{7*7}} </table><script>alert(1)</script>"

@@ -5,6 +5,7 @@ import time
 
 import httpx
 import psutil
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.rig import LIVE, MARKS, OPENED, ROW, Desk, Rig, until
@@ -119,6 +120,7 @@ async def test_two_desks_write_in_one_incident_and_neither_disturbs_the_other(ri
     await said_once(rig, ref, "Skrevet hos den ene", "Halvskrevet hos den andre")
 
 
+@pytest.mark.timed
 async def test_a_lost_link_is_shown_in_three_seconds_and_what_is_written_meanwhile_is_sent_once(
     rig: Rig,
 ) -> None:

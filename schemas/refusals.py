@@ -22,6 +22,7 @@ REFUSALS: dict[str, str] = {
     "UNKNOWN_INCIDENT": "No incident with that id or ref can be seen from this watch.",
     "REASON_NEEDED": "Reading this needs a reason; `reasons` are the codes, of which any one opens it.",
     "UNKNOWN_ENTRY": "The incident has no such entry.",
+    "NO_CHECKPOINT": "The watch's log was never of that size, or no checkpoint was made at that time.",
     "ALREADY_CLOSED": "The incident is closed.",
     "SAME_STATE": "The incident is in that state already.",
     "ALREADY_CORRECTED": "The entry was struck or replaced before; correct the newest one.",

@@ -124,6 +124,11 @@ def parked(mode: str, service: str) -> str:
     return _join("parked", mode, service)
 
 
+def heads(mode: str) -> str:
+    """Where the archive tells the feeds each organisation's blinded head."""
+    return _join("heads", mode)
+
+
 def mark(mode: str) -> str:
     """Where the archive answers how far, and to which fact, it has read."""
     return _join("mark", mode)

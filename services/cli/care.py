@@ -1,6 +1,7 @@
 """Verbs that look after what is stored: verify, repair."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,8 +20,26 @@ async def verify(
     erased: Annotated[
         bool, typer.Option("--erased", help="Instead: where bytes of erased words may still lie.")
     ] = False,
+    offline: Annotated[
+        Path | None,
+        typer.Option(metavar="EXPORT", help="Instead: check an export, with nothing but its files."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="With --offline: the hub's public key, or a file that holds it.")
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="With --offline: a checkpoint that was kept elsewhere.")
+    ] = None,
 ) -> Outcome:
     """Hold archive, chains and ledger against each other; the first difference is named."""
+    if offline is not None:
+        from services.cli.evidence import offline as check_export
+
+        return check_export(call, offline, key, checkpoint or [])
+    return await _verify(call, erased=erased)
+
+
+async def _verify(call: Call, *, erased: bool) -> Outcome:
     from services.incidents.verify import verify_erased
     from services.runtime import logs
 
@@ -98,5 +117,5 @@ def _not_compared(compared: bool, lang: str) -> list[str]:
 
 def register(app: typer.Typer) -> None:
     """Put the verbs under the program."""
-    verb(app, "verify", "samvirke verify", "samvirke verify --erased --json")(verify)
+    verb(app, "verify", "samvirke verify", "samvirke verify --offline EXPORT --key log.pub")(verify)
     verb(app, "repair", "samvirke repair")(repair)

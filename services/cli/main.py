@@ -15,6 +15,7 @@ from services.cli import (
     doctor,
     duty,
     erasing,
+    evidence,
     exercise,
     feed,
     intake,
@@ -65,7 +66,7 @@ reporting.register(app)
 looking.register(app, reporting.incident)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
-for _verbs in (doctor, config, logs):
+for _verbs in (doctor, config, logs, evidence):
     _verbs.register(app)
 papers.register(app)
 provisioning.register(app)

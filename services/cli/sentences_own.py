@@ -78,6 +78,16 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "One of the copies was changed or is damaged; the other one can restore it.",
         "Keep both as they are, make a backup, and then run: samvirke repair.",
     ),
+    "EXPORT_DIFFERS": Sentences(
+        "The export is not as it was signed, in {log} at {leaf}: {what}.",
+        "It was changed, is not whole, or another hub's key was named.",
+        "Keep it as it is, and ask whoever gave it for a new one; docs/evidence.md says what was found.",
+    ),
+    "BAD_NOTE": Sentences(
+        "That is no public key, or no signed checkpoint.",
+        "Nothing was checked.",
+        "Use what samvirke checkpoint key and samvirke checkpoint --note print, unchanged.",
+    ),
     "ABANDONED": Sentences(
         "The running hub ended before it had done this.",
         "What was begun is finished by the next try.",

@@ -1,7 +1,7 @@
 """The part ``incidents-archive``: keeps the ledger's second copy, answers from it, and erases (D2, D16)."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -9,19 +9,23 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import incidents, subjects
+from schemas.directory import Directory
 from services.incidents.audit import Audit
 from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Pending, Register
+from services.incidents.evidence import Evidence
 from services.incidents.filing import Filing
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
 from services.incidents.queries import Queries
+from services.incidents.sealer import Sealer
+from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.store import SERVICE, Store
 from services.runtime import logs, names
 from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
-from services.runtime.door import Door
+from services.runtime.door import Door, QueryHandler
 from services.runtime.lasting import lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
@@ -84,6 +88,7 @@ class Archive:
             "types": queries.types,
             "paper": paper.asked,
             "audit": Audit(store.engine, lookups, filing.directories).asked,
+            **await self._seal(nc, queries, store, filing.directories),
         }
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
         await self._door.start()
@@ -113,6 +118,22 @@ class Archive:
         printer = self._paper.printer if self._paper else None
         paper = printer.health if printer else {}
         return {"ok": ok and (printer is None or printer.is_fresh), "modes": modes, **paper}
+
+    async def _seal(
+        self, nc: Client, queries: Queries, store: Store, directories: Mapping[str, Directory]
+    ) -> dict[str, QueryHandler]:
+        """Begin to make checkpoints; the questions about them."""
+        seed = await asyncio.to_thread(signing_seed, self._settings.home)
+        checkpoints = Checkpoints(store.engine, seed)
+        sealer = Sealer(nc, checkpoints, directories, self._settings.checkpoint_s)
+        self._run(sealer.run(), "sealer")
+        evidence = Evidence(queries, store, checkpoints)
+        return {
+            "checkpoints": evidence.checkpoints,
+            "inclusion": evidence.inclusion,
+            "consistency": evidence.consistency,
+            "opening": evidence.opening,
+        }
 
     async def _connect(self, user: str) -> Client:
         nc = await connect(self._settings, user)

@@ -130,8 +130,3 @@ def is_signed(signed: Signed, public: bytes) -> bool:
     except (BadSignatureError, ValueError):
         return False
     return True
-
-
-def blinded(note: str, salt: bytes) -> bytes:
-    """What a neighbour keeps of a checkpoint: SHA-256(salt ‖ note) tells neither size nor activity."""
-    return hashlib.sha256(salt + note.encode()).digest()

@@ -37,12 +37,14 @@ _PAGE = 200
 _NEWEST = 1 << 62
 
 
-class _Question(Strict):
+class Question(Strict):
+    """What every question says: who asks, and the receipt that the answer must know of."""
+
     actor: Actor
     after: Token | None = None
 
 
-class GetQuestion(_Question):
+class GetQuestion(Question):
     """One incident by one of its names; ``after`` is a receipt that the answer must know of.
 
     ``reason`` is why one reads what is closed, or another watch's and tagged.
@@ -54,7 +56,7 @@ class GetQuestion(_Question):
     number: str | None = Field(None, max_length=90)
 
 
-class ListQuestion(_Question):
+class ListQuestion(Question):
     """Heads, the newest first. Without ``reason`` the restricted words of long closed ones are held back."""
 
     reason: ReadReason | None = None
@@ -62,7 +64,7 @@ class ListQuestion(_Question):
     limit: int = Field(100, ge=1, le=500)
 
 
-class SeenQuestion(_Question):
+class SeenQuestion(Question):
     """Incidents and items that a page of the asking watch has shown to a person."""
 
     items: Annotated[list[tuple[Token, Token]], Field(max_length=500)]
@@ -87,7 +89,7 @@ class Queries:
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """One incident with its entries and chains. Raises Refusal: UNKNOWN_INCIDENT, REASON_NEEDED."""
         question = validate(GetQuestion, orjson.dumps(body))
-        viewer = await self._admit(question, address)
+        viewer = await self.admit(question, address)
         shown = await asyncio.to_thread(self._find, address.mode, question, viewer)
         if shown is None:
             raise Refusal("UNKNOWN_INCIDENT")
@@ -106,14 +108,14 @@ class Queries:
 
     async def types(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The register of types, as far as it is for the asking watch; by code. Raises Refusal."""
-        viewer = await self._admit(validate(_Question, orjson.dumps(body)), address)
+        viewer = await self.admit(validate(_Question, orjson.dumps(body)), address)
         known = [one for _, one in sorted(viewer.directory.types.items()) if one.is_for(viewer.watch)]
         return {"status": "ok", "types": [type_told(one, viewer.watch) for one in known]}
 
     async def listing(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The heads that the watch may see."""
         question = validate(ListQuestion, orjson.dumps(body))
-        viewer = await self._admit(question, address)
+        viewer = await self.admit(question, address)
         rows = await asyncio.to_thread(self._heads, address.mode, question.state, question.limit, viewer)
         restricted = [
             (row["id"], row["fact"])
@@ -139,11 +141,11 @@ class Queries:
     async def seen(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """Note in the log of reads what a live page has shown; tells nothing."""
         question = validate(SeenQuestion, orjson.dumps(body))
-        viewer = await self._admit(question, address)
+        viewer = await self.admit(question, address)
         await self._record("live", question.actor, address.mode, viewer, question.items)
         return {"status": "ok"}
 
-    async def _admit(self, question: _Question, address: Address) -> Viewer:
+    async def admit(self, question: Question, address: Address) -> Viewer:
         """Who asks, once the archive has what they know of. Raises Refusal."""
         actor, mode = question.actor, address.mode
         if actor.key != address.key:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
 from services.incidents import bulk
+from services.incidents.blinding import Opening, blinded_head, opening
 from services.incidents.checkpoint import Checkpoint, Signed, key_hash, log_name, public_key, sign
 from services.incidents.tables import CHECKPOINTS
 from services.incidents.tree import Edge
@@ -47,6 +48,7 @@ class Checkpoints:
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._trees = Trees(engine)
         self._seed = seed
+        self._heads: dict[str, tuple[int, dict[str, bytes]]] = {}
         self.public = public_key(seed)
 
     def make(self, mode: str, watches: set[str], at: int) -> Round:
@@ -95,20 +97,35 @@ class Checkpoints:
             rows = connection.execute(query.order_by(CHECKPOINTS.c.at)).all()
         return [self._read(row) for row in rows]
 
-    def of_organisation(self, mode: str, organisation: str, at: int) -> dict[str, Signed]:
-        """What the checkpoints of an organisation's watches were at a moment when some were made."""
+    def standing(self, mode: str, at: int) -> dict[str, dict[str, str]]:
+        """The notes of a round's checkpoints by organisation and watch, made again from what is kept."""
         newest = sa.select(CHECKPOINTS.c.watch, sa.func.max(CHECKPOINTS.c.at).label("newest"))
-        mine = CHECKPOINTS.c.watch.startswith(f"{organisation}.", autoescape=True)
-        newest = newest.where(CHECKPOINTS.c.mode == mode, CHECKPOINTS.c.at <= at, mine)
+        newest = newest.where(CHECKPOINTS.c.mode == mode, CHECKPOINTS.c.at <= at)
         of = newest.group_by(CHECKPOINTS.c.watch).subquery()
         both = sa.and_(CHECKPOINTS.c.watch == of.c.watch, CHECKPOINTS.c.at == of.c.newest)
         query = sa.select(CHECKPOINTS).join(of, both).where(CHECKPOINTS.c.mode == mode)
         with self._reading.connect() as connection:
             rows = connection.execute(query).all()
-        return {
-            row.watch: sign(Checkpoint(log_name(mode, row.watch), row.size, bytes(row.root), at), self._seed)
-            for row in rows
-        }
+        found: dict[str, dict[str, str]] = {}
+        for row in rows:
+            checkpoint = Checkpoint(log_name(mode, row.watch), row.size, bytes(row.root), at)
+            notes = found.setdefault(row.watch.partition(".")[0], {})
+            notes[row.watch] = sign(checkpoint, self._seed).note()
+        return found
+
+    def heads(self, mode: str, at: int) -> dict[str, bytes]:
+        """Each organisation's blinded head of a round."""
+        if self._heads.get(mode, (0, {}))[0] != at:
+            found = self.standing(mode, at).items()
+            made = {org: blinded_head(self._seed, org, at, notes) for org, notes in found}
+            self._heads[mode] = (at, made)
+        return self._heads[mode][1]
+
+    def opening(self, mode: str, watch: str, at: int) -> Opening:
+        """What opens the blinded head of a round for one watch. Raises KeyError without such a round."""
+        organisation = watch.partition(".")[0]
+        notes = self.standing(mode, at).get(organisation, {})
+        return opening(self._seed, organisation, at, notes, watch)
 
     def _sign(self, mode: str, watch: str, edge: Edge, at: int) -> Signed:
         return sign(Checkpoint(log_name(mode, watch), edge.size, edge.root(), at), self._seed)

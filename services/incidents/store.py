@@ -98,6 +98,12 @@ class Store:
         with self.reading.connect() as connection:
             return connection.execute(query).first() is not None
 
+    def born_in(self, mode: str, watch: str, fact: str) -> int:
+        """The place in the ledger of a fact of that watch; 0 when it has none with that id."""
+        where = (FACTS.c.mode == mode, FACTS.c.id == fact, FACTS.c.watch == watch)
+        with self.reading.connect() as connection:
+            return connection.execute(sa.select(FACTS.c.sequence).where(*where)).scalar() or 0
+
     def facts(self, mode: str, after: int = 0, until: int | None = None) -> Iterator[Sequence[RowMapping]]:
         """Every fact with its content's row, in ledger order, in pages of 1000."""
         columns = (*FACTS.c, CONTENT.c.sort, CONTENT.c.raised, CONTENT.c.erased, CONTENT.c.sealed)

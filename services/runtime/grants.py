@@ -135,7 +135,7 @@ def _archive() -> Grant:
     answers = (*_ANSWERS, *(f"{names.inbox(asker)}.>" for _, asker in TRADES.values()))
     reads = (*_reader(user, names.ledgers()), *_direct((*names.ledgers(), *names.contents())))
     asked = (subjects.query("*", "*", "*", "incidents", "*"), subjects.mark("*"))
-    return Grant(user, (*answers, *reads, *_parks(user)), asked)
+    return Grant(user, (*answers, *reads, *_parks(user), subjects.heads("*")), asked)
 
 
 def _reaction() -> Grant:
@@ -156,7 +156,8 @@ def _feeds() -> Grant:
     )
     says = ("_R_.>", f"{names.inbox(names.DESK)}.>", subjects.feed("*", "*", "items"))
     reads = (*_reader(names.FEEDS, names.ledgers()), *_direct(names.ledgers()), *shared)
-    return Grant(names.FEEDS, (*says, *reads, *_parks(names.FEEDS)), (subjects.feed("*", "*", "next"),))
+    heard = (subjects.feed("*", "*", "next"), subjects.heads("*"))
+    return Grant(names.FEEDS, (*says, *reads, *_parks(names.FEEDS)), heard)
 
 
 def _people_writer() -> Grant:

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     )
     nats_key: Path | None = Field(None, description="Key of that certificate, where the broker finds it.")
     nats_port: Port = Field(0, description="Port of the embedded broker; 0 takes a free one.")
+    checkpoint_s: int = Field(
+        600, ge=1, description="Seconds between two signed checkpoints of every log, news or none."
+    )
     replicas: int = Field(1, ge=1, le=5, description="Copies of each stream; more than 1 needs a cluster.")
     stream_bytes: int = Field(
         0, ge=0, description="Bytes that streams share; 0 derives it from the free disk."

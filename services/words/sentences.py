@@ -114,6 +114,11 @@ OF_THE_HUB: dict[str, Sentences] = {
         UNCHANGED,
         "Find its id with: samvirke incident show.",
     ),
+    "NO_CHECKPOINT": Sentences(
+        "The log was never of that size, or no checkpoint was made at that time.",
+        UNCHANGED,
+        "See the checkpoints with: samvirke checkpoint.",
+    ),
     "ALREADY_CLOSED": Sentences(
         "The incident is closed already.",
         UNCHANGED,

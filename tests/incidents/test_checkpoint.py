@@ -7,7 +7,6 @@ import pytest
 from services.incidents.checkpoint import (
     BadNote,
     Checkpoint,
-    blinded,
     is_signed,
     key_hash,
     log_name,
@@ -69,10 +68,3 @@ def test_the_public_key_is_read_from_its_line_whatever_its_name() -> None:
     for bad in ("", "samvirke", verifier_key("a", public).replace("a+", "b+"), "a+00000000+AQ=="):
         with pytest.raises(BadNote):
             read_key(bad)
-
-
-def test_a_blinded_checkpoint_tells_nothing_without_its_salt() -> None:
-    note, salt = sign(MADE, SEED).note(), bytes(32)
-    assert blinded(note, salt) == blinded(note, salt)
-    assert blinded(note, salt) != blinded(note, b"x" * 32)
-    assert len(blinded(note, salt)) == 32

@@ -1,13 +1,15 @@
 """The trees in the archive's tables, on SQLite and PostgreSQL alike."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 import sqlalchemy as sa
 
-from services.incidents.checkpoint import is_signed
+from services.incidents.blinding import opens
+from services.incidents.checkpoint import is_signed, read_note
 from services.incidents.evidence_check import check
 from services.incidents.evidence_format import fact_line, proof_line
 from services.incidents.projection import read
@@ -148,9 +150,25 @@ def test_of_old_checkpoints_those_stay_at_which_the_log_had_grown(empty: Shelf) 
     ages = [one.checkpoint.at - day for one in kept.listing("actual", OWNER, 1 << 40, 20)]
     assert ages == [3000 + KEPT_ALL_S, 1800, 0]
     assert [one.checkpoint.size for one in kept.grown("actual", OWNER, 2)] == [1, 2]
-    stood = kept.of_organisation("actual", "4601", day + 1200)[OWNER]
+    stood = read_note(kept.standing("actual", day + 1200)["4601"][OWNER])
     assert (stood.checkpoint.size, stood.checkpoint.at) == (1, day + 1200)
     assert is_signed(stood, kept.public)
+
+
+def test_a_watch_opens_its_organisations_blinded_head_and_tells_nothing_of_the_others(empty: Shelf) -> None:
+    kept = Checkpoints(empty.store.engine, SEED)
+    kept.make("actual", {OWNER, "4601.barnevern", OTHER}, 600)
+    head = kept.heads("actual", 600)["4601"]
+    kept.make("actual", {OWNER, "4601.barnevern", OTHER}, 1200)
+    assert kept.heads("actual", 1200)["4601"] != head, "a round without news has a new head"
+    found = kept.opening("actual", OWNER, 600)
+    assert opens(found, head)
+    assert read_note(found.note).checkpoint.log == f"actual/{OWNER}"
+    assert len(found.path) == 4, "as long as with any other number of watches up to sixteen"
+    assert not opens(kept.opening("actual", OTHER, 600), head)
+    assert not opens(replace(found, salt=bytes(32)), head)
+    with pytest.raises(KeyError):
+        kept.opening("actual", "4601.none", 600)
 
 
 def test_the_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:

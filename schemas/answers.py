@@ -38,6 +38,57 @@ class Problem(Tolerant):
     code: str
 
 
+class CheckpointMade(Tolerant):
+    """A signed checkpoint of the watch's log: ``at`` in seconds since 1970, how many facts, the root.
+
+    ``note`` is the whole of it in the form of C2SP signed-note, as it can be checked.
+    """
+
+    at: int
+    size: int
+    root: str
+    note: str
+
+
+class CheckpointsFound(Tolerant):
+    """The watch's checkpoints, the newest first, and the public key that has signed them."""
+
+    status: Literal["ok"]
+    key: str
+    checkpoints: list[CheckpointMade]
+
+
+class InclusionProved(Tolerant):
+    """A fact's place in its watch's log (RFC 6962): its leaf hash, and the hashes from there to the root.
+
+    ``checkpoint`` is the signed note whose root that is.
+    """
+
+    status: Literal["ok"]
+    leaf: int
+    hash: str
+    proof: list[str]
+    checkpoint: str
+
+
+class FormerTree(Tolerant):
+    """A log as it once was."""
+
+    size: int
+    root: str
+
+
+class ConsistencyProved(Tolerant):
+    """That the watch's log of ``size`` begins with the former one; ``checkpoint`` is its newest (RFC 6962)."""
+
+    status: Literal["ok"]
+    former: FormerTree
+    size: int
+    root: str
+    proof: list[str]
+    checkpoint: str
+
+
 class Session(Tolerant):
     """Who is signed in, and what each change must carry in ``X-CSRF-Token``."""
 

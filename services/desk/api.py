@@ -26,6 +26,7 @@ _ON_ENTRY: dict[str, type[Command]] = {
     "card/{step}/tick": TickStep,
 }
 """What is said of an entry, or of a step of the action card, by path."""
+_SIZE_DIGITS = 15
 
 
 def api_routes(identity: Identity) -> APIRouter:
@@ -45,6 +46,9 @@ def api_routes(identity: Identity) -> APIRouter:
     router.add_api_route("/duty", api.duty, methods=["GET"])
     router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
     router.add_api_route("/warnings", api.warnings, methods=["GET"])
+    router.add_api_route("/checkpoints", api.checkpoints, methods=["GET"])
+    router.add_api_route("/checkpoints/inclusion/{fact}", api.inclusion, methods=["GET"])
+    router.add_api_route("/checkpoints/consistency/{former}", api.consistency, methods=["GET"])
     return router
 
 
@@ -125,6 +129,25 @@ class Api:
         municipality = request.query_params.get("municipality")
         return reply(await asker.ask("warnings", "list", municipality=municipality))
 
+    async def checkpoints(self, request: Request) -> Response:
+        """The signed checkpoints of the asking watch's log."""
+        asker = await self._identity.of(request)
+        limit = _number(request.query_params.get("limit", "20"), "limit")
+        return reply(await asker.ask("incidents", "checkpoints", limit=limit))
+
+    async def inclusion(self, request: Request, fact: str) -> Response:
+        """The proof that a fact of the asking watch is in its log."""
+        asker = await self._identity.of(request)
+        return reply(await asker.ask("incidents", "inclusion", fact=fact))
+
+    async def consistency(self, request: Request, former: str) -> Response:
+        """The proof that the asking watch's log has only grown since it had that size."""
+        asker = await self._identity.of(request)
+        size = request.query_params.get("size")
+        asked = {} if size is None else {"size": _number(size, "size", _SIZE_DIGITS)}
+        size_then = _number(former, "former", _SIZE_DIGITS)
+        return reply(await asker.ask("incidents", "consistency", former=size_then, **asked))
+
     async def _changing(self, request: Request, *, optional: bool = False) -> tuple[Asker, Said]:
         asker = await self._identity.of(request)
         if asker.actor.machine is None:
@@ -165,7 +188,7 @@ def known_ref(said: str) -> str:
     return ref
 
 
-def _number(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
+def _number(text: str, name: str, digits: int = 5) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= digits):
         raise Refusal("MALFORMED", where=[name])
     return int(text)

@@ -98,6 +98,15 @@ TOLD: dict[tuple[str, str], Told] = {
     ("get", "/v1/warnings"): Told(
         "Official warnings that hold", answers.Warnings, ("municipality",), scope="read"
     ),
+    ("get", "/v1/checkpoints"): Told(
+        "Signed checkpoints of the watch's log", answers.CheckpointsFound, ("checkpoints",), scope="read"
+    ),
+    ("get", "/v1/checkpoints/inclusion/{fact}"): Told(
+        "Prove that a fact is in the watch's log", answers.InclusionProved, scope="read"
+    ),
+    ("get", "/v1/checkpoints/consistency/{former}"): Told(
+        "Prove that the watch's log has only grown", answers.ConsistencyProved, ("size",), scope="read"
+    ),
     ("get", "/v1/feeds/{org}"): Told(
         "A page of an organisation's feed", feeds.FeedPage, ("after", "page"), scope="feed"
     ),
@@ -137,6 +146,16 @@ _ASKS: dict[str, Document] = {
     "person": {"in": "query", "schema": {"type": "string"}, "description": "A person's id."},
     "since": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "From."},
     "until": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "To."},
+    "checkpoints": {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 20},
+    },
+    "size": {
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "The size of the later log, else as it is now.",
+    },
     "at": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "Else now."},
     "watch": {"in": "query", "schema": {"type": "string"}, "description": "One watch's key, else all."},
     "municipality": {"in": "query", "schema": {"type": "string", "pattern": "^[0-9]{4}$"}},
@@ -164,6 +183,8 @@ _IN_PATH = {
     "chain": "The chain of a notification.",
     "entry": "The id of an entry in the incident's log.",
     "step": "The code of a step of the incident's action card.",
+    "fact": "The id of a fact of the watch.",
+    "former": "The size of the log in an earlier checkpoint.",
     "org": "Key of the organisation whose feed it is, such as 4601.",
 }
 _EVENTS = """\

@@ -108,7 +108,7 @@ class Queries:
 
     async def types(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The register of types, as far as it is for the asking watch; by code. Raises Refusal."""
-        viewer = await self.admit(validate(_Question, orjson.dumps(body)), address)
+        viewer = await self.admit(validate(Question, orjson.dumps(body)), address)
         known = [one for _, one in sorted(viewer.directory.types.items()) if one.is_for(viewer.watch)]
         return {"status": "ok", "types": [type_told(one, viewer.watch) for one in known]}
 

@@ -94,8 +94,13 @@ def _said(checked: "Checked", held: Sequence[Path], lang: str) -> list[str]:
         say("Words: {contents}; erased: {erased}; left out: {withheld}.", lang, **asdict(checked)),
     ]
     if checked.unproved:
-        unreached = "{unproved} checkpoints say nothing about these facts: they lie inside what is left out."
-        lines.append(say(unreached, lang, unproved=checked.unproved))
+        lines.append(
+            say(
+                "{unproved} checkpoints lie within what is left out, and say nothing here.",
+                lang,
+                **asdict(checked),
+            )
+        )
     if not held:
         lines += [
             say("Nothing here can tell of what was written after {time},", lang, time=_time(checked.newest)),

@@ -9,6 +9,7 @@ from schemas import centre_check, centre_text
 from schemas.centre_parts import (
     About,
     Agreement,
+    IncidentType,
     Manning,
     NamedList,
     Organisation,
@@ -32,6 +33,7 @@ class Centre(Strict):
     organisations: list[Organisation]
     watches: list[Watch]
     policies: list[Policy] = []
+    types: list[IncidentType] = []
     persons: list[Person] = []
     roles: list[RoleGrant] = []
     manning: list[Manning] = []

@@ -21,6 +21,7 @@ UNIQUE = (
     ("watches", "key"),
     ("watches", "alias"),
     ("policies", "code"),
+    ("types", "code"),
     ("persons", "key"),
     ("persons", "id"),
     ("agreements", "code"),
@@ -36,6 +37,7 @@ def problems(centre: Centre) -> Found:
     yield from _twice(centre)
     yield from _organisations(centre)
     yield from _watches(centre)
+    yield from _types(centre)
     yield from _persons(centre)
     yield from _manning(centre)
     yield from _sharing(centre)
@@ -83,6 +85,13 @@ def _watches(centre: Centre) -> Found:
     for index, policy in enumerate(centre.policies):
         named = [step.watch for rule in policy.rules for step in rule.steps if step.watch]
         yield from _known(centre, ("policies", index, "rules"), named)
+
+
+def _types(centre: Centre) -> Found:
+    for index, kind in enumerate(centre.types):
+        told = [key for one in kind.told for key in (*one.notify, one.watch) if key]
+        yield from _known(centre, ("types", index, "told"), told)
+        yield from _known(centre, ("types", index, "used_by"), kind.used_by)
 
 
 def _persons(centre: Centre) -> Found:

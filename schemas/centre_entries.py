@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas import feeds, notifications, people, watch
+from schemas import feeds, incident_types, notifications, people, watch
 from schemas.canonical import canonical
 from schemas.centre import Centre
 from schemas.envelope import Request, Strict
@@ -41,6 +41,7 @@ Made = Iterator[tuple[str, str | None, Request, Strict | None]]
 def _requests(centre: Centre) -> Made:
     yield from _sharing(centre)
     yield from _watches(centre)
+    yield from _types(centre)
     yield from _people(centre)
     yield from _manning(centre)
 
@@ -96,6 +97,12 @@ def _watches(centre: Centre) -> Made:
         if policy:
             told = notifications.SetPolicy(watch=one.key, rules=policy.rules, channels=policy.channels)
             yield one.organisation, one.key, told, None
+
+
+def _types(centre: Centre) -> Made:
+    for kind in centre.types:
+        fields = {name: getattr(kind, name) for name in type(kind).model_fields if name != "code"}
+        yield centre.centre.host, None, incident_types.SetType(type=kind.code, **fields), None
 
 
 def _people(centre: Centre) -> Made:

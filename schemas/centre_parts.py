@@ -5,10 +5,11 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Line, Municipality, Strict, Token, WatchKey
+from schemas.envelope import Code, Line, Municipality, Strict, Token, WatchKey
+from schemas.incident_types import Card, Told, Version, Words
 from schemas.notifications import PolicyRules
 from schemas.people import Contact
-from schemas.vocabulary import Channel, DutyFunction, Language, Mode, Role
+from schemas.vocabulary import Channel, DutyFunction, Language, Mode, Priority, Role
 
 ShortCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,8}$")]
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,40}(\.[a-z0-9]{1,40})?$")]
@@ -80,6 +81,23 @@ class Policy(Strict):
     code: Token
     channels: Annotated[list[Channel], Field(min_length=1)] = [Channel.GATEWAY, Channel.EMAIL]
     rules: Annotated[list[PolicyRules], Field(min_length=1, max_length=4)]
+
+
+class IncidentType(Strict):
+    """A type of incident in the register: ``priority`` and ``told`` are for a report that says nothing.
+
+    ``used_by``: the watches that see the type in the register, all when empty. A card that has been in force
+    is changed by raising its version.
+    """
+
+    code: Code
+    version: Version = 1
+    title: Words
+    priority: Priority | None = None
+    told: list[Told] = []
+    questions: Annotated[list[Words], Field(max_length=20)] = []
+    card: Card | None = None
+    used_by: list[WatchKey] = []
 
 
 class Person(Strict):

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.begun import Begun
+from services.cli.ending import spoken
 from services.cli.frame import Call, Outcome, table, verb
 from services.cli.names import incident_named
 from services.cli.options import Incident, ReasonOption
@@ -35,7 +37,8 @@ async def show(
     writers = (one.get("actor", {}).get("person") for one in entries)
     names = await names_of(call, writers) if not call.as_json else {}
     lines = [*_head(found["incident"], lang), *_entries(entries, names, lang, ids=ids)]
-    return Outcome(found, lines + _chains(found.get("chains", []), lang))
+    begun = Begun(found, {one["id"]: words(one, lang) for one in entries}, lang)
+    return Outcome(found, lines + _chains(found.get("chains", []), lang) + begun.lines())
 
 
 async def incidents(
@@ -78,7 +81,9 @@ def words(item: dict[str, Any], lang: str) -> str:
 def _head(head: dict[str, Any], lang: str) -> list[str]:
     named = " ".join(str(head[key]) for key in ("ref", "number") if head.get(key))
     shown = (word(head[key], lang) for key in ("priority", "state", "level"))
-    facts = (local(head.get("occurred_at")), head["owner"], word(head["type"], lang), *shown)
+    title = head.get("type_title")
+    kind = spoken(title, lang) if title else word(head["type"], lang)
+    facts = (local(head.get("occurred_at")), head["owner"], kind, *shown)
     return [f"{named}  {words(head, lang)}", "  ".join(map(str, facts))]
 
 

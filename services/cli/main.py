@@ -14,6 +14,7 @@ from services.cli import (
     config,
     doctor,
     duty,
+    ending,
     erasing,
     evidence,
     exercise,
@@ -64,6 +65,7 @@ def _program(
 running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
+ending.register(app, reporting.incident)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (doctor, config, logs, evidence):

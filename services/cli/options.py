@@ -13,7 +13,10 @@ Named = Annotated[
     typer.Option("--named", help="Receiver at level named: organisation or watch. Repeat it."),
 ]
 Notify = Annotated[list[str] | None, typer.Option("--notify", help="Watch to be told. Repeat it.")]
-PriorityOption = Annotated[Priority, typer.Option(help="How it ranks.")]
+PriorityOption = Annotated[Priority | None, typer.Option(help="How it ranks.")]
+Unconfirmed = Annotated[bool, typer.Option("--unconfirmed", help="It is not confirmed.")]
+ChannelOption = Annotated[str | None, typer.Option("--channel", help="How it came, such as phone.")]
+Paper = Annotated[bool, typer.Option("--paper", help="Typed in later from paper; say --at.")]
 Text = Annotated[str | None, typer.Option(help="The words.")]
 Place = Annotated[str | None, typer.Option(help="Where, in words.")]
 Position = Annotated[str | None, typer.Option(help="Latitude,longitude.")]

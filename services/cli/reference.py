@@ -38,9 +38,11 @@ def page() -> str:
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every verb with its full name."""
+    """Every verb with its full name; those left out that only say what cannot be done."""
     for key, below in command.commands.items():
         full = f"{name} {key}".strip()
+        if below.hidden:
+            continue
         if hasattr(below, "commands"):
             yield from verbs(below, full)
         else:

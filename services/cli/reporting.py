@@ -4,15 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.vocabulary import EntryKind, IncidentState, Level, Priority
+from schemas.vocabulary import EntryKind, IncidentState, Level
 from services.cli.frame import Call, Outcome, Usage, verb
+from services.cli.names import person_id
 from services.cli.options import (
     At,
+    ChannelOption,
     Figures,
     Incident,
     LevelOption,
     Named,
     Notify,
+    Paper,
     Place,
     Position,
     PriorityOption,
@@ -20,8 +23,9 @@ from services.cli.options import (
     Source,
     Tags,
     Text,
+    Unconfirmed,
 )
-from services.cli.sending import moment, on_incident, send, written
+from services.cli.sending import figures_of, moment, on_incident, send, written
 
 incident = typer.Typer(
     help="One incident: show it, move it, correct it, close it, share it.", no_args_is_help=True
@@ -31,8 +35,8 @@ incident = typer.Typer(
 async def report(
     call: Call,
     headline: Annotated[str, typer.Argument(help="What has happened, in one line.")],
-    type: Annotated[str, typer.Option(help="Its type, such as water.leak.")] = "other",
-    priority: PriorityOption = Priority.NORMAL,
+    type: Annotated[str, typer.Option(help="Its type, from: samvirke types.")] = "other",
+    priority: PriorityOption = None,
     municipality: Annotated[
         list[str] | None, typer.Option(help="Municipality number it concerns. Repeat it.")
     ] = None,
@@ -46,9 +50,15 @@ async def report(
     tags: Tags = None,
     named: Named = None,
     notify: Notify = None,
+    unconfirmed: Unconfirmed = False,
+    channel: ChannelOption = None,
+    paper: Paper = False,
     at: At = None,
 ) -> Outcome:
-    """Open an incident; the answer is its reference."""
+    """Open an incident; the answer is its reference.
+
+    Priority and who is told are the type's in the register, where you do not say them.
+    """
     from schemas.identifiers import new_id
     from schemas.incidents import OpenIncident
 
@@ -57,7 +67,10 @@ async def report(
         type=type,
         priority=priority,
         municipalities=municipality or [],
-        **_shared(level, tags, named, notify),
+        confirmed=False if unconfirmed else None,
+        channel=channel,
+        late=_late(paper, at),
+        **_shared(level, tags, named, notify) | {"notify": notify or None},
     )
     content = written(
         headline=headline,
@@ -66,7 +79,7 @@ async def report(
         position=position,
         source=source,
         reference=reference,
-        figures=_figures(figures),
+        figures=figures_of(figures),
     )
     return await send(call, request, content, moment(at), done="Incident {ref} is opened.")
 
@@ -76,9 +89,9 @@ async def entry(
     said: Incident,
     text: Annotated[str, typer.Argument(help="The words.")],
     kind: Annotated[EntryKind, typer.Option(help="What sort of entry it is.")] = EntryKind.INFORMATION,
-    priority: Annotated[Priority | None, typer.Option(help="How it ranks.")] = None,
-    unconfirmed: Annotated[bool, typer.Option("--unconfirmed", help="It is not confirmed.")] = False,
-    channel: Annotated[str | None, typer.Option(help="How it came, such as phone.")] = None,
+    priority: PriorityOption = None,
+    unconfirmed: Unconfirmed = False,
+    channel: ChannelOption = None,
     headline: Annotated[str | None, typer.Option(help="One line, for an entry shared wider.")] = None,
     place: Place = None,
     position: Position = None,
@@ -86,10 +99,19 @@ async def entry(
     reference: Reference = None,
     figures: Figures = None,
     basis: Annotated[str | None, typer.Option(help="The ground of a decision.")] = None,
+    decider: Annotated[
+        str | None, typer.Option(help="Who decided: person, or function such as crisis_leader.")
+    ] = None,
+    assignee: Annotated[str | None, typer.Option(help="Who is to do a task: watch or person.")] = None,
+    due: Annotated[str | None, typer.Option(help="By when a task is to be done.")] = None,
+    asks: Annotated[
+        list[str] | None, typer.Option("--ask", help="Watch that is asked for resources. Repeat it.")
+    ] = None,
     level: LevelOption = Level.WATCH,
     tags: Tags = None,
     named: Named = None,
     notify: Notify = None,
+    paper: Paper = False,
     at: At = None,
 ) -> Outcome:
     """Write in an incident's log."""
@@ -97,10 +119,15 @@ async def entry(
 
     request = AddEntry(
         **await on_incident(call, said),
-        kind=kind,
+        kind=EntryKind.MESSAGE_OUT if asks else kind,
         priority=priority,
         confirmed=not unconfirmed,
         channel=channel,
+        late=_late(paper, at),
+        decider=_who(call, decider),
+        assignee=_who(call, assignee),
+        due=moment(due),
+        asks=asks or None,
         **_shared(level, tags, named, notify),
     )
     content = written(
@@ -110,7 +137,7 @@ async def entry(
         position=position,
         source=source,
         reference=reference,
-        figures=_figures(figures),
+        figures=figures_of(figures),
         basis=basis,
     )
     return await send(call, request, content, moment(at), done="Written in the log of {ref}.")
@@ -156,7 +183,7 @@ async def close(
     from schemas.incidents import CloseIncident
 
     request = CloseIncident(**await on_incident(call, said))
-    content = written(text=text, figures=_figures(figures))
+    content = written(text=text, figures=figures_of(figures))
     return await send(call, request, content, moment(at), done="Incident {ref} is closed.")
 
 
@@ -181,12 +208,21 @@ def _shared(level: Level, tags: Any, named: list[str] | None, notify: list[str] 
     return {"level": level, "tags": tags or [], "named": named or [], "notify": notify or []}
 
 
-def _figures(given: list[str] | None) -> dict[str, int]:
-    """Counts written as name=number. Raises Usage."""
-    pairs = [figure.partition("=")[::2] for figure in given or []]
-    if not all(number.lstrip("-").isdigit() for _, number in pairs):
-        raise Usage("write a figure as name=number, such as evakuert=40")
-    return {name: int(number) for name, number in pairs}
+def _late(paper: bool, at: str | None) -> bool | None:
+    """Whether it was typed in later from paper. Raises Usage when it is not said when it happened."""
+    if paper and at is None:
+        raise Usage("say with --at when it happened, as it stands on the paper")
+    return paper or None
+
+
+def _who(call: Call, said: str | None) -> str | None:
+    """A watch's key or a function as it was said; else a person's id."""
+    if said is None or "." in said:
+        return said
+    try:
+        return person_id(call.settings(), said)
+    except Usage:
+        return said
 
 
 def register(app: typer.Typer) -> None:
@@ -199,7 +235,16 @@ def register(app: typer.Typer) -> None:
         'samvirke report "Ras på E16" --level region --notify 110-vest.main --municipality 4628',
         acting=True,
     )(report)
-    verb(app, "entry", 'samvirke entry 7K3Q9XT "Vakt er på stedet" --channel phone', acting=True)(entry)
+    verb(
+        app,
+        "entry",
+        'samvirke entry 7K3Q9XT "Vakt er på stedet" --channel phone',
+        'samvirke entry 7K3Q9XT "Rød beredskap" --kind decision --decider crisis_leader',
+        'samvirke entry 7K3Q9XT "Sett ut nødvann" --kind task --assignee 4601.ikt --due 2027-01-15T09:00',
+        'samvirke entry 7K3Q9XT "2 pumper" --ask sivf.main --level named --named sivf',
+        'samvirke entry 7K3Q9XT "Politi på stedet" --paper --at 2027-01-15T07:02',
+        acting=True,
+    )(entry)
     verb(incident, "state", "samvirke incident state 7K3Q9XT in_progress", acting=True)(state)
     verb(
         incident,

@@ -113,6 +113,14 @@ async def on_incident(call: Call, said: str) -> dict[str, Any]:
     return {"ref": named["ref"]} if "ref" in named else {"incident": named["id"]}
 
 
+def figures_of(given: list[str] | None) -> dict[str, int]:
+    """Counts written as name=number. Raises Usage."""
+    pairs = [figure.partition("=")[::2] for figure in given or []]
+    if not all(number.lstrip("-").isdigit() for _, number in pairs):
+        raise Usage("write a figure as name=number, such as evakuert=40")
+    return {name: int(number) for name, number in pairs}
+
+
 def moment(text: str | None) -> datetime | None:
     """A time with its offset; a time without one is Norway's. Raises Usage."""
     if text is None:

@@ -19,7 +19,7 @@ from services.runtime import names
 from services.runtime.settings import Settings
 from tests.caller import Office, office
 from tests.hub import Hub
-from tests.notifications.outside import Gateway, Mail, gateway, mail
+from tests.outside import Gateway, Mail, gateway, mail
 
 OWNER, WATCH, COORDINATOR = "110-vest.main", "4624.main", "4601.samvirke"
 PHONES = {

@@ -23,7 +23,7 @@ from services.runtime.timers import Key
 from tests.caller import office
 from tests.hub import Hub
 from tests.notifications.desk import MODE, OWNER, PHONES, WATCH, Desk, desk, prepared, settings_for, until
-from tests.notifications.outside import gateway, mail
+from tests.outside import gateway, mail
 
 
 @pytest.fixture

@@ -3,18 +3,15 @@
 import asyncio
 import json
 import re
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
-from aiosmtpd.controller import Controller
 
 from schemas import centre_text, subjects
 from schemas.envelope import Accepted, Actor, Answer, Request
@@ -24,57 +21,28 @@ from schemas.vocabulary import Authentication
 from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.edge import Edge
-from tests.system_hub import EXAMPLE, HubProcess, free_port, running
-
-LINK = re.compile(r"http://\S+/k/\S+")
-
-
-@dataclass(frozen=True)
-class Handed:
-    """A message that the gateway took: when, to which number, and what it said."""
-
-    at: float
-    to: str
-    text: str
-    reference: str
-
-    @property
-    def link(self) -> str:
-        """The address at the end of the text."""
-        found = LINK.search(self.text)
-        assert found is not None, self.text
-        return found[0]
+from tests.outside import Gateway, Mail, Sms, both
+from tests.system_hub import EXAMPLE, HubProcess, running
 
 
 @dataclass
 class Phones:
-    """An SMS gateway and a mail server on loopback; ``lines`` is what each mail said."""
+    """An SMS gateway and a mail server on loopback."""
 
-    handed: list[Handed] = field(default_factory=list)
-    mails: list[str] = field(default_factory=list)
-    gateway_port: int = 0
-    mail_port: int = 0
+    gateway: Gateway
+    mail: Mail
 
-    def to(self, number: str) -> list[Handed]:
-        """What a number was sent, the earliest first."""
-        return [one for one in self.handed if one.to == number]
-
-    def about(self, ref: str) -> list[Handed]:
+    def about(self, ref: str) -> list[Sms]:
         """What was sent about an incident."""
-        return [one for one in self.handed if ref in one.text]
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        """Take a mail."""
-        self.mails.append(envelope.content.decode())
-        return "250 taken"
+        return [one for one in self.gateway.taken if ref in one.text]
 
     @property
     def settings(self) -> dict[str, str]:
         """The settings that lead a hub here."""
         return {
-            "gateway_url": f"http://127.0.0.1:{self.gateway_port}/send",
+            "gateway_url": self.gateway.url,
             "smtp_host": "127.0.0.1",
-            "smtp_port": str(self.mail_port),
+            "smtp_port": str(self.mail.port),
             "smtp_sender": "varsel@example.org",
             "smtp_tls": "none",
         }
@@ -83,43 +51,8 @@ class Phones:
 @contextmanager
 def phones() -> Iterator[Phones]:
     """A gateway and a mail server that run until the end of the block."""
-    found = Phones(mail_port=free_port())
-    gateway = ThreadingHTTPServer(("127.0.0.1", 0), _gateway(found))
-    found.gateway_port = gateway.server_address[1]
-    mail = Controller(found, hostname="127.0.0.1", port=found.mail_port)
-    mail.start()
-    thread = threading.Thread(target=gateway.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield found
-    finally:
-        mail.stop()
-        gateway.shutdown()
-        thread.join()
-        gateway.server_close()
-
-
-def _gateway(found: Phones) -> type[BaseHTTPRequestHandler]:
-    class Gateway(BaseHTTPRequestHandler):
-        """Takes every message, and gives a receipt."""
-
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            """Take one message."""
-            said = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            found.handed.append(Handed(time.time(), said["to"], said["text"], said["reference"]))
-            answer = b'{"receipt":"r1"}'
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    return Gateway
+    with both() as (gateway, mail):
+        yield Phones(gateway, mail)
 
 
 def example() -> dict[str, Any]:
@@ -148,9 +81,9 @@ class Scene:
         found: str = self.persons[person]["id"]
         return found
 
-    def sent_to(self, person: str, ref: str) -> list[Handed]:
+    def sent_to(self, person: str, ref: str) -> list[Sms]:
         """What the gateway handed to a person about an incident."""
-        return [one for one in self.phones.to(self.persons[person]["phone"]) if ref in one.text]
+        return [one for one in self.phones.gateway.to(self.persons[person]["phone"]) if ref in one.text]
 
     def said(self, sender: str, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Exit code and answer of one `samvirke` command; ``sender`` is `<watch>/<person>`."""

@@ -197,7 +197,7 @@ def test_from_a_report_to_the_log_the_person_on_duty_the_acknowledgement_and_the
     seen = hub.ended(BERGEN, ref, "4627.vakt")
     assert (seen["outcome"], {step["function"] for step in seen["steps"]}) == ("acknowledged", {"primary"})
     assert hub.id("harald") not in json.dumps(hub.ask(BERGEN, "incidents", "get", ref=ref))
-    assert (len(hub.phones.about(ref)), hub.phones.mails) == (1, [])
+    assert (len(hub.phones.about(ref)), hub.phones.mail.taken) == (1, [])
 
     askoy = token(hub, "4627.vakt/einar", "askoy")
     item = streamed(hub, "4627", askoy, answer["id"])

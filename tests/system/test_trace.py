@@ -3,10 +3,8 @@
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +15,7 @@ from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.direct import Direct
 from services.runtime.tracing import trace_of
-from tests.system.scene import LINK, acknowledge, soon
+from tests.system.scene import Phones, acknowledge, phones, soon
 from tests.system_hub import HubProcess, running
 
 pytestmark = pytest.mark.system
@@ -27,51 +25,18 @@ GEIR = {"watch": "4601.barnevern", "person": "geir"}
 STEPS = {"edge.accepted", "cmd.accepted", "chain.started", "page.sent", "chain.acknowledged"}
 
 
-@dataclass
-class Gateway:
-    """What an SMS gateway was sent: the text, and the trace that the request's header tells of."""
-
-    taken: list[tuple[str, str | None]] = field(default_factory=list)
-
-    def about(self, ref: str) -> list[tuple[str, str | None]]:
-        """What was sent about an incident."""
-        return [one for one in self.taken if ref in one[0]]
-
-
-def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        """Takes every message."""
-
-        def do_POST(self) -> None:
-            """Take one message."""
-            text = json.loads(self.rfile.read(int(self.headers["content-length"])))["text"]
-            gateway.taken.append((text, self.headers.get("traceparent")))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    return Handler
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Phones]:
+    with phones() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[tuple[Gateway, str]]:
-    found = Gateway()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield found, f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, gateway: tuple[Gateway, str]) -> Iterator[HubProcess]:
+def hub(
+    tmp_path_factory: pytest.TempPathFactory, hub_snapshot: Path, outside: Phones
+) -> Iterator[HubProcess]:
     home = tmp_path_factory.mktemp("trace") / "home"
-    with running(home, modes="actual", gateway_url=gateway[1]) as found:
+    with running(home, hub_snapshot, modes="actual", gateway_url=outside.gateway.url) as found:
         yield found
 
 
@@ -100,14 +65,12 @@ def reported(hub: HubProcess) -> dict[str, Any]:
 
 
 def test_a_trace_leads_from_the_request_to_the_gateway_and_the_acknowledgement(
-    hub: HubProcess, gateway: tuple[Gateway, str]
+    hub: HubProcess, outside: Phones
 ) -> None:
     answer = reported(hub)
-    (text, parent) = soon(lambda: gateway[0].about(answer["ref"]))[0]
-    assert trace_of(parent or "") == TRACE
-    link = LINK.search(text)
-    assert link is not None
-    acknowledge(link[0])
+    sms = soon(lambda: outside.about(answer["ref"]))[0]
+    assert trace_of(sms.trace) == TRACE
+    acknowledge(sms.link)
     facts = [fact for fact in _facts(hub) if fact["data"].get("trace") == TRACE]
     assert {fact["type"].split(".")[2] for fact in facts} == {"opened", "started", "sent", "acknowledged"}
     lines = soon(lambda: {one["event"] for one in said(hub, "logs", "--trace", TRACE)} >= STEPS)
@@ -120,12 +83,12 @@ def test_a_trace_leads_from_the_request_to_the_gateway_and_the_acknowledgement(
 
 @pytest.mark.parametrize("told", ["4601.barnevern", "4601.samvirke"])
 def test_the_trace_of_a_hidden_watch_is_on_no_line_and_reaches_no_gateway(
-    hub: HubProcess, gateway: tuple[Gateway, str], told: str
+    hub: HubProcess, outside: Phones, told: str
 ) -> None:
     more = () if told == "4601.barnevern" else ("--level", "organisation")
     (answer,) = said(hub, "report", "Akutt plassering", "--priority", "high", "--notify", told, *more, **GEIR)
-    (_text, parent) = soon(lambda: gateway[0].about(answer["ref"]))[0]
-    assert parent is None
+    sms = soon(lambda: outside.about(answer["ref"]))[0]
+    assert sms.trace == ""
     (trace,) = {fact["data"]["trace"] for fact in _facts(hub) if fact["id"] == answer["id"]}
     assert re.fullmatch("[0-9a-f]{32}", trace)
     written = "".join(path.read_text() for path in (hub.home / "log").glob("*.jsonl"))

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import orjson
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-LINK = re.compile(r"https?://\S+/k/([A-Za-z0-9_-]+)")
+LINK = re.compile(r"https?://\S+/k/[A-Za-z0-9_-]+")
 
 
 @dataclass
@@ -20,14 +22,20 @@ class Sms:
     text: str
     reference: str
     key: str
+    trace: str
     at: float
+
+    @property
+    def link(self) -> str:
+        """The address in its text."""
+        found = LINK.search(self.text)
+        assert found, self.text
+        return found[0]
 
     @property
     def secret(self) -> str:
         """The secret in its link."""
-        found = LINK.search(self.text)
-        assert found, self.text
-        return found[1]
+        return self.link.rpartition("/")[2]
 
 
 @dataclass
@@ -57,9 +65,10 @@ class Gateway:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 length = re.search(r"content-length: (\d+)", head)
                 body = orjson.loads(await reader.readexactly(int(length[1]) if length else 0))
-                key = re.search(r"idempotency-key: (\S+)", head)
+                named = dict(re.findall(r"^(idempotency-key|traceparent): (\S+)", head, re.MULTILINE))
+                key, trace = (named.get(name, "") for name in ("idempotency-key", "traceparent"))
                 now = asyncio.get_running_loop().time()
-                sms = Sms(body["to"], body["text"], body["reference"], key[1] if key else "", now)
+                sms = Sms(body["to"], body["text"], body["reference"], key, trace, now)
                 manner = self.manners.get(sms.to, self.manner)
                 if manner != "down":
                     self.taken.append(sms)
@@ -117,3 +126,27 @@ async def mail() -> AsyncIterator[Mail]:
         yield found
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def both() -> Iterator[tuple[Gateway, Mail]]:
+    """A gateway and a mail server in a thread of their own, for tests that run in no loop."""
+    listening: Future[tuple[Gateway, Mail]] = Future()
+    loop, end = asyncio.new_event_loop(), asyncio.Event()
+
+    async def listen() -> None:
+        async with gateway() as sms, mail() as post:
+            listening.set_result((sms, post))
+            await end.wait()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(listen())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield listening.result(10)
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()

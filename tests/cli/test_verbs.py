@@ -206,6 +206,7 @@ def test_a_spool_of_another_version_of_python_is_read(samvirke: Samvirke, tmp_pa
     assert samvirke("spool", "--json").answer["kept"][0]["verb"] == ""
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["centre", "check", str(EXAMPLE)]])
 def test_what_needs_no_service_answers_in_under_400_ms(tmp_path: Path, arguments: list[str]) -> None:
     surroundings = {"PATH": os.environ["PATH"], "SAMVIRKE_HOME": str(tmp_path), "NO_COLOR": "1"}

@@ -146,6 +146,7 @@ async def test_an_unknown_position_begins_anew_and_says_so(house: House) -> None
     assert events.ids[0].endswith(".1")
 
 
+@pytest.mark.timed
 async def test_a_stream_ends_within_ten_seconds_of_its_token(house: House) -> None:
     await house.issue("brief", "4624", ["feed"])
     events, last = Events(), await newest(house)
@@ -186,6 +187,7 @@ async def test_a_position_of_absurd_length_begins_anew(house: House) -> None:
                 assert [await anext(lines) for _ in range(3)][2] == "event: reset"
 
 
+@pytest.mark.timed
 async def test_the_desk_stops_at_once_though_streams_are_open(house: House) -> None:
     last = await newest(house)
     async with house.machine("feed-4624") as program, asyncio.timeout(30):

@@ -174,6 +174,7 @@ async def test_a_page_that_comes_back_gets_what_it_missed_and_nothing_twice(hous
             assert set(re.findall(r'data-name="(\w+)"', told["rows"])) == set(told["names"])
 
 
+@pytest.mark.timed
 async def test_the_page_is_told_every_second_that_the_link_holds(house: House) -> None:
     async with house.signed_in() as browser, listening(browser) as heard:
         await asyncio.sleep(2.3)

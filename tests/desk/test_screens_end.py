@@ -27,6 +27,7 @@ async def ended(browser: httpx.AsyncClient, opened: asyncio.Event) -> bool:
     return True
 
 
+@pytest.mark.timed
 async def test_a_stream_ends_at_once_when_the_role_is_taken_away(house: House) -> None:
     centre, opened = await house.caller("4601.centre"), asyncio.Event()
     async with house.signed_in("ola") as browser, asyncio.timeout(10):

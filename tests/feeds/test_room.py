@@ -223,6 +223,7 @@ async def test_feeds_go_on_where_they_were_after_a_restart(hub: Office, scribe: 
     assert after[1]["position"] == before["position"].replace(".1", ".2")
 
 
+@pytest.mark.timed
 async def test_a_copy_is_heard_within_milliseconds(hub: Office, scribe: Scribe) -> None:
     one, waits = await neighbour(hub), []
     for _ in range(100):

@@ -24,6 +24,7 @@ async def here(fresh_broker: Hub) -> AsyncIterator[Desk]:
         yield found
 
 
+@pytest.mark.timed
 async def test_a_silent_primary_escalates_to_backup_and_leader_and_the_leaders_answer_ends_it(
     here: Desk,
 ) -> None:
@@ -155,6 +156,7 @@ async def test_a_gateway_that_fails_is_followed_by_mail(here: Desk, manner: str,
     assert "/k/" in text
 
 
+@pytest.mark.timed
 async def test_a_gateway_that_hangs_is_followed_by_mail_within_fifteen_seconds(here: Desk) -> None:
     here.gateway.manner = "silent"
     await here.man(primary="kari", backup="ola")

@@ -229,6 +229,7 @@ async def test_a_command_whose_answer_holds_a_secret_is_not_kept(tmp_path: Path)
         assert edge.spool.count() == 0
 
 
+@pytest.mark.timed
 async def test_the_sender_is_told_within_seconds_that_a_broker_is_away(tmp_path: Path) -> None:
     began = time.monotonic()
     async with an_edge(Settings(home=tmp_path)) as edge:

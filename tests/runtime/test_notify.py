@@ -64,6 +64,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     assert process.wait(20) == 0
 
 
+@pytest.mark.timed
 def test_the_hub_says_that_it_is_ready_lives_and_ends(hub_home: Path, manager: socket.socket) -> None:
     process = subprocess.Popen([sys.executable, "-c", HUB, str(hub_home)], stdout=subprocess.DEVNULL)
     try:

@@ -136,6 +136,7 @@ async def test_a_broker_that_was_killed_is_back_on_the_same_address(hub_home: Pa
         assert pid_of(hub_home, "obedient") == worker
 
 
+@pytest.mark.timed
 async def test_stopping_ends_every_process_within_five_seconds_and_lets_rooms_finish(hub_home: Path) -> None:
     async with running(hub_home, "quiet") as (supervisor, _):
         broker = supervisor.broker

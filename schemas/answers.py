@@ -297,6 +297,47 @@ class ReadsFound(Tolerant):
     more: bool
 
 
+class FoundHead(Tolerant):
+    """The incident that a found item belongs to; only ``id`` where the head may not be seen."""
+
+    id: str
+    ref: str | None = None
+    owner: str | None = None
+    type: str | None = None
+    priority: Priority | None = None
+    state: IncidentState | None = None
+
+
+class FoundItem(Tolerant):
+    """A found item. ``kind`` is an entry's, or ``head``, ``outcome``; ``corrected_by`` is set if struck."""
+
+    id: str
+    kind: str
+    level: Level
+    tags: list[Tag]
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    actor: Author
+    content: ItemContent | None
+    erased: bool
+    corrected_by: str | None = None
+
+
+class Hit(Tolerant):
+    """An item that matches, and its incident."""
+
+    incident: FoundHead
+    entry: FoundItem
+
+
+class ItemsFound(Tolerant):
+    """Items that match, the newest first; ``page`` goes into the next question when there are more."""
+
+    status: Literal["ok"]
+    found: list[Hit]
+    page: str | None = None
+
+
 class Place(Tolerant):
     """A function of a post. The own organisation learns who holds it, others whether somebody does."""
 

@@ -46,6 +46,7 @@ REFUSALS: dict[str, str] = {
     "UNKNOWN_POST": "The watch has no such post.",
     "NOT_HOLDING": "The sender does not hold that function.",
     "BAD_PERIOD": "The end is not after the start.",
+    "SEARCH_TOO_WIDE": "A part of a word stands in too many words; write more of it.",
     "UNKNOWN_EXERCISE": "No such exercise runs here.",
     "TIME_GOES_BACK": "An exercise's time never goes back; `at` is what it is.",
     "CHAIN_OPEN": "The time of an exercise cannot jump while somebody is being told.",

@@ -13,11 +13,12 @@ from schemas.envelope import Request as Command
 from schemas.identifiers import derived_id, read_ref
 from schemas.incidents import AddEntry, CorrectEntry, OpenIncident
 from schemas.notifications import Acknowledge
+from schemas.search import SearchFor
 from services.desk.asker import CSRF_HEADER, Asker, Identity
-from services.desk.bodies import Said, read_said
+from services.desk.bodies import Said, read_json, read_said
 from services.desk.problems import problem
 from services.runtime.edge import Kept
-from services.runtime.reading import Refusal
+from services.runtime.reading import Refusal, validate
 
 _ON_ENTRY: dict[str, type[Command]] = {
     "entries/{entry}/correct": CorrectEntry,
@@ -43,6 +44,7 @@ def api_routes(identity: Identity) -> APIRouter:
         router.add_api_route(f"/incidents/{{ref}}/{path}", act, methods=["POST"], name=path)
     router.add_api_route("/types", api.types, methods=["GET"])
     router.add_api_route("/audit", api.audit, methods=["GET"])
+    router.add_api_route("/search", api.search, methods=["POST"])
     router.add_api_route("/duty", api.duty, methods=["GET"])
     router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
     router.add_api_route("/warnings", api.warnings, methods=["GET"])
@@ -111,6 +113,12 @@ class Api:
         names = ("ref", "incident", "item", "person", "since", "until")
         wanted = {name: asked.get(name) for name in names}
         return reply(await asker.ask("incidents", "audit", **wanted, limit=limit))
+
+    async def search(self, request: Request) -> Response:
+        """Items that match; what is looked for stands in the body, so that no log of addresses has it."""
+        asker = await self._identity.of(request)
+        wanted = validate(SearchFor, await read_json(request))
+        return reply(await asker.ask("incidents", "search", **wanted.model_dump(mode="json")))
 
     async def duty(self, request: Request) -> Response:
         """Who is on duty."""

@@ -45,9 +45,7 @@ async def read_said(request: HttpRequest, *, optional: bool = False) -> Said:
     raw = await read_bytes(request)
     if optional and not raw:
         return Said(new_id(), None, {}, None)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise Refusal("MALFORMED", where=["content-type"])
-    fields = read_question(raw)
+    fields = _fields(request, raw)
     about = {name: fields.pop(name) for name in About.model_fields if name in fields}
     told = validate(About, orjson.dumps(about))
     content = fields.pop("content", None) or {}
@@ -56,6 +54,17 @@ async def read_said(request: HttpRequest, *, optional: bool = False) -> Said:
     content |= {name: fields.pop(name) for name in _WORDS & fields.keys()}
     validate(ItemContent, orjson.dumps(content), "content.")
     return Said(told.id, told.occurred_at, fields, content or None)
+
+
+async def read_json(request: HttpRequest) -> bytes:
+    """The body of a question, which is a JSON object. Raises Refusal."""
+    return orjson.dumps(_fields(request, await read_bytes(request)))
+
+
+def _fields(request: HttpRequest, raw: bytes) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise Refusal("MALFORMED", where=["content-type"])
+    return read_question(raw)
 
 
 async def read_bytes(request: HttpRequest) -> bytes:

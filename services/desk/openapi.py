@@ -18,6 +18,7 @@ from schemas.envelope import Request as Command
 from schemas.incidents import AddEntry, CorrectEntry, ItemContent, OpenIncident
 from schemas.notifications import Acknowledge
 from schemas.refusals import REFUSALS
+from schemas.search import SearchFor
 from schemas.vocabulary import ReadReason
 from services.desk.api import api_routes
 from services.desk.asker import Identity
@@ -43,7 +44,10 @@ _KEPT = "Not stored yet: kept on the desk's machine and sent again by itself, wi
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one operation says: ``asks`` are its query parameters and headers, ``says`` is its command."""
+    """What one operation says: ``asks`` are its query parameters and headers, ``says`` is its command.
+
+    ``seeks`` is what a question that changes nothing holds in its body.
+    """
 
     summary: str
     answer: type[BaseModel]
@@ -52,6 +56,7 @@ class Told:
     from_path: tuple[str, ...] = ()
     scope: str | None = None
     is_stream: bool = False
+    seeks: type[BaseModel] | None = None
 
 
 TOLD: dict[tuple[str, str], Told] = {
@@ -91,6 +96,7 @@ TOLD: dict[tuple[str, str], Told] = {
         answers.ReadsFound,
         ("named", "incident", "item", "person", "since", "until", "limit"),
     ),
+    ("post", "/v1/search"): Told("Search the log", answers.ItemsFound, scope="read", seeks=SearchFor),
     ("get", "/v1/duty"): Told("Who is on duty; for persons only", answers.DutyFound, ("at", "watch")),
     ("post", "/v1/notifications/{chain}/ack"): Told(
         "Acknowledge; a person on duty only", answers.Reported, says=Acknowledge, from_path=("chain",)
@@ -254,6 +260,11 @@ def _operation(told: Told, path: str) -> Document:
     if told.says is not None:
         body = {"application/json": {"schema": _said(told.says, told.from_path)}}
         found["requestBody"] = {"required": told.says is not Acknowledge, "content": body}
+    if told.seeks is not None:
+        found["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _ref(told.seeks)}},
+        }
     return found
 
 
@@ -295,7 +306,7 @@ def _answer(said: str, model: type[BaseModel]) -> Document:
 def _schemas() -> Document:
     models: set[type[BaseModel]] = {answers.Kept, answers.Problem, ItemContent}
     models |= {told.answer for told in TOLD.values()}
-    models |= {told.says for told in TOLD.values() if told.says is not None}
+    models |= {one for told in TOLD.values() for one in (told.says, told.seeks) if one is not None}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "validation") for model in ordered], ref_template=_MODELS)
     codes = "\n".join(f"- `{code}` ({status_of(code)}): {said}" for code, said in sorted(REFUSALS.items()))

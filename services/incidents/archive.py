@@ -15,11 +15,13 @@ from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Pending, Register
 from services.incidents.evidence import Evidence
 from services.incidents.filing import Filing
+from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
 from services.incidents.queries import Queries
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed
+from services.incidents.search import Search
 from services.incidents.store import SERVICE, Store
 from services.runtime import logs, names
 from services.runtime.connect import connect
@@ -86,6 +88,7 @@ class Archive:
             "list": queries.listing,
             "seen": queries.seen,
             "types": queries.types,
+            "search": Search(queries, Finder(store.engine)).search,
             "paper": paper.asked,
             "audit": Audit(store.engine, lookups, filing.directories).asked,
             **await self._seal(nc, queries, store, filing.directories),

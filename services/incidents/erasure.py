@@ -15,8 +15,10 @@ from sqlalchemy.engine import Engine
 
 from schemas.vocabulary import ContentClass
 from services.incidents.content import subject_of
+from services.incidents.searchable import Searchable
 from services.incidents.store import SERVICE
-from services.incidents.tables import CONTENT, ERASURES
+from services.incidents.tables import CONTENT, ERASURES, ITEMS, WORDS
+from services.incidents.term_index import term_index
 from services.runtime import logs, names
 from services.runtime.credentials import write_durably
 from services.runtime.database import open_database
@@ -106,6 +108,7 @@ def forget(settings: Settings, erased: frozenset[str]) -> int:
     """
     engine = open_database(settings, SERVICE)
     now, count = datetime.now(UTC).astimezone().isoformat(), 0
+    searchable = Searchable(engine)
     try:
         with engine.begin() as connection:
             for fact in sorted(erased):
@@ -117,6 +120,7 @@ def forget(settings: Settings, erased: frozenset[str]) -> int:
                     connection.execute(sa.delete(ERASURES).where(known))
                     values = {name: row[name] for name in ("mode", "fact", "watch", "sequence")}
                     connection.execute(sa.insert(ERASURES), {**values, "erased_at": now, "done_at": None})
+                    searchable.erase(connection, row["mode"], fact)
                     count += 1
                 cleared = {"sealed": None, "erased": True, "missing": False}
                 connection.execute(sa.update(CONTENT).where(where).values(**cleared))
@@ -134,12 +138,14 @@ def wipe_traces(engine: Engine) -> None:
     reader holds the WAL.
     """
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        term_index(engine).tidy(connection)
         if engine.dialect.name == "sqlite":
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
             if busy:
                 raise EraseFailed("the WAL is in use")
         else:
-            connection.exec_driver_sql(f"VACUUM (FULL) {CONTENT.name}")
+            for table in (CONTENT, ITEMS, WORDS):
+                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
 
 
 def _pending(engine: Engine) -> list[Pending]:

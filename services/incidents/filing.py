@@ -46,6 +46,7 @@ class Filing:
         """Fold what the archive already has; read what is erased."""
         self._erased |= self._register.times()
         for mode, directory in self.directories.items():
+            self._store.fill(mode)
             for raw in self._store.standing(mode):
                 _apply(mode, directory, raw)
 

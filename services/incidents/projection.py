@@ -51,6 +51,7 @@ class Taken:
     commitment: bytes | None = None
     sort: str = ""
     body: dict[str, Any] | None = None
+    actor: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
 
 
@@ -117,7 +118,7 @@ def _take_fields(taken: Taken, place: Place, fact: dict[str, Any]) -> None:
         taken.commitment, taken.sort = bytes.fromhex(commitment), ContentClass(data["content_class"]).value
     if place.trade == incidents.TRADE:
         _check_body(place.fact, body)
-        taken.body = body
+        taken.body, taken.actor = body, data["actor"]
     taken.id, taken.controller = fact["id"], controller
 
 

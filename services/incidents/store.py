@@ -1,5 +1,6 @@
 """The archive's rows: one transaction per batch of facts, and what the queries look up."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from schemas.vocabulary import IncidentState
-from services.incidents import bulk
+from services.incidents import bulk, turns
 from services.incidents.chain import Link
-from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, wider
+from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, read, wider
+from services.incidents.searchable import Searchable
 from services.incidents.tables import (
     CHAINS,
     CONTENT,
@@ -19,6 +21,7 @@ from services.incidents.tables import (
     ERASURES,
     FACTS,
     INCIDENTS,
+    ITEMS,
     NODES,
     NUMBERS,
     PARKED,
@@ -50,6 +53,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._searchable: defaultdict[str, Searchable] = defaultdict(lambda: Searchable(engine))
 
     def cursor(self, mode: str) -> Mark:
         """The last fact taken in; sequence 0 before the first."""
@@ -71,6 +75,8 @@ class Store:
 
     def _write(self, batch: Batch) -> None:
         mode, taken = batch.mode, batch.taken
+        searchable = self._searchable[mode]
+        searchable.begun()
         with self.engine.begin() as connection:
             former = taken[0].sequence - 1
             last = taken[-1]
@@ -83,14 +89,35 @@ class Store:
             bulk.insert(connection, NODES, rows.nodes)
             parked = [(*row, batch.stream, batch.epoch, False) for row in rows.parked]
             bulk.insert(connection, PARKED, parked)
-            _change(connection, mode, rows)
+            searchable.take_in(connection, mode, taken, batch.contents)
+            turns.take_in(connection, mode, taken)
+            _change(connection, mode, rows, searchable)
             _move_ends(connection, mode, ends, rows)
+        searchable.committed()
 
     def clear(self, mode: str) -> None:
         """Forget all that a rebuild from the ledger makes anew."""
         with self.engine.begin() as connection:
             for table in DERIVED:
                 connection.execute(sa.delete(table).where(table.c.mode == mode))
+            self._searchable[mode].clear(connection, mode)
+
+    def fill(self, mode: str) -> None:
+        """Make what the search and past moments read of an archive that was written before they came."""
+        one = sa.select(ITEMS.c.sequence).where(ITEMS.c.mode == mode).limit(1)
+        head = sa.select(INCIDENTS.c.sequence).where(INCIDENTS.c.mode == mode).limit(1)
+        with self.reading.connect() as connection:
+            if connection.execute(one).first() or not connection.execute(head).first():
+                return
+        searchable = Searchable(self.engine)
+        with self.engine.begin() as connection:
+            for page in self.facts(mode):
+                taken = [
+                    read(row["sequence"], row["subject"], bytes(row["raw"])) for row in page if row["id"]
+                ]
+                contents = {row["id"]: bytes(row["sealed"]) for row in page if row["sealed"] is not None}
+                searchable.take_in(connection, mode, taken, contents)
+                turns.take_in(connection, mode, taken)
 
     def has_fact(self, mode: str, fact: str) -> bool:
         """True if a fact with that id is in the archive."""
@@ -155,6 +182,7 @@ class Store:
         if rows:
             with self.engine.begin() as connection:
                 connection.execute(sa.update(CONTENT).where(key).values(**values), rows)
+                Searchable(self.engine).heal(connection, mode, found)
 
 
 def _facts_and_content() -> sa.Join:
@@ -186,7 +214,7 @@ def _move_ends(connection: Connection, mode: str, ends: Ends, rows: Rows) -> Non
         bulk.insert(connection, table, changed)
 
 
-def _change(connection: Connection, mode: str, rows: Rows) -> None:
+def _change(connection: Connection, mode: str, rows: Rows, searchable: Searchable) -> None:
     """What a batch changes in rows that may be its own. Acknowledging moves only what is still new."""
     moved = [
         {"of_watch": key[0], "of_id": key[1], "now": state, "closed": rows.closed[key]}
@@ -206,6 +234,7 @@ def _change(connection: Connection, mode: str, rows: Rows) -> None:
     for watch, id, shared in rows.shared:
         _raise(connection, mode, watch, id, shared)
     for fact, watch, sequence, erased_at in rows.erased:
+        searchable.erase(connection, mode, fact)
         _erase(connection, mode, fact, watch, sequence, erased_at)
 
 

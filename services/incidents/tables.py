@@ -4,6 +4,7 @@ Only ``reads`` and ``checkpoints`` follow from nothing else.
 """
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -220,8 +221,60 @@ class ReadEndsRow(_Table, table=True):
     former_hash: bytes = Field(sa_column=_bytes())
 
 
+class ItemRow(_Table, table=True):
+    """What a search reads of an item besides its terms. Times are milliseconds since 1970."""
+
+    __tablename__ = "items"
+    mode: str = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    about: str
+    owner: str
+    author: str | None
+    level: str
+    named: str
+    tagged: bool
+    kind: str
+    occurred: int = Field(sa_type=sa.BigInteger)
+    latitude: float | None = Field(sa_type=sa.Double)
+    longitude: float | None = Field(sa_type=sa.Double)
+    corrected_by: str | None
+
+
+class WordRow(_Table, table=True):
+    """A word that stands in some item of a circle."""
+
+    __tablename__ = "words"
+    mode: str = Field(primary_key=True)
+    circle: str = Field(primary_key=True)
+    word: str = Field(primary_key=True)
+
+
+class TurnRow(_Table, table=True):
+    """How an incident stood from one moment to another; times of recording, milliseconds since 1970."""
+
+    __tablename__ = "turns"
+    __table_args__ = (sa.Index("turns_until", "mode", "until", "since"),)
+    mode: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    watch: str = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    since: int = Field(sa_type=sa.BigInteger)
+    until: int = Field(sa_type=sa.BigInteger)
+    state: str
+    level: str
+    named: str
+
+
 METADATA = _Table.metadata
 CURSOR = cursor_table(METADATA)
+TERMS = sa.Table(
+    "terms",
+    sa.MetaData(),
+    sa.Column("mode", sa.String, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True),
+    sa.Column("terms", postgresql.ARRAY(sa.Integer), nullable=False),
+)
+"""PostgreSQL only; SQLite has a table of FTS5 for each mode."""
 
 
 def table(model: type[SQLModel]) -> sa.Table:
@@ -235,5 +288,9 @@ CHAINS, NUMBERS, STANDING = table(ChainRow), table(NumberRow), table(StandingRow
 PARKED, ERASURES, READS = table(ParkedRow), table(ErasureRow), table(ReadRow)
 READ_ENDS = table(ReadEndsRow)
 TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
-DERIVED = (FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR)
+ITEMS, WORDS, TURNS = table(ItemRow), table(WordRow), table(TurnRow)
+DERIVED = (
+    *(FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR),
+    *(ITEMS, WORDS, TURNS),
+)
 """What a rebuild from the ledger makes anew."""

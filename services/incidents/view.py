@@ -189,7 +189,7 @@ def _entry(one: Filed, item: Item, facts: dict[str, Filed], viewer: Viewer) -> d
         "id": one.fact.id,
         **{"kind": EntryKind.STATUS.value, "priority": None, "confirmed": True, "channel": None},
         **{"mark": None, "manner": None},
-        "actor": _actor(one.fact.data.actor, viewer),
+        "actor": shown_actor(one.fact.data.actor, viewer),
         **_item(one, item, viewer),
     }
     match one.body:
@@ -207,7 +207,7 @@ def _entry(one: Filed, item: Item, facts: dict[str, Filed], viewer: Viewer) -> d
     return entry
 
 
-def _actor(actor: Actor, viewer: Viewer) -> dict[str, Any]:
+def shown_actor(actor: Actor, viewer: Viewer) -> dict[str, Any]:
     """Persons are named to their own house only; others see the post."""
     shown = actor.model_dump(mode="json", exclude_none=True)
     if actor.organisation != viewer.organisation:

@@ -208,6 +208,9 @@ OF_THE_HUB: dict[str, Sentences] = {
     "BAD_PERIOD": Sentences(
         "The end is not after the start.", UNCHANGED, "Correct the times and send it again."
     ),
+    "SEARCH_TOO_WIDE": Sentences(
+        "A part of a word stands in too many words.", UNCHANGED, "Write more of the word, and search again."
+    ),
     "UNKNOWN_EXERCISE": Sentences(
         "No such exercise runs here.", UNCHANGED, "Begin one with: samvirke exercise play."
     ),

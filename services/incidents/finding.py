@@ -1,0 +1,220 @@
+"""What the search looks up: words that hold a part, items that match, and the heads that they belong to."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, RowMapping
+
+from schemas.sharing import Reach
+from schemas.vocabulary import Level
+from services.incidents.items import reach_of
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
+from services.incidents.term_index import Wanted, term_index
+from services.incidents.terms import (
+    ALL,
+    SUBSTRING_LEAST,
+    box_marks,
+    circles_of,
+    key,
+    period_marks,
+    words_of,
+)
+from services.incidents.view import Viewer
+
+WORDS_MOST = 2_000
+"""How many words of the archive a part of a word may stand for."""
+_HEAD_SHOWN = ("ref", "owner", "type", "priority", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is looked for; times are milliseconds since 1970."""
+
+    words: tuple[str, ...] = ()
+    organisation: str | None = None
+    watch: str | None = None
+    type: str | None = None
+    states: tuple[str, ...] = ()
+    priority: str | None = None
+    since: int | None = None
+    until: int | None = None
+    person: str | None = None
+    municipality: str | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    @property
+    def of_head(self) -> bool:
+        """True if something is asked of the incident as it is now."""
+        return bool(self.states or self.type or self.priority or self.municipality)
+
+    @property
+    def of_owner(self) -> bool:
+        """True if it is asked whose log it is."""
+        return bool(self.organisation or self.watch)
+
+    def is_in(self, content: dict[str, Any] | None) -> bool:
+        """True if a content holds every word, whole or inside a longer one."""
+        there = words_of(content) if self.words else set()
+        return all(
+            word in there or (len(word) >= SUBSTRING_LEAST and any(word in one for one in there))
+            for word in self.words
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item that matches, with what decides who may see it."""
+
+    sequence: int
+    about: str
+    reach: Reach
+    tagged: bool
+    kind: str
+    corrected_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The incident that an item belongs to; ``fact`` opened it."""
+
+    owner: str
+    fact: str
+    reach: Reach
+    tagged: bool
+    shown: dict[str, Any]
+
+
+class Finder:
+    """Reads of the search, each a snapshot of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._index = term_index(engine)
+
+    def wanted(self, mode: str, looked: Looked, viewer: Viewer) -> Wanted | None:
+        """Which terms an item must have, for each circle of the viewer; None if a word means too many."""
+        circles = circles_of(viewer.watch, viewer.directory, viewer.now)
+        spelt: list[dict[str, list[str]]] = []
+        for word in looked.words:
+            found = self._spellings(mode, circles, word)
+            if sum(map(len, found.values())) > WORDS_MOST:
+                return None
+            spelt.append(found)
+        wanted: Wanted = []
+        for circle in circles:
+            groups = [[key(circle, f"={one}") for one in found.get(circle, [])] for found in spelt]
+            groups += [[key(circle, one) for one in told] for told in _marks(looked)]
+            if all(groups):
+                wanted.append(groups or [[key(circle, ALL)]])
+        return wanted
+
+    def _spellings(self, mode: str, circles: Sequence[str], word: str) -> dict[str, list[str]]:
+        """The words of each circle in which a word stands; a short one stands for itself only."""
+        found = {circle: [word] for circle in circles}
+        if len(word) < SUBSTRING_LEAST:
+            return found
+        inside = sa.func.instr if self._reading.dialect.name == "sqlite" else sa.func.strpos
+        query = sa.select(WORDS.c.circle, WORDS.c.word).where(
+            WORDS.c.mode == mode, WORDS.c.circle.in_(circles), inside(WORDS.c.word, word) > 0
+        )
+        for row in self._all(query.limit(WORDS_MOST + 1)):
+            if row["word"] != word:
+                found[row["circle"]].append(row["word"])
+        return found
+
+    def page(self, mode: str, wanted: Wanted, looked: Looked, before: int, most: int) -> list[Found]:
+        """The newest items before a sequence that match."""
+        source, place, matches = self._index.find(mode, wanted)
+        item = sa.and_(ITEMS.c.mode == mode, ITEMS.c.sequence == place)
+        of = (INCIDENTS.c.mode == mode, INCIDENTS.c.id == ITEMS.c.about, INCIDENTS.c.watch == ITEMS.c.owner)
+        joined = source.join(ITEMS, item)
+        if looked.of_head:
+            joined = joined.join(INCIDENTS, sa.and_(*of))
+        query = sa.select(ITEMS).select_from(joined).where(matches, place < before, *_conditions(looked))
+        return [
+            Found(
+                *(row["sequence"], row["about"], reach_of(row)),
+                *(bool(row["tagged"]), row["kind"], row["corrected_by"]),
+            )
+            for row in self._all(query.order_by(place.desc()).limit(most))
+        ]
+
+    def heads(self, mode: str, ids: Iterable[str]) -> dict[str, Head]:
+        """The heads of incidents; of several under one id the first."""
+        query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(list(ids)))
+        found: dict[str, Head] = {}
+        for row in self._all(query.order_by(INCIDENTS.c.sequence)):
+            reach = Reach(row["watch"], Level(row["level"]), tuple(json.loads(row["named"])))
+            shown = {name: row["watch" if name == "owner" else name] for name in _HEAD_SHOWN}
+            head = Head(row["watch"], row["fact"], reach, row["tags"] != "[]", shown)
+            found.setdefault(row["id"], head)
+        return found
+
+    def place(self, mode: str, fact: str) -> RowMapping | None:
+        """The item that a fact is."""
+        both = sa.and_(ITEMS.c.mode == FACTS.c.mode, ITEMS.c.sequence == FACTS.c.sequence)
+        query = sa.select(ITEMS).select_from(FACTS.join(ITEMS, both))
+        found = self._all(query.where(FACTS.c.mode == mode, FACTS.c.id == fact))
+        return found[0] if found else None
+
+    def fact(self, mode: str, sequence: int) -> str:
+        """The fact that an item is."""
+        query = sa.select(FACTS.c.id).where(FACTS.c.mode == mode, FACTS.c.sequence == sequence)
+        return str(self._all(query)[0]["id"])
+
+    def texts(self, mode: str, sequences: Sequence[int]) -> list[RowMapping]:
+        """Facts with their content."""
+        both = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
+        columns = (FACTS.c.sequence, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed, CONTENT.c.erased)
+        query = sa.select(*columns).select_from(FACTS.outerjoin(CONTENT, both))
+        return self._all(query.where(FACTS.c.mode == mode, FACTS.c.sequence.in_(sequences)))
+
+    def _all(self, query: sa.Select[Any]) -> list[RowMapping]:
+        with self._reading.connect() as connection:
+            return list(connection.execute(query).mappings())
+
+
+def _marks(looked: Looked) -> list[list[str]]:
+    """What an item must be marked with, one of each list."""
+    found = []
+    if looked.organisation is not None:
+        found.append([f"o:{looked.organisation}"])
+    if looked.watch is not None:
+        found.append([f"w:{looked.watch}"])
+    if looked.person is not None:
+        found.append([f"@{looked.person}"])
+    period = (
+        period_marks(looked.since, looked.until)
+        if looked.since is not None and looked.until is not None
+        else None
+    )
+    if period is not None:
+        found.append(period)
+    cells = box_marks(*looked.box) if looked.box is not None else None
+    if cells:
+        found.append(cells)
+    return found
+
+
+def _conditions(looked: Looked) -> list[sa.ColumnElement[bool]]:
+    """What of an item and of its incident as it is now must hold besides."""
+    found: list[sa.ColumnElement[bool]] = []
+    if looked.since is not None:
+        found.append(ITEMS.c.occurred >= looked.since)
+    if looked.until is not None:
+        found.append(ITEMS.c.occurred < looked.until)
+    if looked.box is not None:
+        south, west, north, east = looked.box
+        found += [ITEMS.c.latitude.between(south, north), ITEMS.c.longitude.between(west, east)]
+    if looked.states:
+        found.append(INCIDENTS.c.state.in_(looked.states))
+    if looked.type is not None:
+        found.append(INCIDENTS.c.type == looked.type)
+    if looked.priority is not None:
+        found.append(INCIDENTS.c.priority == looked.priority)
+    if looked.municipality is not None:
+        found.append(INCIDENTS.c.municipalities.contains(f'"{looked.municipality}"', autoescape=True))
+    return found

@@ -1,0 +1,165 @@
+"""Searching the archive: what a watch may see and no more, the newest first (D13, D24)."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from schemas.search import SearchFor
+from schemas.sharing import may_see
+from schemas.subjects import Address
+from schemas.vocabulary import IncidentState
+from services.incidents.finding import Finder, Found, Head, Looked
+from services.incidents.items import reach_of
+from services.incidents.queries import Queries, Question
+from services.incidents.terms import words
+from services.incidents.view import Filed, Viewer, filed, is_restricted, shown_actor
+from services.runtime.reading import Refusal, validate
+
+_PAGE = 200
+_NEWEST = 1 << 62
+
+
+class SearchQuestion(Question, SearchFor):
+    """A search, and who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One item as it is answered, and what of it the log of reads must name."""
+
+    shown: dict[str, Any]
+    restricted: list[tuple[str, str]]
+
+
+class Search:
+    """Handler of ``search``."""
+
+    def __init__(self, queries: Queries, finder: Finder) -> None:
+        self._queries = queries
+        self._finder = finder
+
+    async def search(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
+        """Items that match; ``page`` is there when there are more. Raises Refusal."""
+        question = validate(SearchQuestion, orjson.dumps(body))
+        viewer = await self._queries.admit(question, address)
+        hits, page = await asyncio.to_thread(find, self._finder, address.mode, question, viewer)
+        read = list(dict.fromkeys(place for hit in hits for place in hit.restricted))
+        await self._queries.note("search", question.actor, address.mode, viewer, read)
+        return {"status": "ok", "found": [hit.shown for hit in hits], "page": page}
+
+
+def find(finder: Finder, mode: str, question: SearchFor, viewer: Viewer) -> tuple[list[Hit], str | None]:
+    """What matches that the viewer may see, and where the next page begins; None if this is the last.
+
+    Raises Refusal: BAD_PERIOD, SEARCH_TOO_WIDE, and MALFORMED for a page that ended with nothing visible.
+    """
+    looked = looked_for(question)
+    before = _before(finder, mode, question.page, viewer)
+    found = list(islice(_visible(finder, mode, looked, before, viewer), question.limit + 1))
+    hits = _hits(finder, mode, found[: question.limit], looked, viewer)
+    return hits, finder.fact(mode, found[-2].sequence) if len(found) > question.limit else None
+
+
+def looked_for(question: SearchFor) -> Looked:
+    """What a question looks for: its text is words and nothing else, whatever signs are in it.
+
+    Raises Refusal: BAD_PERIOD.
+    """
+    if question.since and question.until and question.until <= question.since:
+        raise Refusal("BAD_PERIOD")
+    states: list[str] = [] if question.state == "all" else [question.state]
+    if question.state == "open":
+        states = [state.value for state in IncidentState if state is not IncidentState.CLOSED]
+    plain = ("organisation", "watch", "type", "person", "municipality", "box")
+    return Looked(
+        tuple(dict.fromkeys(words(question.text))),
+        states=tuple(states),
+        since=_milliseconds(question.since),
+        until=_milliseconds(question.until),
+        priority=question.priority and question.priority.value,
+        **{name: getattr(question, name) for name in plain},
+    )
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _before(finder: Finder, mode: str, page: str | None, viewer: Viewer) -> int:
+    """Where the former page ended; an item that may not be seen is answered like one that is not there."""
+    if page is None:
+        return _NEWEST
+    row = finder.place(mode, page)
+    if row is None or not viewer.sees(reach_of(row)):
+        raise Refusal("MALFORMED", where=["page"])
+    return int(row["sequence"])
+
+
+def _visible(finder: Finder, mode: str, looked: Looked, before: int, viewer: Viewer) -> Iterator[Found]:
+    wanted = finder.wanted(mode, looked, viewer)
+    if wanted is None:
+        raise Refusal("SEARCH_TOO_WIDE")
+    while wanted:
+        page = finder.page(mode, wanted, looked, before, _PAGE)
+        yield from _joined(finder, mode, [one for one in page if viewer.sees(one.reach)], looked, viewer)
+        if len(page) < _PAGE:
+            return
+        before = page[-1].sequence
+
+
+def _joined(finder: Finder, mode: str, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Found]:
+    """Without strays whose own watch may not see the incident: they stay in that watch.
+
+    What is asked of the incident tells of its head, so then that must be seen too.
+    """
+    heads = finder.heads(mode, {one.about for one in page})
+    for one in page:
+        head, owner = heads.get(one.about), one.reach.owner
+        is_seen = head is not None and viewer.sees(head.reach)
+        is_joined = head is not None and (
+            head.owner == owner or may_see(head.reach, owner, viewer.directory, viewer.now)
+        )
+        asks_head = looked.of_head or (looked.of_owner and one.reach.author is not None)
+        if (is_joined or owner == viewer.watch) and (is_seen or not asks_head):
+            yield one
+
+
+def _hits(finder: Finder, mode: str, found: list[Found], looked: Looked, viewer: Viewer) -> list[Hit]:
+    """What is answered. Two words may have one number, so that the content is looked at once more."""
+    texts = {row["sequence"]: filed(row) for row in finder.texts(mode, [one.sequence for one in found])}
+    heads = finder.heads(mode, {one.about for one in found})
+    both = ((one, texts.get(one.sequence)) for one in found)
+    return [
+        _hit(one, item, heads.get(one.about), viewer)
+        for one, item in both
+        if item is not None and looked.is_in(item.content)
+    ]
+
+
+def _hit(found: Found, item: Filed, head: Head | None, viewer: Viewer) -> Hit:
+    incident: dict[str, Any] = {"id": found.about}
+    restricted = []
+    if is_restricted(found.reach, found.tagged, viewer):
+        restricted.append((found.about, item.fact.id))
+    if head is not None and viewer.sees(head.reach):
+        incident |= head.shown
+        if is_restricted(head.reach, head.tagged, viewer):
+            restricted.append((found.about, head.fact))
+    entry = {
+        "id": item.fact.id,
+        "kind": found.kind,
+        "level": found.reach.level.value,
+        "tags": [tag.value for tag in getattr(item.body, "tags", [])],
+        "occurred_at": item.fact.data.occurred_at.isoformat(),
+        "recorded_at": item.fact.recorded_at.isoformat(),
+        "actor": shown_actor(item.fact.data.actor, viewer),
+        "content": item.content,
+        "erased": item.erased,
+        "corrected_by": found.corrected_by,
+    }
+    return Hit({"incident": incident, "entry": entry}, restricted)

@@ -1,0 +1,231 @@
+"""Keeping the search's rows in step with the archive, in the transaction of its own rows."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from schemas import incidents
+from schemas.canonical import unseal
+from schemas.sharing import Reach
+from schemas.vocabulary import Level
+from services.incidents import bulk
+from services.incidents.items import Known, items_of, needs, reach_of, row_of
+from services.incidents.projection import Taken, read, wider
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
+from services.incidents.term_index import term_index
+from services.incidents.terms import Item, circles, is_listed, key, keys, position_of, words_of
+
+WORDS_IN_MEMORY = 50_000
+
+Word = tuple[str, str]
+"""Circle and word."""
+
+
+class Searchable:
+    """Writes what the search reads. Words that the tables have for certain are remembered, as numbers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._index = term_index(engine)
+        self._sure: set[int] = set()
+        self._new: set[int] = set()
+
+    def committed(self) -> None:
+        """The transaction's words are kept."""
+        if len(self._sure) + len(self._new) > WORDS_IN_MEMORY:
+            self._sure.clear()
+        self._sure |= self._new
+        self._new = set()
+
+    def begun(self) -> None:
+        """A transaction begins; of one that failed nothing is kept."""
+        self._new = set()
+
+    def take_in(
+        self, connection: Connection, mode: str, batch: list[Taken], contents: Mapping[str, bytes]
+    ) -> None:
+        """Add the items of a batch; heads of incidents lie in the tables already."""
+        heads, corrected = needs(batch)
+        known = Known(_heads(connection, mode, heads), _authors(connection, mode, corrected))
+        items = items_of(batch, contents, known)
+        bulk.insert(connection, ITEMS, [row_of(mode, item) for item in items])
+        self._post(connection, mode, items)
+        if corrected:
+            _mark_corrected(connection, mode, batch)
+        for taken in batch:
+            if _is(taken, incidents.SharedWider.name):
+                assert taken.place is not None  # noqa: S101  _is has looked
+                shared = incidents.SharedWider.model_validate(taken.body)
+                self._widen(connection, mode, taken.place.key, taken.place.id, shared)
+
+    def _widen(
+        self, connection: Connection, mode: str, watch: str, id: str, shared: incidents.SharedWider
+    ) -> None:
+        """An item was raised, and with a head its outcomes."""
+        for row in _raised(connection, mode, watch, id, shared):
+            level, named = wider(row["level"], row["named"], shared)
+            where = _at(mode, [row["sequence"]])
+            connection.execute(sa.update(ITEMS).where(where).values(level=level, named=named))
+            self._renew(connection, mode, row["sequence"])
+
+    def erase(self, connection: Connection, mode: str, fact: str) -> None:
+        """Take out the words of a fact, while its content is still there."""
+        sequence = _sequence(connection, mode, fact)
+        if sequence is None:
+            return
+        where = _at(mode, [sequence])
+        connection.execute(sa.update(ITEMS).where(where).values(latitude=None, longitude=None))
+        item = _read_again(connection, mode, sequence)
+        if item is None:
+            return
+        gone = [(circle, word) for circle in circles(item.reach) for word in item.words if is_listed(word)]
+        item.words, item.position = set(), None
+        self._index.remove(connection, mode, [sequence])
+        self._post(connection, mode, [item])
+        self._drop_words(connection, mode, gone)
+
+    def heal(self, connection: Connection, mode: str, facts: Iterable[str]) -> None:
+        """Content came back: its words can be found again."""
+        for fact in facts:
+            sequence = _sequence(connection, mode, fact)
+            if sequence is not None:
+                self._renew(connection, mode, sequence)
+
+    def clear(self, connection: Connection, mode: str) -> None:
+        """Forget a mode's terms; the tables are emptied with the others."""
+        self._index.clear(connection, mode)
+        self._sure.clear()
+
+    def _renew(self, connection: Connection, mode: str, sequence: int) -> None:
+        item = _read_again(connection, mode, sequence)
+        if item is None:
+            return
+        north, east = item.position or (None, None)
+        where = _at(mode, [sequence])
+        connection.execute(sa.update(ITEMS).where(where).values(latitude=north, longitude=east))
+        self._index.remove(connection, mode, [sequence])
+        self._post(connection, mode, [item])
+
+    def _post(self, connection: Connection, mode: str, items: Sequence[Item]) -> None:
+        self._index.add(connection, mode, [(item.sequence, keys(item)) for item in items])
+        fresh: dict[int, Word] = {}
+        for item in items:
+            for circle in circles(item.reach):
+                for word in item.words:
+                    number = hash((mode, circle, word))
+                    if number not in self._sure and number not in fresh and is_listed(word):
+                        fresh[number] = (circle, word)
+        self._new |= fresh.keys()
+        _add_words(connection, mode, list(fresh.values()))
+
+    def _drop_words(self, connection: Connection, mode: str, gone: list[Word]) -> None:
+        """Words that stand nowhere else are taken off the list."""
+        for circle, word in gone:
+            if not self._index.holds(connection, mode, key(circle, f"={word}")):
+                where = sa.and_(WORDS.c.mode == mode, WORDS.c.circle == circle, WORDS.c.word == word)
+                connection.execute(sa.delete(WORDS).where(where))
+        self._sure.clear()
+        self._new.clear()
+
+
+def _add_words(connection: Connection, mode: str, fresh: list[Word]) -> None:
+    """Keep words of which some may be there."""
+    if not fresh:
+        return
+    rows = [(mode, circle, word) for circle, word in fresh]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("INSERT OR IGNORE INTO words (mode, circle, word) VALUES (?, ?, ?)", rows)
+        return
+    connection.exec_driver_sql(
+        "INSERT INTO words (mode, circle, word) SELECT %s, * FROM unnest(%s::text[], %s::text[])"
+        " ON CONFLICT DO NOTHING",
+        (mode, [circle for circle, _ in fresh], [word for _, word in fresh]),
+    )
+
+
+def _heads(connection: Connection, mode: str, ids: set[str]) -> dict[tuple[str, str], Reach]:
+    if not ids:
+        return {}
+    columns = (INCIDENTS.c.id, INCIDENTS.c.watch, INCIDENTS.c.level, INCIDENTS.c.named)
+    query = sa.select(*columns).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(ids))
+    return {
+        (row.watch, row.id): Reach(row.watch, Level(row.level), tuple(json.loads(row.named)))
+        for row in connection.execute(query)
+    }
+
+
+def _authors(connection: Connection, mode: str, facts: set[str]) -> dict[str, str | None]:
+    if not facts:
+        return {}
+    both = sa.and_(ITEMS.c.mode == FACTS.c.mode, ITEMS.c.sequence == FACTS.c.sequence)
+    query = sa.select(FACTS.c.id, ITEMS.c.author).select_from(FACTS.join(ITEMS, both))
+    query = query.where(FACTS.c.mode == mode, FACTS.c.id.in_(facts))
+    return {row.id: row.author for row in connection.execute(query)}
+
+
+def _mark_corrected(connection: Connection, mode: str, batch: list[Taken]) -> None:
+    for taken in batch:
+        if taken.body is None or not _is(taken, incidents.Corrected.name):
+            continue
+        sequence = _sequence(connection, mode, taken.body["entry"])
+        if sequence is not None:
+            where = _at(mode, [sequence])
+            connection.execute(sa.update(ITEMS).where(where).values(corrected_by=taken.id))
+
+
+def _is(taken: Taken, fact: str) -> bool:
+    """True for a readable fact of the incident log with that name."""
+    place = taken.place
+    return taken.id is not None and taken.body is not None and place is not None and place.fact == fact
+
+
+def _raised(
+    connection: Connection, mode: str, watch: str, id: str, shared: incidents.SharedWider
+) -> list[Any]:
+    """The rows of the items that a raise is about."""
+    of = sa.and_(INCIDENTS.c.mode == mode, INCIDENTS.c.watch == watch, INCIDENTS.c.id == id)
+    head = connection.execute(sa.select(INCIDENTS.c.fact).where(of)).scalar()
+    query = sa.select(ITEMS).where(ITEMS.c.mode == mode, ITEMS.c.owner == watch)
+    if shared.entry in (incidents.HEAD, head):
+        about = sa.select(FACTS.c.sequence).where(FACTS.c.mode == mode, FACTS.c.about == id)
+        query = query.where(ITEMS.c.sequence.in_(about), ITEMS.c.kind.in_(("head", "outcome")))
+    else:
+        query = query.where(ITEMS.c.sequence == _sequence(connection, mode, shared.entry))
+    return list(connection.execute(query).mappings())
+
+
+def _read_again(connection: Connection, mode: str, sequence: int) -> Item | None:
+    """An item from what the archive holds of it, with the reach that it has come to."""
+    both = sa.and_(ITEMS.c.mode == FACTS.c.mode, ITEMS.c.sequence == FACTS.c.sequence)
+    typed = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
+    columns = (*ITEMS.c, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed)
+    query = sa.select(*columns).select_from(FACTS.join(ITEMS, both).outerjoin(CONTENT, typed))
+    row = connection.execute(query.where(_at(mode, [sequence]))).mappings().first()
+    if row is None:
+        return None
+    taken = read(sequence, row["subject"], bytes(row["raw"]))
+    content = None if row["sealed"] is None else unseal(bytes(row["sealed"]))
+    return Item(
+        sequence,
+        taken.id or "",
+        row["about"],
+        reach_of(row),
+        row["tagged"],
+        row["kind"],
+        row["occurred"],
+        taken.actor.get("person"),
+        str(taken.actor.get("organisation")),
+        words_of(content),
+        position_of(content),
+    )
+
+
+def _sequence(connection: Connection, mode: str, fact: str) -> int | None:
+    query = sa.select(FACTS.c.sequence).where(FACTS.c.mode == mode, FACTS.c.id == fact)
+    return connection.execute(query).scalar()
+
+
+def _at(mode: str, sequences: Sequence[int]) -> sa.ColumnElement[bool]:
+    return sa.and_(ITEMS.c.mode == mode, ITEMS.c.sequence.in_(sequences))

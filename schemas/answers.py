@@ -309,7 +309,10 @@ class FoundHead(Tolerant):
 
 
 class FoundItem(Tolerant):
-    """A found item. ``kind`` is an entry's, or ``head``, ``outcome``; ``corrected_by`` is set if struck."""
+    """A found item. ``kind`` is an entry's, or ``head``, ``outcome``; ``corrected_by`` is set if struck.
+
+    ``reason_needed`` says that its words are held back until a reason is given.
+    """
 
     id: str
     kind: str
@@ -321,6 +324,7 @@ class FoundItem(Tolerant):
     content: ItemContent | None
     erased: bool
     corrected_by: str | None = None
+    reason_needed: bool = False
 
 
 class Hit(Tolerant):

@@ -27,6 +27,7 @@ from services.cli import (
     provisioning,
     reporting,
     running,
+    searching,
     waiting,
 )
 from services.cli.frame import Exit
@@ -66,6 +67,7 @@ running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
 ending.register(app, reporting.incident)
+searching.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (doctor, config, logs, evidence):

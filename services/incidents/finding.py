@@ -22,7 +22,7 @@ from services.incidents.terms import (
     period_marks,
     words_of,
 )
-from services.incidents.view import Viewer
+from services.incidents.viewer import Viewer
 
 WORDS_MOST = 2_000
 """How many words of the archive a part of a word may stand for."""
@@ -84,6 +84,7 @@ class Head:
     fact: str
     reach: Reach
     tagged: bool
+    closed_at: str | None
     shown: dict[str, Any]
 
 
@@ -149,7 +150,7 @@ class Finder:
         for row in self._all(query.order_by(INCIDENTS.c.sequence)):
             reach = Reach(row["watch"], Level(row["level"]), tuple(json.loads(row["named"])))
             shown = {name: row["watch" if name == "owner" else name] for name in _HEAD_SHOWN}
-            head = Head(row["watch"], row["fact"], reach, row["tags"] != "[]", shown)
+            head = Head(row["watch"], row["fact"], reach, row["tags"] != "[]", row["closed_at"], shown)
             found.setdefault(row["id"], head)
         return found
 

@@ -38,22 +38,14 @@ _NEWEST = 1 << 62
 
 
 class Question(Strict):
-<<<<<<< HEAD
     """What every question says: who asks, and the receipt that the answer must know of."""
-=======
-    """Who asks; ``after`` is a receipt that the answer must know of."""
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
 
     actor: Actor
     after: Token | None = None
 
 
 class GetQuestion(Question):
-<<<<<<< HEAD
     """One incident by one of its names; ``after`` is a receipt that the answer must know of.
-=======
-    """One incident by one of its names; ``after`` is a receipt that the answer must know of."""
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
 
     ``reason`` is why one reads what is closed, or another watch's and tagged.
     """
@@ -65,11 +57,7 @@ class GetQuestion(Question):
 
 
 class ListQuestion(Question):
-<<<<<<< HEAD
     """Heads, the newest first. Without ``reason`` the restricted words of long closed ones are held back."""
-=======
-    """Heads, the newest first."""
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
 
     reason: ReadReason | None = None
     state: str = Field("open", pattern="^(open|closed|all)$")
@@ -106,12 +94,8 @@ class Queries:
         if shown is None:
             raise Refusal("UNKNOWN_INCIDENT")
         items = [(str(shown.incident["id"]), item) for item in shown.restricted]
-<<<<<<< HEAD
         reason = await self._reason(question, address.mode, shown, viewer)
-        await self._record("get", question.actor, address.mode, viewer, items, reason)
-=======
-        await self.note("get", question.actor, address.mode, viewer, items)
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
+        await self.note("get", question.actor, address.mode, viewer, items, reason)
         return {
             "status": "ok",
             "incident": shown.incident,
@@ -138,16 +122,11 @@ class Queries:
             for row in rows
             if is_restricted(_reach(row), row["tags"] != "[]", viewer)
         ]
-<<<<<<< HEAD
         held = set() if question.reason else {row["id"] for row in rows if _is_long_closed(row, viewer)}
         held &= {id for id, _item in restricted}
         shown = [one for one in restricted if one[0] not in held]
-        await self._record("list", question.actor, address.mode, viewer, shown, question.reason)
+        await self.note("list", question.actor, address.mode, viewer, shown, question.reason)
         return {"status": "ok", "incidents": [_head(row, viewer, row["id"] in held) for row in rows]}
-=======
-        await self.note("list", question.actor, address.mode, viewer, restricted)
-        return {"status": "ok", "incidents": [_head(row, viewer) for row in rows]}
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
 
     def open_ones(self, mode: str, viewer: Viewer, most: int) -> tuple[list[Shown], bool]:
         """The newest open incidents as a watch sees them, and whether there are more. Reads are not noted."""
@@ -163,11 +142,7 @@ class Queries:
         """Note in the log of reads what a live page has shown; tells nothing."""
         question = validate(SeenQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
-<<<<<<< HEAD
-        await self._record("live", question.actor, address.mode, viewer, question.items)
-=======
         await self.note("live", question.actor, address.mode, viewer, question.items)
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
         return {"status": "ok"}
 
     async def admit(self, question: Question, address: Address) -> Viewer:
@@ -257,7 +232,6 @@ class Queries:
             before = page[-1]["sequence"]
         return seen[:limit]
 
-<<<<<<< HEAD
     async def _reason(self, question: GetQuestion, mode: str, shown: Shown, viewer: Viewer) -> str | None:
         """Why the asker reads: as said now or earlier in the shift, or plain to see. Raises REASON_NEEDED."""
         known = question.reason or shown.ground
@@ -271,7 +245,7 @@ class Queries:
             raise Refusal("REASON_NEEDED", reasons=list(CODES))
         return known
 
-    async def _record(
+    async def note(
         self,
         what: str,
         actor: Actor,
@@ -279,10 +253,6 @@ class Queries:
         viewer: Viewer,
         items: list[tuple[str, str]],
         reason: str | None = None,
-=======
-    async def note(
-        self, what: str, actor: Actor, mode: str, viewer: Viewer, items: list[tuple[str, str]]
->>>>>>> 7724bdf (Search the log: words within compounds, what else must hold, and nothing that may not be seen)
     ) -> None:
         """Before the answer: a read that cannot be recorded is not answered."""
         if items:

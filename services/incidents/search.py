@@ -16,8 +16,10 @@ from schemas.vocabulary import IncidentState
 from services.incidents.finding import Finder, Found, Head, Looked
 from services.incidents.items import reach_of
 from services.incidents.queries import Queries, Question
+from services.incidents.reasons import is_long_closed
 from services.incidents.terms import words
-from services.incidents.view import Filed, Viewer, filed, is_restricted, shown_actor
+from services.incidents.view import Filed, filed, is_restricted, shown_actor
+from services.incidents.viewer import Viewer
 from services.runtime.reading import Refusal, validate
 
 _PAGE = 200
@@ -49,7 +51,7 @@ class Search:
         viewer = await self._queries.admit(question, address)
         hits, page = await asyncio.to_thread(find, self._finder, address.mode, question, viewer)
         read = list(dict.fromkeys(place for hit in hits for place in hit.restricted))
-        await self._queries.note("search", question.actor, address.mode, viewer, read)
+        await self._queries.note("search", question.actor, address.mode, viewer, read, question.reason)
         return {"status": "ok", "found": [hit.shown for hit in hits], "page": page}
 
 
@@ -61,7 +63,8 @@ def find(finder: Finder, mode: str, question: SearchFor, viewer: Viewer) -> tupl
     looked = looked_for(question)
     before = _before(finder, mode, question.page, viewer)
     found = list(islice(_visible(finder, mode, looked, before, viewer), question.limit + 1))
-    hits = _hits(finder, mode, found[: question.limit], looked, viewer)
+    asked = question.reason is None
+    hits = _hits(finder, mode, found[: question.limit], looked, viewer, is_reason_asked=asked)
     return hits, finder.fact(mode, found[-2].sequence) if len(found) > question.limit else None
 
 
@@ -129,27 +132,29 @@ def _joined(finder: Finder, mode: str, page: list[Found], looked: Looked, viewer
             yield one
 
 
-def _hits(finder: Finder, mode: str, found: list[Found], looked: Looked, viewer: Viewer) -> list[Hit]:
+def _hits(
+    finder: Finder, mode: str, found: list[Found], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
+) -> list[Hit]:
     """What is answered. Two words may have one number, so that the content is looked at once more."""
     texts = {row["sequence"]: filed(row) for row in finder.texts(mode, [one.sequence for one in found])}
     heads = finder.heads(mode, {one.about for one in found})
     both = ((one, texts.get(one.sequence)) for one in found)
     return [
-        _hit(one, item, heads.get(one.about), viewer)
+        _hit(one, item, heads.get(one.about), viewer, is_reason_asked=is_reason_asked)
         for one, item in both
         if item is not None and looked.is_in(item.content)
     ]
 
 
-def _hit(found: Found, item: Filed, head: Head | None, viewer: Viewer) -> Hit:
+def _hit(found: Found, item: Filed, head: Head | None, viewer: Viewer, *, is_reason_asked: bool) -> Hit:
     incident: dict[str, Any] = {"id": found.about}
-    restricted = []
-    if is_restricted(found.reach, found.tagged, viewer):
-        restricted.append((found.about, item.fact.id))
+    is_guarded = is_restricted(found.reach, found.tagged, viewer)
+    restricted = [(found.about, item.fact.id)] if is_guarded else []
     if head is not None and viewer.sees(head.reach):
         incident |= head.shown
         if is_restricted(head.reach, head.tagged, viewer):
             restricted.append((found.about, head.fact))
+    is_held = is_guarded and is_reason_asked and _needs_reason(found, head, viewer)
     entry = {
         "id": item.fact.id,
         "kind": found.kind,
@@ -158,8 +163,18 @@ def _hit(found: Found, item: Filed, head: Head | None, viewer: Viewer) -> Hit:
         "occurred_at": item.fact.data.occurred_at.isoformat(),
         "recorded_at": item.fact.recorded_at.isoformat(),
         "actor": shown_actor(item.fact.data.actor, viewer),
-        "content": item.content,
+        "content": None if is_held else item.content,
         "erased": item.erased,
         "corrected_by": found.corrected_by,
+        "reason_needed": is_held,
     }
     return Hit({"incident": incident, "entry": entry}, restricted)
+
+
+def _needs_reason(found: Found, head: Head | None, viewer: Viewer) -> bool:
+    """True if the words are of what is long closed, or tagged and another's who has not named the viewer."""
+    closed_at = None if head is None else head.closed_at
+    if closed_at is not None and is_long_closed(datetime.fromisoformat(closed_at), viewer.now):
+        return True
+    named = {viewer.watch, viewer.organisation} & set(found.reach.named)
+    return found.tagged and viewer.watch not in (found.reach.owner, found.reach.author) and not named

@@ -197,3 +197,19 @@ async def test_what_cannot_be_sent_is_kept_and_sent_later(house: House) -> None:
         await again.start()
         answer = await program.post("/v1/incidents", json=said)
     assert answer.status_code == 201, answer.text
+
+
+async def test_a_search_goes_by_body_and_finds_a_part_of_a_compound(house: House) -> None:
+    report = await house.report(headline="Skredfareområde ved Ærøya")
+    async with house.machine("report") as program:
+        after = {"after": report["receipt"]}
+        await program.get(f"/v1/incidents/{report['ref']}", params=after)
+        answer = await program.post("/v1/search", json={"text": "fareområde ÆRØ"})
+        (hit,) = answer.json()["found"]
+        assert (hit["incident"]["ref"], hit["entry"]["kind"]) == (report["ref"], "head")
+        assert answer.json()["page"] is None
+        for wrong in ({"text": ["a"]}, {"actor": {}}, {"box": [1, 2]}, {"since": "2026-11-20T10:00:00"}):
+            refused = await program.post("/v1/search", json=wrong)
+            assert (refused.status_code, refused.json()["code"]) in ((400, "MALFORMED"), (400, "NO_OFFSET"))
+        wild = await program.post("/v1/search", json={"text": '"(((* NEAR AND \\u0000 \\u202e'})
+        assert wild.status_code == 200

@@ -19,7 +19,7 @@ from schemas.vocabulary import EntryKind, IncidentState, Level, Priority
 from services.incidents.finding import Finder
 from services.incidents.search import find, looked_for
 from services.incidents.tables import WORDS
-from services.incidents.view import Viewer
+from services.incidents.viewer import Viewer
 from services.runtime.reading import Refusal
 from tests.incidents.make import Made
 from tests.incidents.room import centre
@@ -57,7 +57,8 @@ def _page(shelf: Shelf, text: str, by: str, **asked: Any) -> tuple[list[dict[str
 
 
 def head(text: str, level: Level = Level.WATCH, **more: Any) -> Made:
-    fields = {name: more.pop(name) for name in ("type", "priority", "municipalities") if name in more}
+    own = ("type", "priority", "municipalities")
+    fields: dict[str, Any] = {name: more.pop(name) for name in own if name in more}
     fields |= {"tags": more.pop("tags", []), "named": more.pop("named", [])}
     content = {"headline": text} | more.pop("content", {})
     body = incidents.Opened.model_validate(
@@ -125,7 +126,7 @@ def test_what_is_asked_of_watch_type_state_priority_period_person_and_area(shelf
     assert found_words(shelf, box=(60.1, 5.4, 60.2, 5.5)) == ["Ras i Os"]
     assert found_words(shelf, box=(-90, -180, 90, 180)) == ["Ras i Os"]
     assert found_words(shelf, box=(60.2, 5.4, 60.3, 5.5)) == []
-    period = {"since": then - timedelta(hours=1), "until": then + timedelta(hours=1)}
+    period: dict[str, Any] = {"since": then - timedelta(hours=1), "until": then + timedelta(hours=1)}
     assert found_words(shelf, "ras", **period) == ["Ras ved Sandviken"]
     with pytest.raises(Refusal):
         look(shelf, since=then, until=then)

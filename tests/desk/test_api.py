@@ -208,7 +208,14 @@ async def test_a_search_goes_by_body_and_finds_a_part_of_a_compound(house: House
         (hit,) = answer.json()["found"]
         assert (hit["incident"]["ref"], hit["entry"]["kind"]) == (report["ref"], "head")
         assert answer.json()["page"] is None
-        for wrong in ({"text": ["a"]}, {"actor": {}}, {"box": [1, 2]}, {"since": "2026-11-20T10:00:00"}):
+        without_offset = {"since": "2026-11-20T10:00:00"}
+        wrongs: list[dict[str, object]] = [
+            {"text": ["a"]},
+            {"actor": {}},
+            {"box": [1, 2]},
+            {**without_offset},
+        ]
+        for wrong in wrongs:
             refused = await program.post("/v1/search", json=wrong)
             assert (refused.status_code, refused.json()["code"]) in ((400, "MALFORMED"), (400, "NO_OFFSET"))
         wild = await program.post("/v1/search", json={"text": '"(((* NEAR AND \\u0000 \\u202e'})

@@ -7,6 +7,7 @@ from services.desk import render
 from services.desk.board import Board
 from services.desk.boards import Boards
 from services.desk.rules import Row
+from services.words.languages import spoken
 
 _HEADLINE_MOST = 140
 
@@ -34,6 +35,7 @@ def _shown(row: Row, content: dict[str, Any] | None, board: Board, org: str) -> 
     headline = str(said.get("headline") or said.get("text") or "")
     return {
         "row": row,
+        "type": known.title.spoken(spoken()) if (known := board.directory.types.get(row.type)) else None,
         "headline": headline[:_HEADLINE_MOST],
         "place": str(said.get("place") or ""),
         "owner": "" if row.is_own else title_of(board, row.owner),

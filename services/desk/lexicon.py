@@ -4,9 +4,12 @@ Each verb, priority, state and type has aliases in bokmål, nynorsk and English;
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from schemas.incident_types import TypeSet
 from services.desk import keys, texts
+from services.words.languages import spoken
 
 VERBS: Mapping[str, tuple[str, ...]] = {
     "new": ("ny", "nytt", "new", "report", "meld"),
@@ -92,14 +95,41 @@ SAYINGS: Mapping[str, str] = {
 }
 
 
-def for_scripts() -> dict[str, Any]:
-    """All that the scripts of a page read."""
+def types_for(register: Mapping[str, TypeSet], watch: str) -> dict[str, tuple[str, ...]]:
+    """The types that a watch reports, with their aliases: the register's, or those above while it is empty.
+
+    A title is an alias where no other type has it; what has no other alias is called by its code.
+    """
+    known = {code: one for code, one in register.items() if one.is_for(watch)}
+    if not known:
+        return dict(TYPES)
+    found = {code: list(TYPES.get(code, ())) for code in (*known, "other")}
+    taken = {alias for aliases in found.values() for alias in aliases}
+    for code, one in known.items():
+        for title in (one.title.nb, one.title.nn, one.title.en):
+            alias = (title or "").lower()
+            if alias and " " not in alias and alias not in taken:
+                found[code].append(alias)
+                taken.add(alias)
+    return {code: tuple(aliases) or (code,) for code, aliases in found.items()}
+
+
+def titles_of(register: Mapping[str, TypeSet]) -> dict[str, str]:
+    """What the register calls each type, in the language that is spoken."""
+    return {code: one.title.spoken(spoken()) for code, one in register.items()}
+
+
+def for_scripts(register: Mapping[str, TypeSet] = MappingProxyType({}), watch: str = "") -> dict[str, Any]:
+    """All that the scripts of a page of the watch read."""
+    types = types_for(register, watch)
+    known = {code: register[code] for code in types if code in register}
     return {
         "keys": keys.table(),
         "verbs": VERBS,
         "priorities": PRIORITIES,
         "states": STATES,
-        "types": TYPES,
-        "words": {code: texts.word(code) for code in (*PRIORITIES, *STATES, *TYPES)},
+        "types": types,
+        "defaults": {code: one.priority for code, one in known.items() if one.priority},
+        "words": {code: texts.word(code) for code in (*PRIORITIES, *STATES, *types)} | titles_of(known),
         "say": {code: texts.say(text, time="{time}") for code, text in SAYINGS.items()},
     }

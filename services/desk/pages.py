@@ -103,7 +103,9 @@ class Pages:
             refused = texts.sentence(fault.code, fault.parameters)
         frame = await self._frame.of(asker)
         shown_states = {"states": STATES, "state": state, "refused": refused, "most": _MOST}
-        return page("incidents", 200 if refused is None else 403, **frame, incidents=found, **shown_states)
+        titles = lexicon.titles_of(self._frame.boards.of(asker.mode).directory.types)
+        status = 200 if refused is None else 403
+        return page("incidents", status, **frame, incidents=found, type_titles=titles, **shown_states)
 
     async def rows(self, request: Request) -> Response:
         """The list anew, as far as it is shown."""
@@ -146,6 +148,7 @@ class Pages:
             self._frame.links(asker),
         )
         values = frame | duty | links | opened
+        register = self._frame.boards.of(asker.mode).directory.types
         return page(
             "desk",
             **values,
@@ -153,12 +156,13 @@ class Pages:
             rows=html,
             counts=counts_of(rows),
             most=ROWS_MOST,
-            types=list(lexicon.TYPES),
+            types=list(lexicon.types_for(register, asker.actor.key)),
+            type_titles=lexicon.titles_of(register),
             priorities=[one.value for one in Priority],
             all_levels=_LEVELS,
             all_tags=_TAGS,
             open_id=new_id(),
-            lexicon=lexicon.for_scripts(),
+            lexicon=lexicon.for_scripts(register, asker.actor.key),
         )
 
 

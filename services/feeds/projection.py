@@ -10,7 +10,7 @@ from schemas.directory import Directory
 from schemas.envelope import Fact
 from schemas.subjects import Place
 from schemas.vocabulary import IncidentState, Level
-from services.feeds.share import WARNING_CODES, Head, Item, Kind, receivers, warned, widened
+from services.feeds.share import WARNING_CODES, Head, Item, Kind, receivers, subscribers, warned, widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class Picture:
 
     def _add_entry(self, taken: Taken, body: incidents.EntryAdded) -> None:
         codes = {"kind": body.kind.value, "confirmed": body.confirmed, "channel": body.channel}
+        codes |= self._begun(body)
         item = replace(
             _item(taken, "entry"),
             **_reach(body),
@@ -86,6 +87,20 @@ class Picture:
         )
         self._keep(item)
         self._give(self._receivers(item, taken), "entry", item.fact, taken)
+
+    def _begun(self, body: incidents.EntryAdded) -> dict[str, Any]:
+        """What an entry began or ended, for others than its house: no person, and no hidden watch (D13)."""
+        said = body.model_dump(mode="json", include=_BEGUN, exclude_none=True)
+        if "-" in said.get("decider", ""):
+            del said["decider"]
+        if not self._is_shown(said.get("assignee", "")):
+            said.pop("assignee", None)
+        if body.asks:
+            said["asks"] = [watch for watch in body.asks if self._is_shown(watch)]
+        return said
+
+    def _is_shown(self, watch: str) -> bool:
+        return "." in watch and not self.directory.hidden(watch)
 
     def _change_state(self, taken: Taken, body: incidents.StateChanged) -> None:
         head = self.heads.get(taken.incident)
@@ -104,7 +119,10 @@ class Picture:
         self._give(self._receivers(self.items[head.fact], taken), "state", taken.fact.id, taken)
 
     def _correct(self, taken: Taken, body: incidents.Corrected) -> None:
-        """Whoever had the entry gets its correction; both reach equally far."""
+        """Whoever had the entry gets its correction, and so does who wrote it when another house corrects it.
+
+        Both reach equally far.
+        """
         entry = self.items.get(body.entry)
         author = entry.author if entry else taken.place.key
         codes = {"manner": body.manner}
@@ -112,7 +130,15 @@ class Picture:
             _item(taken, "correction"), **_reach(body), author=author, entry=body.entry, codes=codes
         )
         self._keep(item)
-        self._give(self.had.get(body.entry, set()), "correction", item.fact, taken)
+        holders = {*self.had.get(body.entry, ()), *self._written_by(entry, taken)}
+        self._give(holders, "correction", item.fact, taken)
+
+    def _written_by(self, entry: Item | None, taken: Taken) -> set[str]:
+        """The house that wrote an entry, if it is not its own act and it has a feed here."""
+        house = entry.author.partition(".")[0] if entry else ""
+        if house in (taken.fact.data.actor.organisation, taken.place.org):
+            return set()
+        return {house} & set(subscribers(self.directory, self.mode, taken.fact.time))
 
     def _share(self, taken: Taken, body: incidents.SharedWider) -> None:
         """A late item for those who did not have it; the others are not told again (R8)."""
@@ -195,6 +221,8 @@ _STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
     notifications.NobodyReached: Picture._nobody_reached,
     warnings.Published: Picture._warn,
 }
+
+_BEGUN = {"late", "decider", "assignee", "due", "closes", "asks", "answers", "answer", "step"}
 
 
 def incident_key(place: Place) -> str:

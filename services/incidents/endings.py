@@ -96,10 +96,7 @@ def _ending(case: Case[Any], part: Incident, item: Item, **told: Any) -> Verdict
 
 def _entry(part: Incident, level: Level, item: Item, **told: Any) -> incidents.EntryAdded:
     """An entry beside ``item``; its author in another organisation has it too, also by feed."""
-    named = list(item.reach.named) if level is item.reach.level else []
-    author = item.reach.author
-    if author is not None and level >= Level.NAMED and author not in named:
-        named.append(author)
+    named = limits.named_with_author(item, level) if level is item.reach.level else []
     return incidents.EntryAdded(
         incident=part.id, level=level, tags=list(item.tags), named=named, **{"notify": []} | told
     )

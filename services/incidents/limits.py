@@ -218,6 +218,15 @@ def parts_under(
     ]
 
 
+def named_with_author(item: Item, level: Level) -> list[str]:
+    """Who is named in what follows an item: its list, and its author where that is in another house."""
+    named = list(item.reach.named)
+    author = item.reach.author
+    if author is not None and level >= Level.NAMED and author not in named:
+        named.append(author)
+    return named
+
+
 def _check_watch(case: Case[Any]) -> Refused | None:
     if case.actor.key in case.directory.watches:
         return None

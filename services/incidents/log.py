@@ -112,7 +112,7 @@ def correct_entry(case: Case[incidents.CorrectEntry]) -> Verdict:
         manner=case.request.manner,
         level=item.reach.level,
         tags=list(item.tags),
-        named=list(item.reach.named),
+        named=limits.named_with_author(item, item.reach.level),
         notify=list(item.notify),
     )
     return Decided(part, body, case.content, item.reach.level)

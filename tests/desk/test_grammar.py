@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.incident_types import TypeSet
 from services.desk import files, lexicon
 
 ROWS = {"413": ("VQMYCKT", "VAKT-2026-0413"), "VQMYCKT": ("VQMYCKT", "VAKT-2026-0413")}
@@ -129,3 +130,22 @@ def test_the_scripts_by_hand_are_few_lines_besides_blanks_and_comments() -> None
         line.strip() for path in files.FOLDER.glob("*.js") for line in path.read_text("utf-8").split("\n")
     ]
     assert len([line for line in lines if line and not line.startswith("//")]) <= 400
+
+
+def test_a_type_is_called_as_the_register_says_and_by_its_former_aliases_too() -> None:
+    register = {
+        code: TypeSet.model_validate({"type": code, "version": 1, "title": title, **more})
+        for code, title, more in (
+            ("slide", {"nb": "jordskred"}, {"priority": "critical"}),
+            ("quay", {"nb": "Kaibrudd", "en": "quay damage"}, {}),
+            ("child", {"nb": "skjult"}, {"used_by": ["4601.barnevern"]}),
+        )
+    }
+    types = lexicon.types_for(register, "4601.vaktsentral")
+    assert types["slide"] == ("ras", "skred", "slide", "jordskred")
+    assert types["quay"] == ("kaibrudd",)
+    assert set(types) == {"slide", "quay", "other"}
+    found = lexicon.for_scripts(register, "4601.vaktsentral")
+    assert (found["words"]["slide"], found["defaults"]) == ("jordskred", {"slide": "critical"})
+    assert "child" not in orjson.dumps(found).decode()
+    assert lexicon.types_for({}, "4601.vaktsentral") == lexicon.TYPES

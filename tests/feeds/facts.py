@@ -59,12 +59,8 @@ def opening(level: Level, named: list[str] | None = None, owner: str = VAKT, **m
 def entry(
     incident: Made, level: Level, named: list[str] | None = None, by: str | None = None, **more: Any
 ) -> Made:
-    body = incidents.EntryAdded(
-        incident=incident.about,
-        kind=more.pop("kind", "information"),
-        level=level,
-        named=named or [],
-    )
+    said = {"kind": more.pop("kind", "information")} | more.pop("said", {})
+    body = incidents.EntryAdded(incident=incident.about, level=level, named=named or [], **said)
     return Made(body, about=incident.about, owner=incident.owner, by=by, content=WORDS, **more)
 
 

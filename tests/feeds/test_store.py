@@ -162,6 +162,39 @@ def test_a_correction_comes_to_those_who_had_the_entry(feeds: Feeds) -> None:
     assert feeds.kinds("4624") == []
 
 
+def test_who_wrote_in_anothers_log_gets_the_correction_that_the_other_makes(feeds: Feeds) -> None:
+    head = opening(Level.NAMED, ["nett"])
+    line = entry(head, Level.NAMED, ["nett"], by="nett.main")
+    named = ["nett", "nett.main"]
+    struck = incidents.Corrected(entry=line.id, manner="strike", level=Level.NAMED, named=named)
+    feeds.take(head, line, following(head, struck))
+    assert feeds.kinds("nett") == ["incident", "correction"]
+    assert feeds.shown("nett")[1]["kind"] == "correction"
+    own = incidents.Corrected(entry=line.id, manner="strike", level=Level.NAMED, named=named)
+    feeds.take(following(head, own, by="nett.main"))
+    assert feeds.kinds("nett") == ["incident", "correction"]
+
+
+def test_a_request_and_its_answer_come_with_their_codes_and_without_persons_or_hidden_watches(
+    feeds: Feeds,
+) -> None:
+    head = opening(Level.REGION)
+    asked = {"asks": [NEIGHBOUR, BARNEVERN], "kind": "message_out"}
+    request = entry(head, Level.REGION, said=asked | {"decider": "7ce0dcb8-8a31-4d1f-9d52-6c1d1b0d3a10"})
+    answer = entry(head, Level.REGION, by=NEIGHBOUR, said={"answers": request.id, "answer": "decline"})
+    task = entry(head, Level.REGION, said={"kind": "task", "assignee": BARNEVERN, "decider": "crisis_leader"})
+    feeds.take(head, request, answer, task)
+    plain = {"kind", "confirmed"}
+    codes = [item["codes"] for item in feeds.shown("110-vest")[1:]]
+    told = [{key: one[key] for key in one if key not in plain and one[key]} for one in codes]  # type: ignore[attr-defined,index]
+    assert told == [
+        {"asks": [NEIGHBOUR]},
+        {"answers": request.id, "answer": "decline"},
+        {"decider": "crisis_leader"},
+    ]
+    assert feeds.kinds("4601") == ["entry"]
+
+
 def test_a_correction_follows_its_entry_to_new_receivers(feeds: Feeds) -> None:
     head = opening(Level.WATCH)
     line = entry(head, Level.NAMED, ["nett"])

@@ -87,14 +87,8 @@ class Made:
 def opened(headline: str = "Flom i Storgata", level: Level = Level.WATCH, **more: Any) -> Made:
     """An incident opened, with a head like those of every day."""
     fields = {"tags": more.pop("tags", []), "named": more.pop("named", [])}
-    body = incidents.Opened(
-        ref=new_ref(),
-        type="flood",
-        priority=Priority.NORMAL,
-        level=level,
-        municipalities=["4601"],
-        **fields,
-    )
+    said = {"type": "flood", "priority": Priority.NORMAL} | more.pop("said", {})
+    body = incidents.Opened(ref=new_ref(), level=level, municipalities=["4601"], **fields, **said)
     words = {"headline": headline, "text": "Vann over veien ved brua, to biler står fast. " * 4}
     return Made(body, content=words, **more)
 

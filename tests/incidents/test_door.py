@@ -10,10 +10,19 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas import incidents, subjects
-from schemas.envelope import Accepted, Answer, Refused
+from schemas import entries, incident_types, incidents, subjects
+from schemas.envelope import Accepted, Actor, Answer, Refused
 from schemas.identifiers import new_id, read_ref
-from schemas.vocabulary import ContentClass, IncidentState, Level, Mode, Tag
+from schemas.vocabulary import (
+    Authentication,
+    ContentClass,
+    EntryKind,
+    IncidentState,
+    Level,
+    Mode,
+    Priority,
+    Tag,
+)
 from services.incidents.door import build
 from services.runtime import names
 from tests.hub import Hub
@@ -424,3 +433,88 @@ async def test_modes_do_not_know_of_each_other(centre: Centre, kari: Sender) -> 
     assert isinstance(answer, Accepted)
     assert answer.result == {"mark": "unattached"}
     assert len(await centre.facts(incident.subject)) == 1
+
+
+# Types, tasks and cards
+
+
+TYPE = incident_types.SetType(
+    type="water.main",
+    title=incident_types.Words(nb="Brudd"),
+    priority=Priority.CRITICAL,
+    card=incident_types.Card(
+        version=1,
+        steps=[incident_types.CardStep(code="valves", text=incident_types.Words(nb="Steng ventiler"))],
+    ),
+)
+
+
+async def the_centre(centre: Centre) -> Sender:
+    """The authority that applies the centre file."""
+    proof = Authentication.SERVICE
+    actor = Actor(machine="centre", organisation="4601", watch="centre", via="cli", authentication=proof)
+    nc = await centre.hub.connect(names.CENTRE)
+    centre.stack.push_async_callback(nc.close)
+    return Sender(nc, actor)
+
+
+async def test_a_type_that_the_centre_sets_fills_in_reports_and_its_card_is_ticked(
+    centre: Centre, kari: Sender
+) -> None:
+    assert code(await kari.send(TYPE)) == "NOT_ALLOWED"
+    applied = await (await the_centre(centre)).send(TYPE)
+    assert code(applied) == "accepted"
+    async with asyncio.timeout(5):
+        incident = (await opened(kari)).subject
+        while (await centre.facts(incident))[0].body.card is None:
+            incident = (await opened(kari)).subject
+    (fact,) = await centre.facts(incident)
+    assert (fact.body.priority, fact.body.card) == (Priority.CRITICAL, 1)
+    tick, id = entries.TickStep(incident=incident, step="valves"), new_id()
+    first = await kari.send(tick, id=id)
+    assert code(first) == "accepted"
+    assert await kari.send(tick, id=id) == first
+    assert code(await kari.send(tick)) == "ALREADY_DONE"
+    assert code(await kari.send(entries.TickStep(incident=incident, step="other"))) == "UNKNOWN_STEP"
+
+
+async def test_a_task_is_closed_once_however_often_and_by_how_many_it_is_sent(
+    centre: Centre, kari: Sender
+) -> None:
+    incident = (await opened(kari)).subject
+    task = await kari.send(incidents.AddEntry(incident=incident, kind=EntryKind.TASK), SAID)
+    assert isinstance(task, Accepted)
+    done, id = entries.CloseTask(incident=incident, entry=task.id), new_id()
+    answers = await asyncio.gather(*(kari.send(done, SAID, id=id) for _ in range(3)), kari.send(done, SAID))
+    assert sorted(map(code, answers)) in (
+        ["ALREADY_DONE", "accepted", "accepted", "accepted"],
+        ["ALREADY_DONE", "ALREADY_DONE", "ALREADY_DONE", "accepted"],
+    )
+    assert len(await centre.facts(incident)) == 3
+
+
+@pytest.mark.parametrize("verb", ["edit", "update", "delete", "remove"])
+async def test_an_attempt_to_edit_or_delete_hears_that_nothing_ever_is(kari: Sender, verb: str) -> None:
+    subject = subjects.command(Mode.EXERCISE, "4601", "vaktsentral", "incidents", verb)
+    assert code(await kari.send_to(subject, b"{}")) == "NEVER_CHANGED"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u0000", "a\u001b[2Jb", "\u009b31m", "\ud800", "x" * 20_001, "\r\n"],
+    ids=["null", "escape", "c1", "half", "long", "return"],
+)
+async def test_text_that_no_log_can_show_is_refused_as_a_whole(
+    centre: Centre, kari: Sender, text: str
+) -> None:
+    incident = (await opened(kari)).subject
+    command = kari.command(incidents.AddEntry(incident=incident), {"text": "æ"})
+    raw = encode(command).replace("æ".encode(), orjson.dumps(text)[1:-1] if text != "\ud800" else b"\\ud800")
+    assert code(await kari.send_raw(incidents.AddEntry, raw)) == "MALFORMED"
+    assert len(await centre.facts(incident)) == 1
+
+
+async def test_text_that_turns_direction_is_kept_as_it_was_written(centre: Centre, kari: Sender) -> None:
+    incident = (await opened(kari)).subject
+    written = await kari.send(incidents.AddEntry(incident=incident), {"text": "abc \u202etxet\u202c שלום"})
+    assert code(written) == "accepted"

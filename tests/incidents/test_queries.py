@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from schemas import incidents, notifications, watch
+from schemas import incident_types, incidents, notifications, watch
 from schemas.identifiers import new_id, new_ref
 from schemas.vocabulary import Channel, DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
 from services.incidents.lookups import Lookups
@@ -32,7 +32,8 @@ async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
 
 def _entry(about: str, text: str, level: Level = Level.WATCH, **more: Any) -> Made:
     fields = {"named": more.pop("named", []), "tags": more.pop("tags", []), "mark": more.pop("mark", None)}
-    body = incidents.EntryAdded(incident=about, kind=EntryKind.INFORMATION, level=level, **fields)
+    fields = {"kind": EntryKind.INFORMATION} | fields | more.pop("said", {})
+    body = incidents.EntryAdded(incident=about, level=level, **fields)
     return Made(body, about=about, content={"text": text}, **more)
 
 
@@ -351,3 +352,49 @@ async def test_a_machine_of_the_whole_organisation_reads_nothing_in_a_hidden_wat
     answer = await here.get(BARN, id=made.about, person=None, machine="m-read")
     assert answer["code"] == "TOKEN_ENDED"
     assert (await here.ask(BARN, "list", person=None, machine="m-read"))["code"] == "TOKEN_ENDED"
+
+
+def _type(code: str, **more: Any) -> Made:
+    words = {"nb": "Brudd", "en": "Burst main"}
+    card = {"version": 1, "steps": [{"code": "valves", "text": words}]}
+    body = incident_types.TypeSet.model_validate(
+        {"type": code, "version": 1, "title": words, "card": card, **more}, strict=False
+    )
+    return Made(body, about=f"type-{code.replace('.', '-')}", owner="4601.centre")
+
+
+async def test_the_register_tells_each_watch_its_own_types_and_whom_its_own_reports_tell(
+    here: Office,
+) -> None:
+    told = [{"watch": VAKT, "notify": [FIRE]}, {"notify": [AUST]}]
+    await here.write(_type("water.main", told=told), _type("child", used_by=[BARN]))
+    (shown,) = (await here.ask(VAKT, "types"))["types"]
+    assert (shown["type"], shown["title"]["en"], shown["notify"]) == ("water.main", "Burst main", [FIRE])
+    assert "told" not in shown
+    assert [one["type"] for one in (await here.ask(BARN, "types"))["types"]] == ["child", "water.main"]
+    assert (await here.ask(AUST, "types"))["types"][0]["notify"] == [AUST]
+
+
+async def test_an_incident_shows_tasks_requests_and_card_to_those_who_may_see_them(here: Office) -> None:
+    await here.write(_type("water.main"))
+    head = opened("Brudd", Level.NAMED, named=["4624"], said={"type": "water.main", "card": 1})
+    shared: dict[str, Any] = {"level": Level.NAMED, "named": ["4624"]}
+    task = _entry(head.about, "Steng ventil", said={"kind": EntryKind.TASK, "assignee": VAKT})
+    request = _entry(head.about, "2 pumper", said={"kind": EntryKind.MESSAGE_OUT, "asks": [AUST]}, **shared)
+    said = {"answers": request.id, "answer": "decline"}
+    answer = _entry(head.about, "Alle er ute", said=said, by=AUST, **shared)
+    tick = _entry(head.about, "Stengt", said={"step": "valves"})
+    await here.write(head, task, request, answer, tick)
+    own = await here.get(VAKT, id=head.about)
+    assert own["incident"]["type_title"] == {"nb": "Brudd", "nn": None, "en": "Burst main"}
+    assert own["tasks"] == [{"entry": task.id, "assignee": VAKT, "due": None, "done_by": None}]
+    assert own["card"]["steps"][0]["done_by"] == tick.id
+    for shown in (own, await here.get(AUST, id=head.about)):
+        (asked,) = shown["requests"]
+        assert asked == {
+            "entry": request.id,
+            "open": False,
+            "asked": [{"watch": AUST, "answer": "decline", "by": answer.id}],
+        }
+    theirs = await here.get(AUST, id=head.about)
+    assert (theirs["tasks"], theirs["card"]) == ([], None)

@@ -1,6 +1,7 @@
 // The command line, taken apart: the one place of its grammar. Pure; the words it knows come from the server.
 // parse(text, words, find) -> null (nothing typed), {error} or {act, name, fields, echo}.
-// words: {verbs, priorities, states, types: code -> aliases; words: code -> word; say: code -> sentence}
+// words: {verbs, priorities, states, types: code -> aliases; words: code -> word; say: code -> sentence;
+// defaults: type -> priority}
 // find(said): what an incident is called by, {name, label}, or null.
 const SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ', NUMBER = /^(\d{1,6}|[\w-]{1,64}-\d{4}-\d{1,9})$/, SHORT = { critical: 'P1', high: 'P2', normal: 'P3', info: 'info' };
 
@@ -25,7 +26,7 @@ export function parse(text, words, find) {
 
 // ny [p1] [brann] <sted>: <tekst>; without a colon all of it is the headline.
 function opening(parts, words) {
-  const fields = { priority: 'normal', type: 'other' };
+  const fields = { type: 'other' };
   for (const [name, table, least] of [['priority', words.priorities, 2], ['type', words.types, 3]]) {
     const [next = ''] = parts, found = next.length >= least ? match(next.replace(/:$/, ''), table) : null;
     if (Array.isArray(found)) return { error: `${next} ${words.say.ambiguous}: ${found.map(code => words.words[code]).join(', ')}` };
@@ -35,7 +36,7 @@ function opening(parts, words) {
   }
   const said = parts.join(' '), at = said.search(/:(\s|$)/), place = said.slice(0, Math.max(at, 0)).trim(), text = said.slice(at + 1).trim();
   if (!text) return { error: words.say.no_text };
-  Object.assign(fields, { headline: text.slice(0, 300) }, text.length > 300 && { text }, place && { place });
+  Object.assign(fields, { priority: fields.priority ?? words.defaults[fields.type] ?? 'normal', headline: text.slice(0, 300) }, text.length > 300 && { text }, place && { place });
   const echo = [words.say.new, SHORT[fields.priority], words.words[fields.type], place, `«${fields.headline}»`];
   return { act: 'new', fields, echo: echo.filter(Boolean).join(' · ') };
 }

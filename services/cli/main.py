@@ -18,6 +18,7 @@ from services.cli import (
     erasing,
     evidence,
     exercise,
+    exporting,
     feed,
     intake,
     logs,
@@ -68,6 +69,7 @@ reporting.register(app)
 looking.register(app, reporting.incident)
 ending.register(app, reporting.incident)
 searching.register(app)
+exporting.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (doctor, config, logs, evidence):

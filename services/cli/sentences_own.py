@@ -114,7 +114,7 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "Name your copy of the folder erasures with --register.",
     ),
     "FOLDER_TAKEN": Sentences(
-        "The folder {folder} is not empty.", UNCHANGED, "Name a new folder for each backup."
+        "The folder {folder} is not empty.", UNCHANGED, "Name a folder that is new or empty."
     ),
     "ARCHIVE_BEHIND": Sentences(
         "The archive did not catch up in time.",

@@ -14,6 +14,7 @@ from services.incidents.audit import Audit
 from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Pending, Register
 from services.incidents.evidence import Evidence
+from services.incidents.exporting import Exporter
 from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
@@ -79,6 +80,7 @@ class Archive:
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
         lookups = Lookups(store.engine)
         queries = Queries(store, lookups, self.projectors, filing.directories)
+        exporter = Exporter(store.engine, settings.home, lookups, queries)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()
         self._run(self._tend(nc, eraser, paper), "tend")
@@ -90,6 +92,9 @@ class Archive:
             "types": queries.types,
             "search": Search(queries, Finder(store.engine)).search,
             "paper": paper.asked,
+            "export_plan": exporter.plan,
+            "export": exporter.part,
+            "export_proof": exporter.proof,
             "audit": Audit(store.engine, lookups, filing.directories).asked,
             **await self._seal(nc, queries, store, filing.directories),
         }

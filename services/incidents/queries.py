@@ -90,12 +90,7 @@ class Queries:
         """One incident with its entries and chains. Raises Refusal: UNKNOWN_INCIDENT, REASON_NEEDED."""
         question = validate(GetQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
-        shown = await asyncio.to_thread(self._find, address.mode, question, viewer)
-        if shown is None:
-            raise Refusal("UNKNOWN_INCIDENT")
-        items = [(str(shown.incident["id"]), item) for item in shown.restricted]
-        reason = await self._reason(question, address.mode, shown, viewer)
-        await self.note("get", question.actor, address.mode, viewer, items, reason)
+        shown = await self.read(question, address.mode, viewer, "get")
         return {
             "status": "ok",
             "incident": shown.incident,
@@ -105,6 +100,20 @@ class Queries:
             "requests": shown.requests,
             "card": shown.card,
         }
+
+    async def read(self, question: GetQuestion, mode: str, viewer: Viewer, what: str) -> Shown:
+        """One incident as the viewer sees it, its restricted items noted as read. Raises Refusal."""
+        shown, reason = await self.look(question, mode, viewer)
+        items = [(str(shown.incident["id"]), item) for item in shown.restricted]
+        await self.note(what, question.actor, mode, viewer, items, reason)
+        return shown
+
+    async def look(self, question: GetQuestion, mode: str, viewer: Viewer) -> tuple[Shown, str | None]:
+        """One incident as the viewer sees it, and why it may; reads are not noted yet. Raises Refusal."""
+        shown = await asyncio.to_thread(self._find, mode, question, viewer)
+        if shown is None:
+            raise Refusal("UNKNOWN_INCIDENT")
+        return shown, await self._reason(question, mode, shown, viewer)
 
     async def types(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The register of types, as far as it is for the asking watch; by code. Raises Refusal."""
@@ -120,7 +129,7 @@ class Queries:
         restricted = [
             (row["id"], row["fact"])
             for row in rows
-            if is_restricted(_reach(row), row["tags"] != "[]", viewer)
+            if is_restricted(reach_of(row), row["tags"] != "[]", viewer)
         ]
         held = set() if question.reason else {row["id"] for row in rows if _is_long_closed(row, viewer)}
         held &= {id for id, _item in restricted}
@@ -211,7 +220,7 @@ class Queries:
 
     def _seen(self, rows: list[Any], viewer: Viewer) -> list[str]:
         """The ids of the heads that may be seen: into others nothing is looked, which would take its time."""
-        return [row["id"] for row in rows if viewer.sees(_reach(row))]
+        return [row["id"] for row in rows if viewer.sees(reach_of(row))]
 
     def _number(self, mode: str, shown: Shown, viewer: Viewer) -> None:
         owner = shown.incident.get("owner")
@@ -226,7 +235,7 @@ class Queries:
         before = _NEWEST
         while len(seen) < limit:
             page = self._lookups.heads(mode, state, viewer.watch, before, _PAGE)
-            seen += [row for row in page if viewer.sees(_reach(row))]
+            seen += [row for row in page if viewer.sees(reach_of(row))]
             if len(page) < _PAGE:
                 break
             before = page[-1]["sequence"]
@@ -275,7 +284,8 @@ def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | N
     return None if "read" in token.scope else Refused(code="NOT_ALLOWED", parameters={"act": "read"})
 
 
-def _reach(row: Any) -> Reach:
+def reach_of(row: Any) -> Reach:
+    """Who may see the incident of a row."""
     return Reach(row["watch"], Level(row["level"]), tuple(json.loads(row["named"])))
 
 

@@ -1,12 +1,15 @@
 """The command line against a whole hub in processes of its own."""
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.incidents.checkpoint import public_key
+from services.incidents.evidence_check import check
 from tests.cli.calls import WATCH, call, facts, here, opened
 from tests.system_hub import SMALL, HubProcess, running
 
@@ -168,3 +171,29 @@ def test_a_new_watch_in_the_centre_file_can_work_once_it_is_applied(hub: HubProc
     code, answer = call(hub, "report", "Skolen er stengt", watch="4601.skole")
     assert code == 0, answer
     assert call(hub, "centre", "apply", str(hub.centre))[0] == 0
+
+
+def test_an_export_has_right_checksums_and_proves_itself_without_the_hub(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    ref = opened(hub, "=cmd|' /C calc'!A0", "--tag", "person", "--text", "Gjelder <b>NN</b>")
+    assert call(hub, "entry", ref, "Pumpe på vei", "--figure", "pumper=2")[0] == 0
+    folder = tmp_path / "export"
+    code, made = call(hub, "export", "--out", str(folder), "--incident", ref)
+    assert (code, made["incidents"], made["entries"], made["facts"] >= 2) == (0, 1, 1, True), made
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)  # noqa: S607
+    public = public_key((hub.home / "keys" / "log.key").read_bytes())
+    checked = check(folder, public)
+    assert (checked.first, checked.facts, checked.contents) == (None, made["facts"], 2)
+    table = (folder / "incidents.csv").read_text("utf-8-sig")
+    assert "\"'=cmd|" in table
+    assert "&lt;b&gt;NN" in (folder / "log.html").read_text("utf-8")
+    changed = (folder / "facts.jsonl").read_bytes().replace(b"Pumpe", b"Hjelp")
+    (folder / "facts.jsonl").write_bytes(changed)
+    assert check(folder, public).first is not None
+    again = call(hub, "export", "--out", str(folder), "--incident", ref)
+    assert (again[0], again[1]["code"]) == (1, "FOLDER_TAKEN")
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+    assert call(hub, "audit", ref)[1]["code"] == "NOT_ALLOWED"
+    code, seen = call(hub, "audit", ref, person="stig")
+    assert (code, {one["what"] for one in seen["reads"]}) == (0, {"export"})

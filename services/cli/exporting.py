@@ -57,8 +57,8 @@ async def export(
         with whole(out) as folder:
             counts = await write(call, ask, scope, folder, progress(call, lang))
     data = {"status": "ok", "folder": str(out), **_counted(counts)}
-    done = "{incidents} incidents with {entries} entries, {facts} exact facts: {folder}"
-    return Outcome(data, [say(done, lang, **data)])
+    line = say("{incidents} incidents with {entries} entries, {facts} exact facts: {folder}", lang, **data)
+    return Outcome(data, [line])
 
 
 async def write(

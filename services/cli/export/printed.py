@@ -18,7 +18,6 @@ from services.words.shared import priority_word, word
 LOG = "log.html"
 _on_paper = page.TEXTS.say
 _WORDS = ("headline", "text")
-_BESIDE = ("place", "position", "source", "reference", "basis")
 
 
 def write_log(folder: Path, title: str, made: str, lang: str, *, is_exercise: bool) -> None:
@@ -38,7 +37,7 @@ def write_page(
         "title": title,
         "made": made,
         "exercise": _on_paper("EXERCISE – EXERCISE – EXERCISE", lang) if is_exercise else "",
-        "heads": [say(head, lang) for head in ("Happened", "Logged", "What", "Who", "May see it", "Words")],
+        "heads": _columns(lang),
         "told": say("Told:", lang),
         "incidents": incidents,
     }
@@ -58,9 +57,24 @@ def words_of(content: dict[str, Any] | None, lang: str) -> list[tuple[str, str]]
     """What was written, each part with its name; the words themselves have none."""
     found = content or {}
     parts = [("", str(found[name])) for name in _WORDS if found.get(name)]
-    parts += [(word(name, lang) or name, str(found[name])) for name in _BESIDE if found.get(name)]
+    parts += [(shown, str(found[name])) for name, shown in _names(lang).items() if found.get(name)]
     figures = found.get("figures") or {}
     return parts + [(name, str(number)) for name, number in figures.items()]
+
+
+def _columns(lang: str) -> list[str]:
+    when = [say("Happened", lang), say("Logged", lang)]
+    return [*when, say("What", lang), say("Who", lang), say("May see it", lang), say("Written", lang)]
+
+
+def _names(lang: str) -> dict[str, str]:
+    return {
+        "place": say("Where", lang),
+        "position": say("Position", lang),
+        "source": say("Source", lang),
+        "reference": say("Reference", lang),
+        "basis": say("Basis", lang),
+    }
 
 
 def _incidents(folder: Path, lang: str) -> Iterator[dict[str, Any]]:

@@ -14,12 +14,24 @@ from schemas import (
     incidents,
     notifications,
     people,
+    relations,
     warnings,
     watch,
 )
 from schemas.envelope import Accepted, Body, Command, Fact, Refused, Request
 
-TRADES = (incidents, entries, incident_types, notifications, watch, feeds, people, warnings, exercise)
+TRADES = (
+    incidents,
+    entries,
+    incident_types,
+    relations,
+    notifications,
+    watch,
+    feeds,
+    people,
+    warnings,
+    exercise,
+)
 REQUESTS: dict[str, type[Request]] = {c.type_name(): c for trade in TRADES for c in trade.COMMANDS}
 BODIES: dict[str, type[Body]] = {f.type_name(): f for trade in TRADES for f in trade.FACTS}
 FOLDER = Path(__file__).parent / "json"

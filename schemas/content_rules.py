@@ -12,7 +12,7 @@ CAPS: dict[Tag, Level] = {
     Tag.PERSON: Level.ORGANISATION,
     Tag.VULNERABILITY: Level.NAMED,
 }
-_WORDS = ("headline", "text", "place", "position", "source", "basis")
+_WORDS = ("headline", "text", "place", "position", "area", "source", "basis")
 _OF_PERSONS = frozenset((Tag.HEALTH, Tag.CHILD, Tag.PERSON))
 _IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[ ]?(\d{5})(?!\d)")
 

@@ -23,15 +23,20 @@ Decider = Annotated[
 """Who decided: a person's id, or a function such as ``crisis_leader``; never a name."""
 
 
+Position = Annotated[str, StringConstraints(pattern=r"^-?\d{1,3}\.\d{1,7},-?\d{1,3}\.\d{1,7}$")]
+"""Latitude and longitude (WGS 84), in degrees."""
+Area = Annotated[list[Position], Field(min_length=3, max_length=500)]
+"""The corners of a polygon, in order; the last is joined to the first."""
+
+
 class ItemContent(Strict):
     """What a person wrote about an item: words, exact place, who said it. Lies apart from the fact (D16)."""
 
     headline: Line | None = None
     text: Text | None = None
     place: Line | None = None
-    position: Annotated[str, StringConstraints(pattern=r"^-?\d{1,3}\.\d{1,7},-?\d{1,3}\.\d{1,7}$")] | None = (
-        None
-    )
+    position: Position | None = None
+    area: Area | None = None
     source: Line | None = None
     reference: Line | None = None
     figures: Figures | None = None

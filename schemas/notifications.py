@@ -6,17 +6,21 @@ from pydantic import Field
 
 from schemas.envelope import Body, Code, Request, Strict, Token, WatchKey
 from schemas.identifiers import derived_id
-from schemas.vocabulary import Channel, DutyFunction, Priority
+from schemas.vocabulary import Channel, DutyFunction, Priority, Role
 
 TRADE = "notifications"
 
 
 class Step(Strict):
-    """Whom to tell ``after_s`` seconds from the start: a function of ``watch`` (own watch when None)."""
+    """Whom to tell ``after_s`` seconds from the start: a function of ``watch`` (own watch when None).
+
+    With ``role``, all who have that role over the watch are told in place of those on duty.
+    """
 
     after_s: Annotated[int, Field(ge=0, le=86_400)]
     function: DutyFunction
     watch: WatchKey | None = None
+    role: Role | None = None
 
 
 class PolicyRules(Strict):

@@ -14,12 +14,14 @@ class Reach:
     """In whose log an item lies, its level and its named receivers (watch keys or organisations).
 
     ``author`` is the watch that wrote it, when that is not the owner: it always sees its own words.
+    ``broken`` are watches for which the glass was broken, each until a moment of the owner's clock.
     """
 
     owner: str
     level: Level
     named: tuple[str, ...] = ()
     author: str | None = None
+    broken: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def organisation(self) -> str:
@@ -31,6 +33,8 @@ def may_see(reach: Reach, viewer: str, directory: Directory, now: datetime) -> b
     """True if the watch ``viewer`` may see the item now."""
     if viewer in (reach.owner, reach.author) or reach.level is Level.PUBLIC:
         return True
+    if is_broken_for(reach, viewer, directory, now):
+        return True
     organisation = viewer.partition(".")[0]
     if organisation == reach.organisation:
         return reach.level > Level.WATCH
@@ -39,13 +43,19 @@ def may_see(reach: Reach, viewer: str, directory: Directory, now: datetime) -> b
     return reach.level >= Level.REGION and directory.share_region(reach.organisation, organisation, now)
 
 
+def is_broken_for(reach: Reach, viewer: str, directory: Directory, now: datetime) -> bool:
+    """True while the glass is broken for the watch ``viewer``; it ends by itself (R11)."""
+    return bool(reach.broken) and any(
+        watch == viewer and directory.now(reach.owner, now) < until for watch, until in reach.broken
+    )
+
+
 def organisation_may_see(reach: Reach, organisation: str, directory: Directory, now: datetime) -> bool:
     """True if some watch of the organisation may see the item now: then it belongs in its feed."""
     if may_see(reach, f"{organisation}.", directory, now):
         return True
-    return any(
-        may_see(reach, key, directory, now) for key in reach.named if key.partition(".")[0] == organisation
-    )
+    keys = (*reach.named, *(watch for watch, _ in reach.broken))
+    return any(may_see(reach, key, directory, now) for key in keys if key.partition(".")[0] == organisation)
 
 
 def least_level(owner: str, author: str) -> Level:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas import incidents, notifications, warnings
+from schemas import incidents, notifications, relations, warnings
 from schemas.clock import Exercises
 from schemas.directory import Directory
 from schemas.envelope import Fact
@@ -117,7 +117,8 @@ class Board:
 
     def lacks(self, place: Place, body: Any) -> bool:
         """True if the fact opens again what the board has let go: ``restore`` needs all its facts."""
-        opens = isinstance(body, incidents.StateChanged) and body.former is IncidentState.CLOSED
+        reopens = isinstance(body, incidents.StateChanged) and body.former is IncidentState.CLOSED
+        opens = reopens or isinstance(body, relations.Unmerged)
         return opens and self.find((place.key, place.id)) is None
 
     def restore(self, key: Key, history: Iterable[tuple[Fact, Any]]) -> Change | None:
@@ -168,17 +169,45 @@ class Board:
         return Change(key, fact.id, reach)
 
     def _change_state(self, key: Key, fact: Fact, body: incidents.StateChanged) -> Change | None:
+        return self._move(key, fact, body.state)
+
+    def _move(self, key: Key, fact: Fact, state: IncidentState) -> Change | None:
         standing = self.find(key)
         if standing is None:
             return None
-        standing.state = body.state
-        is_closed = body.state is IncidentState.CLOSED
+        standing.state = state
+        is_closed = state is IncidentState.CLOSED
         standing.closed_at = fact.time if is_closed else None
         self.open.pop(key, None)
         self.closed.pop(key, None)
         (self.closed if is_closed else self.open)[key] = standing
         self._let_go(fact.time)
         return Change(key, fact.id, None if standing.head is None else standing.head.reach, row=True)
+
+    def _merge(self, key: Key, fact: Fact, body: relations.Merged | relations.Unmerged) -> Change | None:
+        """A duplicate leaves the list, and comes back as it was."""
+        state = IncidentState.CLOSED if isinstance(body, relations.Merged) else body.state
+        return self._move(key, fact, state)
+
+    def _tell(self, key: Key, fact: Fact, body: Any) -> Change | None:
+        """Something about the incident as a whole is new in its log."""
+        standing = self.find(key)
+        if standing is None or standing.head is None:
+            return None
+        named = (getattr(body, "to", key[0]), getattr(body, "responsible", key[0]))
+        hidden = [watch for watch in named if watch != key[0] and self.directory.hidden(watch)]
+        watches = frozenset((key[0], *hidden)) if hidden else None
+        return Change(key, fact.id, standing.head.reach, watches=watches)
+
+    def _break_glass(self, key: Key, fact: Fact, body: relations.GlassBroken) -> Change | None:
+        """One watch more sees the head, for a time; other items are looked up when the log is shown."""
+        standing = self.find(key)
+        head = None if standing is None else standing.head
+        if standing is None or head is None or body.entry not in (incidents.HEAD, head.fact):
+            return None
+        broken = (*head.reach.broken, (body.to, body.until))
+        standing.head = replace(head, reach=replace(head.reach, broken=broken))
+        return Change(key, fact.id, standing.head.reach, row=True)
 
     def _let_go(self, now: datetime) -> None:
         """Drop what was closed first, as long as it is too old or there is too much of it."""
@@ -252,6 +281,15 @@ _STEPS: dict[type, Callable[[Board, Key, Fact, Any], Change | None]] = {
     incidents.Opened: Board._open,
     incidents.EntryAdded: Board._add_entry,
     incidents.StateChanged: Board._change_state,
+    relations.Merged: Board._merge,
+    relations.Unmerged: Board._merge,
+    relations.PlaceChanged: Board._tell,
+    relations.FunctionAssigned: Board._tell,
+    relations.FunctionEnded: Board._tell,
+    relations.TransferAsked: Board._tell,
+    relations.TransferAnswered: Board._tell,
+    relations.TransferWithdrawn: Board._tell,
+    relations.GlassBroken: Board._break_glass,
     incidents.Corrected: Board._correct,
     incidents.SharedWider: Board._share,
     incidents.Erased: Board._erase,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from schemas import incidents, notifications, warnings
+from schemas import incidents, notifications, relations, warnings
 from schemas.directory import Directory
 from schemas.envelope import Fact
 from schemas.subjects import Place
@@ -107,15 +107,55 @@ class Picture:
         if head is not None:
             self._move(head, body.state, taken)
 
+    def _merge(self, taken: Taken, body: relations.Merged | relations.Unmerged) -> None:
+        """One item to each that sees the duplicate; delivery says what it was merged into (event 31)."""
+        head = self.heads.get(taken.incident)
+        if head is None:
+            return
+        state = IncidentState.CLOSED if isinstance(body, relations.Merged) else body.state
+        self._move(head, state, taken, {"change": body.name})
+        item = self.items[taken.fact.id]
+        self._keep(replace(item, into=f"{body.other_owner}.{body.other}"))
+
+    def _tell_of_head(self, taken: Taken, body: Any) -> None:
+        """Another place, or another watch that answers for it: told to whoever sees the head."""
+        head = self.heads.get(taken.incident)
+        if head is None or (isinstance(body, relations.TransferAnswered) and not body.accepted):
+            return
+        codes: dict[str, Any] = {"change": body.name}
+        if isinstance(body, relations.TransferAnswered):
+            if self.directory.hidden(body.responsible):
+                return
+            codes["responsible"] = body.responsible
+        if isinstance(body, relations.PlaceChanged) and body.municipalities is not None:
+            changed = replace(self.items[head.fact], municipalities=tuple(body.municipalities))
+            self._keep(changed)
+        self._move(head, IncidentState(head.state), taken, codes)
+
+    def _break_glass(self, taken: Taken, body: relations.GlassBroken) -> None:
+        """The named receiver gets the item; each way out looks at its end (R11)."""
+        head = self.heads.get(taken.incident)
+        item = self.items.get(body.entry if body.entry != incidents.HEAD else head.fact if head else "")
+        if item is None or item.kind == "state":
+            return
+        broken = (*item.broken, (body.to, body.until.isoformat()))
+        item = replace(item, broken=broken, commitment=body.commitment or item.commitment)
+        self._keep(item)
+        late = set(self._receivers(item, taken)) - self.had.get(item.fact, set())
+        self._give(late, "shared", item.fact, taken)
+
     def _acknowledge(self, taken: Taken, body: notifications.Acknowledged) -> None:
         """What a watch on duty has acknowledged is no longer new."""
         head = self._head_of(taken, body.cause)
         if head is not None and head.state == IncidentState.NEW:
             self._move(head, IncidentState.ACKNOWLEDGED, taken)
 
-    def _move(self, head: Head, state: IncidentState, taken: Taken) -> None:
+    def _move(
+        self, head: Head, state: IncidentState, taken: Taken, codes: dict[str, Any] | None = None
+    ) -> None:
         self._keep_head(replace(head, state=state.value))
-        self._keep(self._about_head(head, replace(_item(taken, "state"), state=state.value)))
+        item = replace(_item(taken, "state"), state=state.value, codes=codes)
+        self._keep(self._about_head(head, item))
         self._give(self._receivers(self.items[head.fact], taken), "state", taken.fact.id, taken)
 
     def _correct(self, taken: Taken, body: incidents.Corrected) -> None:
@@ -214,6 +254,11 @@ _STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
     incidents.Opened: Picture._open,
     incidents.EntryAdded: Picture._add_entry,
     incidents.StateChanged: Picture._change_state,
+    relations.Merged: Picture._merge,
+    relations.Unmerged: Picture._merge,
+    relations.PlaceChanged: Picture._tell_of_head,
+    relations.TransferAnswered: Picture._tell_of_head,
+    relations.GlassBroken: Picture._break_glass,
     incidents.Corrected: Picture._correct,
     incidents.SharedWider: Picture._share,
     incidents.Erased: Picture._erase,
@@ -237,12 +282,14 @@ def mentioned(batch: Iterable[Taken]) -> tuple[set[str], set[str]]:
         match taken.body:
             case incidents.Corrected():
                 facts.add(taken.body.entry)
-            case incidents.SharedWider():
+            case incidents.SharedWider() | relations.GlassBroken():
                 facts.add(taken.body.entry)
             case incidents.Erased():
                 facts.add(taken.body.fact)
             case notifications.NobodyReached() | notifications.Acknowledged():
                 facts.add(taken.body.cause)
+            case relations.Merged() | relations.Unmerged():
+                heads.add(f"{taken.body.other_owner}.{taken.body.other}")
         new = isinstance(taken.body, incidents.Opened)
         if taken.place.trade in (incidents.TRADE, notifications.TRADE) and not new:
             heads.add(taken.incident)

@@ -124,6 +124,7 @@ def _put(
 
 def _item(record: dict[str, Any]) -> Item:
     lists = {name: tuple(record[name]) for name in ("named", "tags", "municipalities")}
+    lists["broken"] = tuple((watch, until) for watch, until in record.get("broken", ()))
     return Item(**(record | lists | {"level": Level(record["level"])}))
 
 

@@ -30,7 +30,8 @@ class Item:
     ``home`` is the birthplace watch, under which the content lies; ``author`` the watch that wrote it;
     ``incident`` is the incident's key.
     ``about`` is the fact whose reach decides who sees this one: itself, the corrected entry, or the
-    incident's head.
+    incident's head. ``broken`` are the watches for which the glass was broken, and until when; ``into``
+    is the key of what a merged incident was merged into.
     """
 
     fact: str
@@ -52,12 +53,15 @@ class Item:
     commitment: str | None = None
     codes: dict[str, Any] | None = None
     erased: bool = False
+    broken: tuple[tuple[str, str], ...] = ()
+    into: str | None = None
 
     @property
     def reach(self) -> Reach:
         """What decides who sees it, when ``about`` is itself."""
         author = None if self.author == self.home else self.author
-        return Reach(self.home, self.level, self.named, author)
+        broken = tuple((watch, datetime.fromisoformat(until)) for watch, until in self.broken)
+        return Reach(self.home, self.level, self.named, author, broken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,8 @@ def _load(connection: Connection, picture: Picture, taken: list[Taken]) -> _Know
 def _stood(connection: Connection, mode: str, facts: set[str]) -> tuple[dict[str, Item], dict[str, Head]]:
     """The items of these facts, and the items and incidents that decide who sees them."""
     items = records.items(connection, mode, facts)
-    heads = records.heads(connection, mode, {item.incident for item in items.values() if item.incident})
+    wanted = {item.incident for item in items.values()} | {item.into for item in items.values()}
+    heads = records.heads(connection, mode, {key for key in wanted if key})
     more = {item.about for item in items.values()} | {head.fact for head in heads.values()}
     return items | records.items(connection, mode, more - items.keys()), heads
 
@@ -245,9 +246,11 @@ def _entry(
     items: dict[str, Item], heads: dict[str, Head], subscriber: str, n: int, kind: str, fact: str
 ) -> Entry:
     item = items[fact]
-    head = heads.get(item.incident or "")
+    head, into = heads.get(item.incident or ""), heads.get(item.into or "")
     head_item = items.get(head.fact) if head else None
-    return Entry(subscriber, n, kind, item, items[item.about], head, head_item)  # type: ignore[arg-type]
+    into_item = items.get(into.fact) if into else None
+    about = items[item.about]
+    return Entry(subscriber, n, kind, item, about, head, head_item, into, into_item)  # type: ignore[arg-type]
 
 
 def _copied(directory: Directory, taken: list[Taken]) -> Directory:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.directory import Directory
+from schemas.relations import Merged, Unmerged
 from schemas.sharing import organisation_may_see
 from services.feeds.share import Head, Item, Kind, may_have
 
@@ -17,7 +18,10 @@ _DIGITS_MOST = 18
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of a subscriber's feed with all that it stands for; ``head_item`` decides who sees the head."""
+    """One row of a subscriber's feed with all that it stands for; ``head_item`` decides who sees the head.
+
+    ``into`` is what the incident was merged into, and ``into_item`` decides who may know of it.
+    """
 
     subscriber: str
     n: int
@@ -26,6 +30,8 @@ class Entry:
     about: Item
     head: Head | None = None
     head_item: Item | None = None
+    into: Head | None = None
+    into_item: Item | None = None
 
 
 def position(epoch: str, n: int) -> str:
@@ -68,7 +74,8 @@ def as_item(
     if not is_open(entry, directory, now):
         erased = entry.kind == "notice" or entry.item.erased
         return common | {"kind": "notice", "notice": "erased" if erased else "recalled", "content": None}
-    return common | _facts(entry) | _head(entry if known else None, entry.item) | {"content": content}
+    told = _facts(entry) | _head(entry if known else None, entry.item) | {"content": content}
+    return common | told | _change(entry, mode, secret, directory, now)
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
@@ -82,6 +89,21 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "recorded_at": item.recorded_at,
     }
     return found | ({} if item.codes is None else {"codes": item.codes})
+
+
+def _change(entry: Entry, mode: str, secret: bytes, directory: Directory, now: datetime) -> dict[str, Any]:
+    """What a merge is told as: who may not see the other incident learns of a new state, and no more."""
+    codes = entry.item.codes or {}
+    if codes.get("change") not in (Merged.name, Unmerged.name):
+        return {}
+    if (
+        entry.into is None
+        or entry.into_item is None
+        or not organisation_may_see(entry.into_item.reach, entry.subscriber, directory, now)
+    ):
+        return {"codes": None}
+    thread = _named_thread(mode, entry.subscriber, entry.into.incident, secret)
+    return {"codes": codes | {"other": {"ref": entry.into.ref, "thread": thread}}}
 
 
 def _head(entry: Entry | None, item: Item) -> dict[str, Any]:
@@ -115,5 +137,9 @@ def _thread(entry: Entry, mode: str, secret: bytes, *, anew: bool) -> str:
     ``anew``: not even the items of one incident are tied together, since its watch is hidden.
     """
     what = entry.about.fact if anew or entry.item.incident is None else entry.item.incident
-    named = "\x1f".join((mode, entry.subscriber, what)).encode()
+    return _named_thread(mode, entry.subscriber, what, secret)
+
+
+def _named_thread(mode: str, subscriber: str, what: str, secret: bytes) -> str:
+    named = "\x1f".join((mode, subscriber, what)).encode()
     return hmac.new(secret, named, hashlib.sha256).hexdigest()[:THREAD_LENGTH]

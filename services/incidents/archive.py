@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from schemas import incidents, subjects
 from schemas.directory import Directory
+from services.incidents.alike import LookingQueries
 from services.incidents.audit import Audit
 from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Pending, Register
@@ -19,7 +20,6 @@ from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
-from services.incidents.queries import Queries
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.search import Search
@@ -79,7 +79,7 @@ class Archive:
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
         lookups = Lookups(store.engine)
-        queries = Queries(store, lookups, self.projectors, filing.directories)
+        queries = LookingQueries(store, lookups, self.projectors, filing.directories, filing.relations)
         exporter = Exporter(store.engine, settings.home, lookups, queries)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()
@@ -91,6 +91,8 @@ class Archive:
             "seen": queries.seen,
             "types": queries.types,
             "search": Search(queries, Finder(store.engine)).search,
+            "similar": queries.similar,
+            "case": queries.case,
             "paper": paper.asked,
             "export_plan": exporter.plan,
             "export": exporter.part,
@@ -128,7 +130,7 @@ class Archive:
         return {"ok": ok and (printer is None or printer.is_fresh), "modes": modes, **paper}
 
     async def _seal(
-        self, nc: Client, queries: Queries, store: Store, directories: Mapping[str, Directory]
+        self, nc: Client, queries: LookingQueries, store: Store, directories: Mapping[str, Directory]
     ) -> dict[str, QueryHandler]:
         """Begin to make checkpoints; the questions about them."""
         seed = await asyncio.to_thread(signing_seed, self._settings.home)

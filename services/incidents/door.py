@@ -1,15 +1,17 @@
 """The part incidents-door: takes in what is reported, and knows what it needs to decide."""
 
-from schemas import directory, incidents
-from services.incidents.handlers import Handlers, routes
+from schemas import directory, incidents, related
 from services.incidents.picture import Picture
+from services.incidents.tying import TieHandlers, routes
 from services.runtime import names
 from services.runtime.door import Door
+from services.runtime.follower import Trades
 from services.runtime.footing import Footing
 from services.runtime.ledger import Ledger
 from services.runtime.settings import Settings
 
-FOLLOWED = (*directory.TRADES, directory.REGISTER, (incidents.TRADE, incidents.Opened.name))
+_NAMES = (incidents.Opened.name, *related.NAMES)
+FOLLOWED: Trades = (*directory.TRADES, directory.REGISTER, *((incidents.TRADE, name) for name in _NAMES))
 
 NEVER = dict.fromkeys(("edit", "update", "change", "delete", "remove", "purge"), "NEVER_CHANGED")
 """What people used to other logs may try."""
@@ -36,7 +38,7 @@ class IncidentsDoor:
     async def start(self) -> None:
         """Return when the door serves."""
         self._ledger = await self._footing.open()
-        commands = routes(Handlers(self._ledger, self._pictures))
+        commands = routes(TieHandlers(self._ledger, self._pictures, self._footing.folds))
         gates = self._footing.gates
         self._door = Door(
             self._settings, names.INCIDENTS_DOOR, incidents.TRADE, commands, gates=gates, never=NEVER

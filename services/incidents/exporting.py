@@ -18,8 +18,9 @@ from schemas import incidents, notifications
 from schemas.envelope import Token, WatchKey
 from schemas.subjects import Address
 from services.incidents.checkpoint import log_name
+from services.incidents.kin import reach_of
 from services.incidents.lookups import Lookups
-from services.incidents.queries import GetQuestion, Queries, Question, reach_of
+from services.incidents.queries import GetQuestion, Queries, Question
 from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.trees import Trees
 from services.incidents.view import Filed, Shown, filed

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from schemas import incidents
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
+from schemas.related import Relations
 from schemas.watch import Established
 from services.incidents.content import Wanted, fetch, wanted_by
 from services.incidents.erasure import Register
-from services.incidents.projection import Taken, is_standing, read
+from services.incidents.projection import Taken, is_standing, is_tie, read
 from services.incidents.store import Batch, Store
 from services.runtime import logs, names
 from services.runtime.direct import Direct
@@ -20,7 +21,8 @@ _CONTENT_S = 30.0
 
 
 class Filing:
-    """What the projectors write to; also keeps, per mode, the picture of who may share with whom.
+    """What the projectors write to; also keeps, per mode, the picture of who may share with whom, and of
+    how incidents hang together.
 
     ``on_tasks`` is called with the mode after a batch that leaves something to be done: a content to be
     erased at the broker, or a parked message to be told of.
@@ -41,6 +43,7 @@ class Filing:
         self._loop = asyncio.get_running_loop()
         self._erased: dict[str, str] = {}
         self.directories = {mode: Directory() for mode in modes}
+        self.relations = {mode: Relations() for mode in modes}
 
     def open(self) -> None:
         """Fold what the archive already has; read what is erased."""
@@ -48,7 +51,7 @@ class Filing:
         for mode, directory in self.directories.items():
             self._store.fill(mode)
             for raw in self._store.standing(mode):
-                _apply(mode, directory, raw)
+                _apply(mode, directory, self.relations[mode], raw)
 
     def cursor(self, mode: str) -> Mark:
         """The last fact taken in."""
@@ -65,8 +68,8 @@ class Filing:
             self._erased.setdefault(fact, one.time)
         self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
         for one in taken:
-            if one.id is not None and one.place is not None and is_standing(one.place):
-                _apply(mode, self.directories[mode], one.raw)
+            if one.id and one.place and (is_standing(one.place) or is_tie(one.place)):
+                _apply(mode, self.directories[mode], self.relations[mode], one.raw)
         if erased or any(one.reason or one.id in self._erased for one in taken):
             self._loop.call_soon_threadsafe(self._on_tasks, mode)
 
@@ -86,7 +89,7 @@ def _is_erasure(taken: Taken) -> bool:
     return bool(taken.id and place and place.trade == incidents.TRADE and place.fact == incidents.Erased.name)
 
 
-def _apply(mode: str, directory: Directory, raw: bytes) -> None:
+def _apply(mode: str, directory: Directory, relations: Relations, raw: bytes) -> None:
     """Fold a fact; hidden watches become known to the logs of this process (D13)."""
     try:
         body = read_fact(raw)[1]
@@ -94,5 +97,6 @@ def _apply(mode: str, directory: Directory, raw: bytes) -> None:
         logs.get().warning("archive.standing_unread")
         return
     directory.apply(body)
+    relations.apply(body)
     if isinstance(body, Established):
         logs.note_watch(f"archive.{mode}", body.watch, is_hidden=body.hidden)

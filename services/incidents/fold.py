@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from schemas import incidents, notifications
 from schemas.envelope import Body, Fact
@@ -11,9 +11,11 @@ from schemas.identifiers import new_ref
 from schemas.sharing import Reach
 from schemas.subjects import Place
 from schemas.vocabulary import IncidentState, Level, Tag
+from services.incidents import particulars_fold
+from services.incidents.particulars_fold import Assignment, Transfer
 from services.incidents.pending import Pending
 
-Kind = Literal["head", "entry", "correction", "outcome"]
+Kind = Literal["head", "entry", "correction", "outcome", "reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Incident:
 
     ``reaches`` are all that an item of it ever had, since nothing is lowered; ``facts`` are sequences by the
     fact's id; ``sequence`` is the newest fact's, ``recorded_at`` when that was recorded. ``card`` is the
-    version of the type's action card that holds here.
+    version of the type's action card that holds here. ``merged`` is what it was merged into, ``before_merge``
+    the state that an unmerge gives back; ``places`` are the facts that said anew where it is.
     """
 
     id: str
@@ -64,6 +67,11 @@ class Incident:
     sequence: int = 0
     recorded_at: datetime | None = None
     pending: Pending = field(default_factory=Pending)
+    merged: str | None = None
+    before_merge: IncidentState | None = None
+    transfer: Transfer | None = None
+    functions: dict[str, Assignment] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
 
     @property
     def controller(self) -> str:
@@ -93,10 +101,22 @@ class Incident:
                 self._erase(fact, body)
             case notifications.Acknowledged() if self.state is IncidentState.NEW:
                 self.state = IncidentState.ACKNOWLEDGED
+            case _:
+                particulars_fold.apply(self, fact, body)
 
-    def _item(
-        self, fact: Fact, kind: Kind, body: incidents.Opened | incidents.EntryAdded | incidents.Corrected
-    ) -> Item:
+    def add_item(self, fact: Fact, kind: Kind, body: Any) -> None:
+        """Take in an item with a level of its own."""
+        self._add(self._item(fact, kind, body))
+
+    def add_outcome(self, fact: Fact) -> None:
+        """Take in words that reach as far as the head does."""
+        head = self.items.get(self.head)
+        if head is not None and fact.data.commitment is not None:
+            author = fact.data.actor.key
+            outcome = Item(fact.id, "outcome", head.reach, author, head.tags, commitment=fact.data.commitment)
+            self.items[outcome.id] = outcome
+
+    def _item(self, fact: Fact, kind: Kind, body: Any) -> Item:
         author = sys.intern(fact.data.actor.key)
         reach = self._reach(body.level, body.named, author)
         return Item(fact.id, kind, reach, author, tuple(body.tags), tuple(body.notify), fact.data.commitment)
@@ -138,11 +158,7 @@ class Incident:
 
     def _change_state(self, fact: Fact, body: incidents.StateChanged) -> None:
         self.state = body.state
-        head = self.items.get(self.head)
-        if head is not None and fact.data.commitment is not None:
-            author = fact.data.actor.key
-            outcome = Item(fact.id, "outcome", head.reach, author, head.tags, commitment=fact.data.commitment)
-            self.items[outcome.id] = outcome
+        self.add_outcome(fact)
 
     def _widen(self, body: incidents.SharedWider) -> None:
         item = self.item(body.entry)

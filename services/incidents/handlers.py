@@ -10,7 +10,7 @@ from schemas import entries, incident_types, incidents, subjects
 from schemas.envelope import Accepted, Answer, Refused
 from schemas.identifiers import derived_id, read_ref
 from services.incidents import defaults, endings, limits, log
-from services.incidents.fold import Log
+from services.incidents.fold import Incident, Log
 from services.incidents.limits import Case
 from services.incidents.picture import Logs, Picture
 from services.incidents.verdict import Decided, Verdict
@@ -52,10 +52,15 @@ class Handlers:
 
     async def add(self, received: Received) -> Answer:
         """Write an entry; nothing that others write meanwhile stands in its way."""
-        answer = await self._attempt(received, await self._find(received), log.add_entry)
+        return await self.write(log.add_entry, received)
+
+    async def write(self, rule: Rule, received: Received) -> Answer:
+        """Decide on what nothing that others write meanwhile stands in the way of."""
+        known = await self._find(received)
+        answer = await self._attempt(received, known, rule)
         if answer is None:
             raise Conflict(received.command.id)
-        return answer
+        return await self._say_so(received, answer, known)
 
     async def share(self, received: Received) -> Answer:
         """Raise an item, and then what corrects or ends it."""
@@ -74,7 +79,8 @@ class Handlers:
 
     async def in_turn(self, rule: Rule, received: Received, then: Then | None = None) -> Answer:
         """Decide on a log as it is now, and again when others were faster; one command of a log at a time."""
-        mode, id = received.address.mode, (await self._find(received)).id
+        mode, named = received.address.mode, await self._find(received)
+        id = (await self._where(received, named)).id
         async with self._locks.holding(f"{mode}.{id}"):
             for _ in range(TRIES):
                 known = await self._logs.look(mode, id)
@@ -82,8 +88,50 @@ class Handlers:
                 if isinstance(answer, Accepted) and then is not None:
                     await then(received, id)
                 if answer is not None:
-                    return answer
+                    return await self._say_so(received, answer, named)
         raise Conflict(id)
+
+    async def _where(self, received: Received, named: Log) -> Log:
+        """The log in which a command takes effect; that which it names, unless it was merged.
+
+        An item is dealt with where it lies; what concerns the incident as a whole is done to what it was
+        merged into, as far as the sender may see that.
+        """
+        mode, request = received.address.mode, received.request
+        relations = self._pictures[mode].relations
+        if named.sequence_of(received.command.id) is not None:
+            return named
+        item = getattr(request, "entry", None) or getattr(request, "assignment", None)
+        if item == incidents.HEAD:
+            return named
+        if item is not None:
+            top = relations.survivor(named.id)
+            for id in (named.id, top, *relations.family(top)):
+                found = await self._logs.look(mode, id)
+                if any(item in part.facts for part in found.parts.values()):
+                    return found
+            return named
+        return await self._seen_survivor(received, named) or named
+
+    async def _seen_survivor(self, received: Received, named: Log) -> Log | None:
+        """What an incident is gone on with as, if it was merged and the sender may see both heads."""
+        mode = received.address.mode
+        if limits.of_head(self._case(received, named)) is None:
+            return None
+        for id in reversed(self._pictures[mode].relations.line(named.id)):
+            found = await self._logs.look(mode, id)
+            if limits.of_head(self._case(received, found)) is not None:
+                return found
+        return None
+
+    async def _say_so(self, received: Received, answer: Answer, named: Log) -> Answer:
+        """Tell a sender who named a merged incident what it is gone on with as."""
+        if not isinstance(answer, Accepted):
+            return answer
+        found = await self._seen_survivor(received, named)
+        if found is None or found.opened is None:
+            return answer
+        return answer.model_copy(update={"result": answer.result | {"merged_into": found.opened.ref}})
 
     async def _attempt(self, received: Received, known: Log, rule: Rule) -> Answer | None:
         """The answer to a command on what is known; None if that is no longer so."""
@@ -131,10 +179,13 @@ class Handlers:
         if found is None or found.fact.data.actor.key != command.data.actor.key:
             raise IdTaken(command.id)
         part = known.part(found.fact.data.owner)
-        is_same = log.is_repeated(received.request, found.body, part)
+        is_same = self._is_repeated(received.request, found.body, part)
         if not is_same or not await self._ledger.holds(mode, found, received.content_dict()):
             raise IdTaken(command.id)
         return found
+
+    def _is_repeated(self, request: Any, body: Any, part: Incident) -> bool:
+        return log.is_repeated(request, body, part)
 
     async def _copy(self, mode: str, decided: Decided, draft: Draft) -> None:
         if decided.copies is None:

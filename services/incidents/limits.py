@@ -1,6 +1,6 @@
 """Who may do what with which item of the log, and what may be written there. Pure; ``now`` is an argument."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +9,7 @@ from schemas.authorisation import APPROVE_ERASURE, WRITE, check, check_report
 from schemas.content_rules import check_item, holds_identity_number
 from schemas.directory import Directory
 from schemas.envelope import Actor, Refused, Request
+from schemas.related import Relations
 from schemas.sharing import Reach, check_reach, least_level, may_see
 from schemas.vocabulary import EntryKind, Level, Role
 from services.incidents.fold import Incident, Item, Log
@@ -26,7 +27,11 @@ _OF_KIND = {
 
 @dataclass(frozen=True, slots=True)
 class Case(Generic[R]):
-    """A command and all that it is judged by: who acts, what is asked and written, what lies in the log."""
+    """A command and all that it is judged by: who acts, what is asked and written, what lies in the log.
+
+    ``other`` is the log of the second incident of a command about two; ``seen`` are the incidents, of those
+    that ``relations`` ties them to, whose heads the sender may see.
+    """
 
     actor: Actor
     request: R
@@ -34,6 +39,9 @@ class Case(Generic[R]):
     log: Log
     directory: Directory
     now: datetime
+    other: Log | None = None
+    relations: Relations = field(default_factory=Relations)
+    seen: frozenset[str] = frozenset()
 
     def sees(self, item: Item) -> bool:
         """True if the sender's watch may see the item."""
@@ -51,7 +59,12 @@ def visible(log: Log, viewer: str, directory: Directory, now: datetime) -> Incid
 
 def of_head(case: Case[Any]) -> Incident | None:
     """The incident, if the sender may see its head."""
-    incident = case.log.opened
+    return head_seen(case.log, case)
+
+
+def head_seen(log: Log | None, case: Case[Any]) -> Incident | None:
+    """The incident of a log, if there is one whose head the sender may see."""
+    incident = None if log is None else log.opened
     return incident if incident is not None and case.sees(incident.items[incident.head]) else None
 
 
@@ -73,7 +86,7 @@ def acting(case: Case[Any], act: str) -> Refused | None:
     return _check_watch(case) or check(case.actor, WRITE, act, case.directory, case.now)
 
 
-def writable(case: Case[incidents.OpenIncident] | Case[incidents.AddEntry], part: Incident) -> Refused | None:
+def writable(case: Case[Any], part: Incident) -> Refused | None:
     """The reason why an item of the sender's must not lie so in ``part``, or None."""
     request, sender = case.request, case.actor
     level = max(request.level, least_level(part.owner, sender.key))

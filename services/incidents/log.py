@@ -68,6 +68,8 @@ def change_state(case: Case[incidents.ChangeState]) -> Verdict:
     incident = limits.responsible(case, "state")
     if isinstance(incident, Refused):
         return incident
+    if incident.merged is not None:
+        return Refused(code="ALREADY_MERGED")
     if case.request.state is incident.state:
         return Refused(code="SAME_STATE")
     if case.request.state is IncidentState.NEW:
@@ -225,4 +227,4 @@ def _raise(part: Incident, item: Item, reach: Reach, notify: list[str], *, guard
 def _mark(seen: Incident | None) -> Literal["closed", "unattached"] | None:
     if seen is None:
         return "unattached"
-    return "closed" if seen.state is IncidentState.CLOSED else None
+    return "closed" if seen.state is IncidentState.CLOSED and seen.merged is None else None

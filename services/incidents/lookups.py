@@ -6,12 +6,15 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
+from schemas.relations import PlaceChanged
 from schemas.vocabulary import IncidentState, Level
 from services.incidents import reads
 from services.incidents.reads import Reading
-from services.incidents.tables import CONTENT, FACTS, INCIDENTS
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS, REFERENCES
 
 _WIDE = (Level.NAMED.value, Level.REGION.value, Level.PUBLIC.value)
+
+_NEWEST = 1 << 62
 
 
 class Lookups:
@@ -57,7 +60,40 @@ class Lookups:
         query = sa.select(INCIDENTS.c.id, INCIDENTS.c.ref).where(*where)
         return {row["id"]: row["ref"] for row in self._all(query)}
 
-    def heads(self, mode: str, state: str, viewer: str, before: int, most: int) -> list[RowMapping]:
+    def by_ids(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+        """The heads of these incidents; of an id that was opened twice, the first."""
+        found = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(sorted(ids)))
+        rows = {row["id"]: row for row in self._all(found.order_by(INCIDENTS.c.sequence.desc()))}
+        return list(rows.values())
+
+    def by_case(self, mode: str, system: str, number: str, most: int = 50) -> list[RowMapping]:
+        """Incident and fact of each reference to a case number, the newest first."""
+        same = (REFERENCES.c.mode == mode, REFERENCES.c.system == system, REFERENCES.c.number == number)
+        both = sa.and_(FACTS.c.mode == REFERENCES.c.mode, FACTS.c.id == REFERENCES.c.fact)
+        query = sa.select(REFERENCES.c.incident, REFERENCES.c.fact).select_from(REFERENCES.join(FACTS, both))
+        return self._all(query.where(*same).order_by(FACTS.c.sequence.desc()).limit(most))
+
+    def places(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+        """The words of every change of place of these incidents, in ledger order."""
+        both = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
+        query = sa.select(FACTS.c.about, CONTENT.c.sealed).select_from(FACTS.join(CONTENT, both))
+        where = (FACTS.c.mode == mode, FACTS.c.about.in_(sorted(ids)))
+        changed = FACTS.c.subject.endswith(f".{PlaceChanged.name}", autoescape=True)
+        return self._all(query.where(*where, changed).order_by(FACTS.c.sequence))
+
+    def alike(self, mode: str, type: str, viewer: str, most: int) -> list[RowMapping]:
+        """Open heads of one type that the watch may perhaps see, the newest first, with their content."""
+        return self.heads(mode, "open", viewer, _NEWEST, most, INCIDENTS.c.type == type)
+
+    def heads(
+        self,
+        mode: str,
+        state: str,
+        viewer: str,
+        before: int,
+        most: int,
+        *where: sa.ColumnElement[bool],
+    ) -> list[RowMapping]:
         """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content."""
         columns = (*INCIDENTS.c, CONTENT.c.sealed, CONTENT.c.erased)
         both = sa.and_(CONTENT.c.mode == INCIDENTS.c.mode, CONTENT.c.fact == INCIDENTS.c.fact)
@@ -67,7 +103,8 @@ class Lookups:
             INCIDENTS.c.level == Level.ORGANISATION.value,
         )
         reached = sa.or_(INCIDENTS.c.watch == viewer, INCIDENTS.c.level.in_(_WIDE), house)
-        query = query.where(INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
+        reached = sa.or_(reached, INCIDENTS.c.broken != "[]")
+        query = query.where(*where, INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
         closed = INCIDENTS.c.state == IncidentState.CLOSED.value
         if state != "all":
             query = query.where(closed if state == "closed" else sa.not_(closed))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas import incidents, subjects
 from schemas.directory import Directory
+from schemas.related import Relations
 from services.incidents.fold import Log, Refs
 from services.runtime.ledger import Ledger, Recorded, read
 
@@ -21,14 +22,16 @@ class Picture:
 
     directory: Directory = field(default_factory=Directory)
     refs: Refs = field(default_factory=Refs)
+    relations: Relations = field(default_factory=Relations)
 
     def apply(self, recorded: Recorded) -> None:
-        """Take in one fact of people, watches, feeds, or an opened incident."""
+        """Take in one fact of people, watches, feeds, an opened incident, or a tie of two."""
         body = recorded.body
         if isinstance(body, incidents.Opened):
             self.refs.learn(body.ref, recorded.fact.subject, recorded.fact.data.owner)
         else:
             self.directory.apply(body)
+            self.relations.apply(body)
 
 
 class Logs:

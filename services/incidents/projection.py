@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from schemas import directory, incidents, notifications
+from schemas import directory, incidents, notifications, related, relations
+from schemas.canonical import unseal
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
 from schemas.vocabulary import ContentClass, IncidentState, Level
@@ -24,6 +25,7 @@ _TURN_OF_YEAR = ("12-31", "01-01")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
 STANDING_TRADES = directory.TRADES
 _NEW = IncidentState.NEW.value
+_RELATED: Final = {body.name: body for body in relations.FACTS}
 _ACKNOWLEDGED = (notifications.TRADE, notifications.Acknowledged.name)
 
 ChainKey = tuple[str, str]
@@ -79,6 +81,10 @@ class Rows:
     shared: list[tuple[str, str, incidents.SharedWider]] = field(default_factory=list)
     erased: list[tuple[str, str, int, str]] = field(default_factory=list)
     nodes: list[Row] = field(default_factory=list)
+    responsible: dict[tuple[str, str], str] = field(default_factory=dict)
+    municipalities: dict[tuple[str, str], str] = field(default_factory=dict)
+    broken: list[tuple[str, str, relations.GlassBroken]] = field(default_factory=list)
+    references: list[Row] = field(default_factory=list)
     chains: set[ChainKey] = field(default_factory=set)
     trees: set[str] = field(default_factory=set)
     numbers: set[tuple[str, int]] = field(default_factory=set)
@@ -87,6 +93,11 @@ class Rows:
 def is_standing(place: Place) -> bool:
     """True if facts of that place say who is who, who may share with whom, or what types there are."""
     return place.trade in STANDING_TRADES or (place.trade, place.fact) == directory.REGISTER
+
+
+def is_tie(place: Place) -> bool:
+    """True if facts of that place tie two incidents."""
+    return place.trade == incidents.TRADE and place.fact in related.NAMES
 
 
 def read(sequence: int, subject: str, raw: bytes) -> Taken:
@@ -145,6 +156,8 @@ def compose(
             rows.contents.append(_content_row(mode, taken, contents.get(taken.id)))
             if taken.id in erased:
                 rows.erased.append((taken.id, taken.watch, taken.sequence, erased[taken.id]))
+            if taken.place.fact == relations.Referenced.name and taken.body is not None:
+                rows.references.append(_reference_row(mode, taken, taken.place, contents.get(taken.id)))
         _take_effect(mode, taken, taken.place, ends, rows)
     return rows
 
@@ -195,6 +208,42 @@ def _take_incident(
         rows.shared.append((place.key, place.id, incidents.SharedWider.model_validate(body)))
     elif place.fact == incidents.Erased.name:
         rows.erased.append((body["fact"], place.key, taken.sequence, taken.time))
+    elif place.fact in _RELATED:
+        _take_related(mode, taken, place, body, rows)
+
+
+def _take_related(mode: str, taken: Taken, place: Place, body: dict[str, Any], rows: Rows) -> None:
+    """What ties incidents is kept with what says who is who: both are folded again at every start."""
+    key = (place.key, place.id)
+    if is_tie(place):
+        rows.standing.append((mode, taken.sequence))
+    if place.fact == relations.Merged.name:
+        rows.states[key], rows.closed[key] = IncidentState.CLOSED.value, taken.time
+    elif place.fact == relations.Unmerged.name:
+        is_closed = body["state"] == IncidentState.CLOSED.value
+        rows.states[key], rows.closed[key] = body["state"], taken.time if is_closed else None
+    elif place.fact == relations.TransferAnswered.name:
+        rows.responsible[key] = body["responsible"]
+    elif place.fact == relations.PlaceChanged.name and body.get("municipalities") is not None:
+        rows.municipalities[key] = _json(body["municipalities"])
+    elif place.fact == relations.GlassBroken.name:
+        rows.broken.append((*key, relations.GlassBroken.model_validate(body)))
+
+
+def _reference_row(mode: str, taken: Taken, place: Place, sealed: bytes | None) -> Row:
+    system = (taken.body or {})["system"]
+    return (mode, taken.id, place.id, place.key, system, None if sealed is None else number_in(sealed))
+
+
+def number_in(sealed: bytes) -> str | None:
+    """The case number in the content of a reference, as it is looked for; None if there is none."""
+    said = unseal(sealed).get("reference")
+    return None if said is None else as_number(str(said))
+
+
+def as_number(said: str) -> str:
+    """A case number without the blanks and the capitals that people write it with."""
+    return "".join(said.split()).casefold()
 
 
 def _head_row(mode: str, taken: Taken, place: Place, body: dict[str, Any], ends: Ends, rows: Rows) -> Row:
@@ -205,7 +254,7 @@ def _head_row(mode: str, taken: Taken, place: Place, body: dict[str, Any], ends:
         *(mode, place.id, taken.watch, taken.id, taken.sequence, body["ref"], counter[1], number),
         *(taken.controller, _NEW, body["type"], body["priority"], body["level"]),
         *(_json(body.get("tags")), _json(body.get("named")), _json(body.get("municipalities"))),
-        *(taken.occurred_at, taken.time, None, None),
+        *(taken.occurred_at, taken.time, None, None, taken.watch, "[]"),
     )
 
 
@@ -217,6 +266,8 @@ def _check_body(name: str, body: dict[str, Any]) -> None:
         IncidentState(body["state"])
     elif name == incidents.SharedWider.name:
         incidents.SharedWider.model_validate(body)
+    elif name in _RELATED:
+        _RELATED[name].model_validate(body, strict=False)
     elif name == incidents.Erased.name and not TOKEN.fullmatch(body["fact"]):
         raise ValueError(UNREADABLE)
 

@@ -16,10 +16,12 @@ from schemas.canonical import unseal
 from schemas.directory import Directory
 from schemas.envelope import Actor, Refused, Strict, Token
 from schemas.identifiers import read_ref
-from schemas.sharing import Reach
+from schemas.related import Relations
 from schemas.subjects import Address
-from schemas.vocabulary import Level, ReadReason
+from schemas.vocabulary import ReadReason
+from services.incidents.around import Near, around, responsible, ties
 from services.incidents.begun import type_told
+from services.incidents.kin import Kin, reach_of
 from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading
 from services.incidents.reasons import CODES, SHIFT, is_long_closed
@@ -79,11 +81,13 @@ class Queries:
         lookups: Lookups,
         projectors: Mapping[str, Projector],
         directories: Mapping[str, Directory],
+        relations: Mapping[str, Relations],
     ) -> None:
         self._store = store
         self._lookups = lookups
         self._projectors = projectors
         self._directories = directories
+        self._kin = Kin(lookups, relations)
         self._waiting: Counter[str] = Counter()
 
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
@@ -104,7 +108,7 @@ class Queries:
     async def read(self, question: GetQuestion, mode: str, viewer: Viewer, what: str) -> Shown:
         """One incident as the viewer sees it, its restricted items noted as read. Raises Refusal."""
         shown, reason = await self.look(question, mode, viewer)
-        items = [(str(shown.incident["id"]), item) for item in shown.restricted]
+        items = [(str(shown.incident["id"]), item) for item in shown.restricted] + shown.joined
         await self.note(what, question.actor, mode, viewer, items, reason)
         return shown
 
@@ -135,7 +139,7 @@ class Queries:
         held &= {id for id, _item in restricted}
         shown = [one for one in restricted if one[0] not in held]
         await self.note("list", question.actor, address.mode, viewer, shown, question.reason)
-        return {"status": "ok", "incidents": [_head(row, viewer, row["id"] in held) for row in rows]}
+        return {"status": "ok", "incidents": [as_head(row, viewer, row["id"] in held) for row in rows]}
 
     def open_ones(self, mode: str, viewer: Viewer, most: int) -> tuple[list[Shown], bool]:
         """The newest open incidents as a watch sees them, and whether there are more. Reads are not noted."""
@@ -187,14 +191,32 @@ class Queries:
     def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
         ids, head_needed = self._named(mode, question, viewer)
         for id in ids:
-            shown = self._show(mode, id, viewer, head_needed=head_needed)
+            top = self._kin.survivor(mode, id, viewer)
+            shown = self._show(mode, top or id, viewer, head_needed=head_needed)
+            if shown is not None and top is not None:
+                shown.incident["instead_of"] = id
             if shown is not None:
                 return shown
         return None
 
     def _show(self, mode: str, id: str, viewer: Viewer, *, head_needed: bool) -> Shown | None:
+        tied = self._kin.tied(mode)
+        near = self._kin.near(mode, {id, *kin}, viewer) if (kin := around(id, tied)) else {}
+        shown = self._show_alone(mode, id, viewer, near, head_needed=head_needed)
+        if shown is None or "ref" not in shown.incident:
+            return shown
+        shown.incident |= ties(id, tied, near)
+        for one in tied.family(id):
+            double = self._show_alone(mode, one, viewer, near, head_needed=True) if one in near else None
+            if double is not None:
+                shown.join(double)
+        return shown
+
+    def _show_alone(
+        self, mode: str, id: str, viewer: Viewer, near: Near, *, head_needed: bool
+    ) -> Shown | None:
         found = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
-        shown = show(id, found, viewer, head_needed=head_needed)
+        shown = show(id, found, viewer, head_needed=head_needed, near=near)
         if shown is not None:
             self._number(mode, shown, viewer)
         return shown
@@ -235,7 +257,8 @@ class Queries:
         before = _NEWEST
         while len(seen) < limit:
             page = self._lookups.heads(mode, state, viewer.watch, before, _PAGE)
-            seen += [row for row in page if viewer.sees(reach_of(row))]
+            found = [row for row in page if viewer.sees(reach_of(row))]
+            seen += [row for row in found if self._kin.stands(mode, row["id"], viewer)]
             if len(page) < _PAGE:
                 break
             before = page[-1]["sequence"]
@@ -284,11 +307,6 @@ def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | N
     return None if "read" in token.scope else Refused(code="NOT_ALLOWED", parameters={"act": "read"})
 
 
-def reach_of(row: Any) -> Reach:
-    """Who may see the incident of a row."""
-    return Reach(row["watch"], Level(row["level"]), tuple(json.loads(row["named"])))
-
-
 def _number_of(row: Any, viewer: Viewer) -> str | None:
     known = viewer.directory.watches.get(row["watch"])
     return None if known is None else f"{known.code}-{row['year']}-{row['number']:04d}"
@@ -299,7 +317,7 @@ def _is_long_closed(row: Any, viewer: Viewer) -> bool:
     return closed_at is not None and is_long_closed(datetime.fromisoformat(closed_at), viewer.now)
 
 
-def _head(row: Any, viewer: Viewer, held: bool) -> dict[str, Any]:
+def as_head(row: Any, viewer: Viewer, held: bool = False) -> dict[str, Any]:
     """A head as the list shows it; number and receivers to the owner's house only. Words may be ``held``."""
     is_house = viewer.is_house_of(row["watch"])
     plain = ("id", "ref", "controller", "state", "type", "priority", "level", "occurred_at", "recorded_at")
@@ -307,7 +325,7 @@ def _head(row: Any, viewer: Viewer, held: bool) -> dict[str, Any]:
         **{name: row[name] for name in plain},
         "number": _number_of(row, viewer) if viewer.may_count(row["watch"]) else None,
         "owner": row["watch"],
-        "responsible": row["watch"],
+        "responsible": responsible(row["responsible"], row["watch"], viewer),
         "tags": json.loads(row["tags"]),
         "named": json.loads(row["named"]) if is_house else [],
         "municipalities": json.loads(row["municipalities"]),

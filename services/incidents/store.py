@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from schemas.vocabulary import IncidentState
-from services.incidents import bulk, turns
+from services.incidents import bulk, changes, turns
 from services.incidents.chain import Link
 from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, read, wider
 from services.incidents.searchable import Searchable
@@ -25,6 +25,7 @@ from services.incidents.tables import (
     NODES,
     NUMBERS,
     PARKED,
+    REFERENCES,
     STANDING,
     TREES,
 )
@@ -87,6 +88,7 @@ class Store:
                 bulk.insert(connection, table, found)
             bulk.insert(connection, STANDING, rows.standing)
             bulk.insert(connection, NODES, rows.nodes)
+            bulk.insert(connection, REFERENCES, rows.references)
             parked = [(*row, batch.stream, batch.epoch, False) for row in rows.parked]
             bulk.insert(connection, PARKED, parked)
             searchable.take_in(connection, mode, taken, batch.contents)
@@ -183,6 +185,7 @@ class Store:
             with self.engine.begin() as connection:
                 connection.execute(sa.update(CONTENT).where(key).values(**values), rows)
                 Searchable(self.engine).heal(connection, mode, found)
+                changes.heal_numbers(connection, mode, found)
 
 
 def _facts_and_content() -> sa.Join:
@@ -231,6 +234,7 @@ def _change(connection: Connection, mode: str, rows: Rows, searchable: Searchabl
         connection.execute(change.where(is_new).values(state=IncidentState.ACKNOWLEDGED.value), told)
         first = change.where(INCIDENTS.c.acknowledged_at.is_(None))
         connection.execute(first.values(acknowledged_at=sa.bindparam("at")), told)
+    changes.change(connection, mode, rows)
     for watch, id, shared in rows.shared:
         _raise(connection, mode, watch, id, shared)
     for fact, watch, sequence, erased_at in rows.erased:
@@ -260,6 +264,7 @@ def _erase(connection: Connection, mode: str, fact: str, watch: str, sequence: i
     where = sa.and_(CONTENT.c.mode == mode, CONTENT.c.fact == fact)
     birthplace = connection.execute(sa.select(CONTENT.c.watch).where(where)).scalar() or watch
     connection.execute(sa.update(CONTENT).where(where).values(sealed=None, erased=True, missing=False))
+    changes.erase_number(connection, mode, fact)
     known = sa.and_(ERASURES.c.mode == mode, ERASURES.c.fact == fact)
     if connection.execute(sa.select(ERASURES.c.fact).where(known)).first() is None:
         bulk.insert(connection, ERASURES, [(mode, fact, birthplace, sequence, erased_at, None)])

@@ -67,7 +67,10 @@ class ContentRow(_Table, table=True):
 
 
 class IncidentRow(_Table, table=True):
-    """The head of an incident as it is now, for lists and for finding it; lists within are JSON."""
+    """The head of an incident as it is now, for lists and for finding it; lists within are JSON.
+
+    ``broken`` are the watches for which the glass was broken, each with the moment until which.
+    """
 
     __tablename__ = "incidents"
     __table_args__ = (
@@ -95,6 +98,21 @@ class IncidentRow(_Table, table=True):
     recorded_at: str
     acknowledged_at: str | None = None
     closed_at: str | None = None
+    responsible: str
+    broken: str
+
+
+class ReferenceRow(_Table, table=True):
+    """The case number of an incident in another system, to be found by; empty once it is erased."""
+
+    __tablename__ = "case_references"
+    __table_args__ = (sa.Index("case_references_number", "mode", "system", "number"),)
+    mode: str = Field(primary_key=True)
+    fact: str = Field(primary_key=True)
+    incident: str
+    watch: str
+    system: str
+    number: str | None
 
 
 class ChainRow(_Table, table=True):
@@ -289,8 +307,9 @@ PARKED, ERASURES, READS = table(ParkedRow), table(ErasureRow), table(ReadRow)
 READ_ENDS = table(ReadEndsRow)
 TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
 ITEMS, WORDS, TURNS = table(ItemRow), table(WordRow), table(TurnRow)
+REFERENCES = table(ReferenceRow)
 DERIVED = (
     *(FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR),
-    *(ITEMS, WORDS, TURNS),
+    *(ITEMS, WORDS, TURNS, REFERENCES),
 )
 """What a rebuild from the ledger makes anew."""

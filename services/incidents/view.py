@@ -7,6 +7,7 @@ is not there.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from schemas import incidents, notifications, subjects
@@ -16,6 +17,7 @@ from schemas.envelope import Actor, Body, Fact
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import EntryKind, Level
 from services.incidents import begun, reasons
+from services.incidents.around import Near, particulars, told_with_head
 from services.incidents.fold import Incident, Item, Log
 from services.incidents.viewer import Viewer
 
@@ -57,6 +59,24 @@ class Shown:
     card: dict[str, Any] | None = None
     restricted: list[str] = field(default_factory=list)
     ground: str | None = None
+    joined: list[tuple[str, str]] = field(default_factory=list)
+    """The same for what was merged into it, each with its incident."""
+
+    def join(self, other: "Shown") -> None:
+        """Take in the log of an incident that was merged into this one; each line says whose it is."""
+        of = {name: other.incident[name] for name in ("id", "ref")}
+        self.entries += [entry | {"of": of} for entry in other.entries]
+        self.entries.sort(key=_moment)
+        self.chains += other.chains
+        for name in ("functions", "references"):
+            self.incident[name] = self.incident.get(name, []) + other.incident.get(name, [])
+        self.tasks += other.tasks
+        self.requests += other.requests
+        self.joined += [(other.incident["id"], item) for item in other.restricted]
+
+
+def _moment(entry: dict[str, Any]) -> tuple[datetime, str]:
+    return datetime.fromisoformat(entry["occurred_at"]), entry["recorded_at"]
 
 
 def filed(row: Any) -> Filed | None:
@@ -72,10 +92,13 @@ def filed(row: Any) -> Filed | None:
     return Filed(row["sequence"], place, fact, body, content, bool(row["erased"]))
 
 
-def show(id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool) -> Shown | None:
+def show(
+    id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool, near: Near = MappingProxyType({})
+) -> Shown | None:
     """What the viewer sees of the facts about one id; None if that is nothing.
 
     ``head_needed``: the viewer named the incident by what belongs to its head, so must be able to see it.
+    ``near`` are the incidents that it is tied to, as far as the viewer sees them.
     """
     log = Log(id)
     for one in found:
@@ -90,17 +113,19 @@ def show(id: str, found: list[Filed], viewer: Viewer, *, head_needed: bool) -> S
     shown = Shown({"id": id} if head is None or incident is None else _head(incident, head, facts, viewer))
     if head is not None and is_restricted(head.reach, bool(head.tags), viewer):
         shown.restricted.append(head.id)
-    for part in log.parts.values():
-        if _belongs(part, incident, head, viewer):
-            _add_entries(shown, part, facts, viewer)
-            shown.tasks += begun.tasks_of(part, viewer)
-            shown.requests += begun.requests_of(part, viewer)
+    for part in (one for one in log.parts.values() if _belongs(one, incident, head, viewer)):
+        _add_entries(shown, part, facts, viewer, near)
+        shown.tasks += begun.tasks_of(part, viewer)
+        shown.requests += begun.requests_of(part, viewer)
     if head is not None and incident is not None:
         shown.card = begun.card_of(incident, viewer)
-    shown.entries.sort(key=lambda entry: (datetime.fromisoformat(entry["occurred_at"]), entry["recorded_at"]))
+    if incident is not None:
+        shown.incident |= particulars(incident, facts, viewer, head is not None)
+    shown.entries.sort(key=_moment)
     shown.chains = list(_chains(log, found, head is not None, viewer))
     shown.ground = _ground(log, found, shown.restricted, viewer)
-    return shown if head is not None or shown.entries or shown.chains else None
+    is_something = head is not None or shown.entries or shown.chains or shown.incident.get("references")
+    return shown if is_something else None
 
 
 def _ground(log: Log, found: list[Filed], restricted: list[str], viewer: Viewer) -> str | None:
@@ -168,20 +193,30 @@ def _item(one: Filed, item: Item, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def _add_entries(shown: Shown, part: Incident, facts: dict[str, Filed], viewer: Viewer) -> None:
+def _add_entries(shown: Shown, part: Incident, facts: dict[str, Filed], viewer: Viewer, near: Near) -> None:
     for item in part.items.values():
         if item.kind in ("head", "outcome") or not viewer.sees(item.reach):
             continue
-        shown.entries.append(_entry(facts[item.id], item, facts, viewer))
+        if item.kind != "reference":
+            shown.entries.append(_entry(facts[item.id], item, facts, viewer))
         if is_restricted(item.reach, bool(item.tags), viewer):
             shown.restricted.append(item.id)
     head = part.items.get(part.head)
-    if head is None or not viewer.sees(head.reach):
-        return
+    if head is not None and viewer.sees(head.reach):
+        _add_outcomes(shown, part, head, facts, viewer, near)
+
+
+def _add_outcomes(
+    shown: Shown, part: Incident, head: Item, facts: dict[str, Filed], viewer: Viewer, near: Near
+) -> None:
+    """What became of the incident: lines that go with its head."""
     for one in facts.values():
-        if isinstance(one.body, incidents.StateChanged) and one.place.key == part.owner:
+        if one.place.key != part.owner:
+            continue
+        told = told_with_head(one.body, viewer, part, near)
+        if told is not None or isinstance(one.body, incidents.StateChanged):
             item = Item(one.fact.id, "outcome", head.reach, one.fact.data.actor.key, head.tags)
-            shown.entries.append(_entry(one, item, facts, viewer))
+            shown.entries.append(_entry(one, item, facts, viewer) | (told or {}))
 
 
 def _entry(one: Filed, item: Item, facts: dict[str, Filed], viewer: Viewer) -> dict[str, Any]:

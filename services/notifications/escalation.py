@@ -78,7 +78,9 @@ class OnDuty:
         """The persons whom a step tells now, those who declined left out."""
         wanted = chain.steps[step]
         watch = chain.watch_of(step)
-        if watch != chain.watch:
+        if wanted.role is not None:
+            found = self._by_role(watch, wanted.role, now)
+        elif watch != chain.watch:
             found = self._anyone(watch, wanted.function, now)
         elif wanted.function is DutyFunction.LEADER:
             found = self._leaders(watch, now)
@@ -96,6 +98,8 @@ class OnDuty:
         """As what a person of ``watch`` answers a chain: as told, as on duty, by role, or not at all."""
         if person in chain.tellings:
             return chain.tellings[person].function
+        if any(step.role is not None for step in chain.steps):
+            return None
         for (_, _, function), manned in self.duty.held(watch, now):
             if manned.person == person:
                 return function
@@ -110,14 +114,16 @@ class OnDuty:
         return not has_leader and not self.on_post(chain.watch, now)
 
     def _leaders(self, watch: str, now: datetime) -> tuple[str, ...]:
-        return self.duty.holders(watch, DutyFunction.LEADER, now) or self._leaders_by_role(watch, now)
+        return self.duty.holders(watch, DutyFunction.LEADER, now) or self._by_role(watch, Role.LEADER, now)
 
-    def _leaders_by_role(self, watch: str, now: datetime) -> tuple[str, ...]:
-        for where in (watch, watch.partition(".")[0]):
+    def _by_role(self, watch: str, wanted: Role, now: datetime) -> tuple[str, ...]:
+        """Who has the role in the watch, else in its organisation; of a hidden watch none but its own."""
+        is_apart = wanted is Role.DPO and self.directory.hidden(watch)
+        for where in (watch,) if is_apart else (watch, watch.partition(".")[0]):
             found = [
                 granted.person
                 for (_, place, role), granted in self.directory.roles.items()
-                if place == where and role is Role.LEADER and (granted.until is None or now < granted.until)
+                if place == where and role is wanted and (granted.until is None or now < granted.until)
             ]
             if found:
                 return tuple(found)

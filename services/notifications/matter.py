@@ -7,6 +7,7 @@ from datetime import datetime
 from schemas.directory import Directory
 from schemas.envelope import Body, Fact
 from schemas.incidents import HEAD, Corrected, EntryAdded, Opened, SharedWider
+from schemas.relations import Referenced, TransferAsked
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import Priority
 
@@ -36,7 +37,7 @@ class _Head:
 
 def addressees(body: Body | None) -> list[str]:
     """The watches that a fact asks to have told, each once."""
-    if isinstance(body, Opened | EntryAdded | Corrected | SharedWider):
+    if isinstance(body, Opened | EntryAdded | Corrected | SharedWider | Referenced | TransferAsked):
         return list(dict.fromkeys(body.notify))
     return []
 
@@ -49,7 +50,8 @@ def matter(fact: Fact, body: Body, past: Past, watch: str, directory: Directory,
     item, own = _item(fact, body, past, head)
     if head is None or not may_see(head.reach, watch, directory, now):
         return Matter(item, own or Priority.NORMAL, UNATTACHED, None)
-    return Matter(item, own or head.body.priority, head.body.type, head.body.ref)
+    type = TransferAsked.name if isinstance(body, TransferAsked) else head.body.type
+    return Matter(item, own or head.body.priority, type, head.body.ref)
 
 
 def _item(fact: Fact, body: Body, past: Past, head: _Head | None) -> tuple[str, Priority | None]:
@@ -57,6 +59,8 @@ def _item(fact: Fact, body: Body, past: Past, head: _Head | None) -> tuple[str, 
     match body:
         case EntryAdded():
             return fact.id, body.priority
+        case TransferAsked():
+            return (head.id, head.body.priority) if head else (fact.id, None)
         case SharedWider(entry=entry) if entry == HEAD:
             return (head.id, head.body.priority) if head else (fact.id, None)
         case SharedWider(entry=entry):

@@ -2,7 +2,7 @@
 
 from schemas.directory import Directory
 from schemas.notifications import PolicyRules, PolicySet, Step
-from schemas.vocabulary import DutyFunction, Priority
+from schemas.vocabulary import DutyFunction, Priority, Role
 
 COORDINATOR = "samvirke"
 """Watch code of an organisation's coordinator, who is told last when the watch has no policy of its own."""
@@ -47,6 +47,15 @@ def gap_rules(watch: str, directory: Directory) -> PolicyRules:
     if coordinator in directory.watches and coordinator != watch:
         steps.append(Step(after_s=1200, function=DutyFunction.PRIMARY, watch=coordinator))
     return PolicyRules(priority=Priority.HIGH, steps=steps, end_s=steps[-1].after_s + LAST_WAIT_S)
+
+
+def dpo_rules() -> PolicyRules:
+    """That the glass was broken is the data-protection officer's to know at once, else the leader's (R11)."""
+    steps = [
+        Step(after_s=0, function=DutyFunction.LEADER, role=Role.DPO),
+        Step(after_s=3600, function=DutyFunction.LEADER),
+    ]
+    return PolicyRules(priority=Priority.HIGH, steps=steps, end_s=7200)
 
 
 def _ladder(

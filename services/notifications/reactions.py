@@ -9,6 +9,7 @@ from schemas.envelope import Body, Fact
 from schemas.incidents import TRADE as INCIDENTS
 from schemas.incidents import Corrected, EntryAdded, Opened, SharedWider
 from schemas.notifications import TRADE, PolicyRules, Started, chain_id
+from schemas.relations import GlassBroken, Referenced, TransferAsked
 from schemas.subjects import Place
 from schemas.vocabulary import Channel, Priority
 from schemas.watch import TRADE as WATCH
@@ -17,7 +18,7 @@ from services.notifications import store
 from services.notifications.matter import Matter, Past, addressees, matter
 from services.notifications.pager import Pager
 from services.notifications.picture import Picture
-from services.notifications.policy import gap_rules, rules_for
+from services.notifications.policy import dpo_rules, gap_rules, rules_for
 from services.notifications.store import DoneRow
 from services.runtime.appender import Unreachable
 from services.runtime.reaction import UNREADABLE, Delivered, Unreadable
@@ -27,9 +28,13 @@ DEFAULT_CHANNELS = [Channel.GATEWAY, Channel.EMAIL]
 GAP = "roster_gap"
 """The type that a chain about an empty post bears."""
 YOUNG = timedelta(minutes=1)
-_NOBODY, _GAP = b'"notify":[]', f'"{GapFound.type_name()}"'.encode()
-_TELLING = {(INCIDENTS, body.name) for body in (Opened, EntryAdded, Corrected, SharedWider)}
-_WANTED = {*_TELLING, (WATCH, GapFound.name)}
+_NOBODY = b'"notify":[]'
+_LOUD = tuple(f'"{body.type_name()}"'.encode() for body in (GapFound, GlassBroken))
+_BODIES = (Opened, EntryAdded, Corrected, SharedWider, Referenced, TransferAsked)
+_TELLING = {(INCIDENTS, body.name) for body in _BODIES}
+_BY_THEMSELVES = (GapFound, GlassBroken)
+"""Facts that somebody is told of although they name nobody."""
+_WANTED = {*_TELLING, (WATCH, GapFound.name), (INCIDENTS, GlassBroken.name)}
 
 
 class Reactions:
@@ -48,7 +53,7 @@ class Reactions:
             fact, body = read_fact(delivered.data)
         except ValueError:
             raise Unreadable(UNREADABLE) from None
-        if body is None or not (addressees(body) or isinstance(body, GapFound)):
+        if body is None or not (addressees(body) or isinstance(body, _BY_THEMSELVES)):
             return
         if await self._is_done(delivered, place, fact):
             return
@@ -75,6 +80,10 @@ class Reactions:
             rules = gap_rules(place.key, picture.directory)
             told = Matter(fact.id, Priority.HIGH, GAP, None)
             await self._start(place, fact, place.key, told, rules)
+            return
+        if isinstance(body, GlassBroken):
+            told = Matter(fact.id, Priority.HIGH, body.name, None)
+            await self._start(place, fact, place.key, told, dpo_rules())
             return
         past, now = await self._past(place, body), datetime.now(UTC)
         for watch in addressees(body):
@@ -117,4 +126,4 @@ class Reactions:
 
 def asks(raw: bytes) -> bool:
     """False for the many facts whose canonical bytes say that nobody is to be told."""
-    return _NOBODY not in raw or _GAP in raw
+    return _NOBODY not in raw or any(loud in raw for loud in _LOUD)

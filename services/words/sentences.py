@@ -20,6 +20,7 @@ class Sentences(NamedTuple):
 NOT_STORED = "Nothing was stored."
 UNCHANGED = "Nothing was changed."
 REPORT_FAULT = "Look for it in the hub's log, and report it if it happens again."
+_LOOK = "See where it stands with: samvirke incident show."
 _ASK_LEADER = "Ask a leader of the watch to give you the role."
 
 OF_THE_HUB: dict[str, Sentences] = {
@@ -127,7 +128,36 @@ OF_THE_HUB: dict[str, Sentences] = {
     "SAME_STATE": Sentences(
         "The incident is in that state already.",
         UNCHANGED,
-        "See where it stands with: samvirke incident show.",
+        _LOOK,
+    ),
+    "TIED_TO_ITSELF": Sentences(
+        "An incident cannot be tied to itself.", UNCHANGED, "Tie it to another incident."
+    ),
+    "ALREADY_TIED": Sentences("The two incidents are tied so already.", UNCHANGED, _LOOK),
+    "NOT_TIED": Sentences("The two incidents are not tied so.", UNCHANGED, _LOOK),
+    "CIRCULAR_PARENTS": Sentences(
+        "The parent lies under the incident itself.", UNCHANGED, "Take the other out from under it first."
+    ),
+    "ALREADY_MERGED": Sentences(
+        "The incident is merged into another.",
+        "It is gone on with there, for those who may see it.",
+        "If that was wrong, undo it with: samvirke incident unmerge.",
+    ),
+    "NOT_MERGED": Sentences("The incident was not merged into another.", UNCHANGED, _LOOK),
+    "TRANSFER_WAITS": Sentences(
+        "Another watch has been asked and has not answered.",
+        "The incident is still yours.",
+        "Wait for the answer, or withdraw the question first.",
+    ),
+    "NO_TRANSFER": Sentences(
+        "No transfer waits for an answer from this watch.",
+        "It may have been withdrawn, or answered by a colleague.",
+        _LOOK,
+    ),
+    "SEES_ALREADY": Sentences(
+        "{watch} may see this already.",
+        "Nothing has to be broken for it.",
+        "Tell the watch, or write to it.",
     ),
     "ALREADY_CORRECTED": Sentences(
         "The entry was struck or replaced before.",

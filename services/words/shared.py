@@ -38,6 +38,8 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "correction": "correction",
         "strike": "struck",
         "replace": "replaced",
+        "transfer_asked": "asks you to take over",
+        "glass_broken": "break-glass",
         "incident": "incident",
         "entry": "log entry",
         "state": "new state",

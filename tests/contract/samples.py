@@ -3,7 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas import exercise, feeds, incident_types, incidents, notifications, people, warnings, watch
+from schemas import (
+    exercise,
+    feeds,
+    incident_types,
+    incidents,
+    notifications,
+    people,
+    relations,
+    warnings,
+    watch,
+)
 from schemas.catalogue import BODIES
 from schemas.envelope import Actor, Body, Fact
 from schemas.vocabulary import Authentication, ContentClass, Mode
@@ -21,6 +31,12 @@ RULES = {
 }
 _REACH = {"level": "named", "tags": ["vuln"], "named": ["4627", "110-vest.main"], "notify": ["4627.vakt"]}
 _WORDS = {"nb": "Vannlekkasje", "nn": "Vasslekkasje", "en": "Water leak"}
+_PAIR = {
+    "incident": "incident-1",
+    "owner": "4601.vaktsentral",
+    "other": "incident-2",
+    "other_owner": "110-vest.main",
+}
 _CHAIN = {"chain": "chain-1", "watch": "4627.vakt"}
 
 _CLOCK = {"exercise": "exercise-1", "at": LATER, "wall": AT, "speed": 60}
@@ -77,6 +93,39 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
     incidents.ErasureAsked: {"fact": "fact-1", "ground": "gdpr-17", "law": "GDPR-17.1.d"},
     incidents.Erased: {"fact": "fact-1", "ground": "gdpr-17", "law": "GDPR-17.1.d", "asked_by": "p1"},
     incidents.Repaired: {"epoch": 2, "last": 4711},
+    relations.ParentSet: {
+        "incident": "incident-1",
+        "owner": "4601.vaktsentral",
+        "parent": "incident-2",
+        "parent_owner": "4601.samvirke",
+    },
+    relations.Linked: _PAIR,
+    relations.Unlinked: _PAIR,
+    relations.Merged: {**_PAIR, "former": "in_progress"},
+    relations.Unmerged: {**_PAIR, "state": "in_progress"},
+    relations.PlaceChanged: {"municipalities": ["4601"]},
+    relations.FunctionAssigned: {
+        "function": "incident.commander",
+        "person": "p1",
+        "watch": "4601.vaktsentral",
+    },
+    relations.FunctionEnded: {"assignment": "fact-1"},
+    relations.Referenced: {**_REACH, "system": "110"},
+    relations.TransferAsked: {"to": "4627.vakt", "notify": ["4627.vakt"]},
+    relations.TransferAnswered: {
+        "asked": "fact-1",
+        "accepted": True,
+        "former": "4601.vaktsentral",
+        "responsible": "4627.vakt",
+    },
+    relations.TransferWithdrawn: {"asked": "fact-1"},
+    relations.GlassBroken: {
+        "entry": "fact-1",
+        "to": "4627.vakt",
+        "ground": "hpl-31",
+        "until": LATER,
+        "commitment": "ab" * 32,
+    },
     notifications.PolicySet: {"watch": "4601.kk", "rules": [RULES], "channels": ["gateway", "email"]},
     notifications.Started: {
         **_CHAIN,

@@ -32,6 +32,7 @@ STANDING: Sequence[tuple[str, Body]] = (
     (names.WATCH_LEDGER, watch.Established(watch=FIRE, code="F", title="Brann", posts=["duty"])),
     (names.PEOPLE_LEDGER, people.Granted(person="kari", role=Role.OPERATOR, where="4601")),
     (names.PEOPLE_LEDGER, people.Granted(person="kari", role=Role.OPERATOR, where=BARN)),
+    (names.PEOPLE_LEDGER, people.Granted(person="lene", role=Role.LEADER, where="4601")),
     (names.PEOPLE_LEDGER, people.Granted(person="arkiv", role=Role.ARCHIVE_OWNER, where="4601")),
     (names.PEOPLE_LEDGER, people.Granted(person="vern", role=Role.DPO, where="4601")),
     (names.PEOPLE_LEDGER, people.Granted(person="leser", role=Role.READER, where="4601")),

@@ -3,14 +3,16 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from schemas.incidents import Corrected, EntryAdded, SharedWider
 from schemas.notifications import Acknowledge, Started
-from schemas.vocabulary import DutyFunction, EntryKind, Level, Priority
+from schemas.people import Granted
+from schemas.relations import GlassBroken, TransferAsked
+from schemas.vocabulary import DutyFunction, EntryKind, Level, Priority, Role
 from schemas.watch import Established, GapFound
 from services.notifications.store import CURSOR
 from services.runtime import names
@@ -94,6 +96,36 @@ async def test_a_gap_in_the_roster_is_told_to_the_watchs_leader(here: Desk) -> N
     await until(lambda: bool(here.gateway.to(PHONES["liv"])))
     (sms,) = here.gateway.taken
     assert "P2 høy, hull i vaktlisten" in sms.text
+
+
+async def test_a_watch_that_is_asked_to_take_over_is_told_so(here: Desk) -> None:
+    incident = await here.open(COORDINATOR, level=Level.PUBLIC)
+    await here.put(names.INCIDENTS_LEDGER, OWNER, incident, TransferAsked(to=WATCH, notify=[WATCH]))
+    await until(lambda: bool(here.gateway.to(PHONES["kari"])))
+    (sms,) = here.gateway.to(PHONES["kari"])
+    assert "P1 kritisk" in sms.text
+    assert "ber dere overta" in sms.text
+    assert here.incidents[incident] in sms.text
+
+
+async def test_a_broken_glass_is_told_to_the_data_protection_officer_at_once_and_says_no_more(
+    here: Desk,
+) -> None:
+    organisation = OWNER.partition(".")[0]
+    await here.put(
+        names.PEOPLE_LEDGER,
+        f"{organisation}.centre",
+        "eva",
+        Granted(person="eva", role=Role.DPO, where=organisation),
+    )
+    incident = await here.open(COORDINATOR)
+    until_then = datetime.now(UTC) + timedelta(hours=1)
+    glass = GlassBroken(entry="head", to=WATCH, ground="hpl-31", until=until_then)
+    await here.put(names.INCIDENTS_LEDGER, OWNER, incident, glass)
+    await until(lambda: bool(here.gateway.to(PHONES["eva"])))
+    (sms,) = here.gateway.to(PHONES["eva"])
+    assert "P2 høy, nødtilgang" in sms.text
+    assert here.incidents[incident] not in sms.text
 
 
 async def test_a_message_from_a_hidden_watch_does_not_say_what_it_is_about(here: Desk) -> None:

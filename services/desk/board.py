@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from schemas import incidents, notifications, relations, warnings
+from schemas import incidents, notifications, relations, running, warnings
 from schemas.clock import Exercises
 from schemas.directory import Directory
 from schemas.envelope import Fact
@@ -15,7 +14,6 @@ from schemas.sharing import Reach
 from schemas.subjects import Place
 from schemas.vocabulary import ContentClass, IncidentState, Level, Priority, Tag
 
-OSLO = ZoneInfo("Europe/Oslo")
 CLOSED_FOR = timedelta(hours=24)
 CLOSED_MOST = 2000
 """What is closed stays on the board so long, and not more of it; older ones the archive shows."""
@@ -137,7 +135,7 @@ class Board:
         return Change(key, last.id, standing.head.reach, row=True)
 
     def _open(self, key: Key, fact: Fact, body: incidents.Opened) -> Change:
-        year = fact.time.astimezone(OSLO).year
+        year = running.year_of(fact.time)
         self.numbers[key[0], year] += 1
         before = self.find(key)
         head = Words(fact.id, fact.data.content_class, Reach(key[0], body.level, tuple(body.named)))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from schemas.identifiers import new_id, read_ref
+from schemas.running import NUMBER
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
 from services.desk import lexicon, texts
 from services.desk.asker import Asker, Identity
@@ -28,7 +29,6 @@ _KINDS = [kind.value for kind in EntryKind if kind not in (EntryKind.CORRECTION,
 _LEVELS = [level.value for level in Level]
 _TAGS = [tag.value for tag in Tag if tag is not Tag.GRADED]
 _NEXT_STATES = [state.value for state in IncidentState if state is not IncidentState.NEW]
-_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}-\d{4}-\d{1,9}")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -173,7 +173,7 @@ def named(said: str) -> dict[str, str]:
     ref = read_ref(said) if len(said) < 20 else None
     if ref is not None:
         return {"ref": ref}
-    if _NUMBER.fullmatch(said):
+    if NUMBER.fullmatch(said):
         return {"number": said.upper()}
     raise Refusal("UNKNOWN_INCIDENT")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from schemas import running
 from schemas.directory import Directory
 from schemas.sharing import may_see
 from schemas.vocabulary import IncidentState, Level, Priority
@@ -126,7 +127,7 @@ def number_of(standing: Standing, viewer: str, directory: Directory) -> str | No
     may_count = standing.owner == viewer or (own_house and known is not None and not known.hidden)
     if known is None or not standing.number or not may_count:
         return None
-    return f"{known.code}-{standing.year}-{standing.number:04d}"
+    return running.written(known.code, standing.year, standing.number)
 
 
 def learns_of(change: Change, viewer: str, directory: Directory, now: datetime) -> bool:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import orjson
 
-from schemas import directory, incidents, notifications, related, relations
+from schemas import directory, incidents, notifications, related, relations, running
 from schemas.canonical import unseal
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
@@ -20,7 +19,6 @@ from schemas.vocabulary import ContentClass, IncidentState, Level
 from services.incidents.chain import Link, beginning, extend, fact_hash
 from services.incidents.tree import TILE_LEVEL, Edge, leaf_hash
 
-OSLO: Final = ZoneInfo("Europe/Oslo")
 _TURN_OF_YEAR = ("12-31", "01-01")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
 STANDING_TRADES = directory.TRADES
@@ -276,7 +274,7 @@ def year_of(recorded_at: str) -> int:
     """The year in Norway of a time with offset: running numbers begin anew with it."""
     if recorded_at[5:10] not in _TURN_OF_YEAR:
         return int(recorded_at[:4])
-    return datetime.fromisoformat(recorded_at).astimezone(OSLO).year
+    return running.year_of(datetime.fromisoformat(recorded_at))
 
 
 def wider(level: str, named: str, shared: incidents.SharedWider) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from schemas import authorisation
+from schemas import authorisation, running
 from schemas.canonical import unseal
 from schemas.directory import Directory
 from schemas.envelope import Actor, Refused, Strict, Token
@@ -34,7 +33,6 @@ from services.runtime.reading import Refusal, validate
 PATIENCE = timedelta(seconds=5)
 WAITING_MOST = 40
 """How many questions of one watch wait at once; the door's room is for all."""
-_NUMBER = re.compile(r"([A-Za-z0-9_-]{1,64})-(\d{4})-(\d{1,9})")
 _PAGE = 200
 _NEWEST = 1 << 62
 
@@ -228,7 +226,7 @@ class Queries:
         if question.ref is not None:
             ref = read_ref(question.ref)
             return self._seen(self._lookups.by_ref(mode, ref), viewer) if ref else [], True
-        parts = _NUMBER.fullmatch(question.number or "")
+        parts = running.NUMBER.fullmatch(question.number or "")
         if parts is None:
             return [], True
         code, year, number = parts[1], int(parts[2]), int(parts[3])
@@ -309,7 +307,7 @@ def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | N
 
 def _number_of(row: Any, viewer: Viewer) -> str | None:
     known = viewer.directory.watches.get(row["watch"])
-    return None if known is None else f"{known.code}-{row['year']}-{row['number']:04d}"
+    return None if known is None else running.written(known.code, row["year"], row["number"])
 
 
 def _is_long_closed(row: Any, viewer: Viewer) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.payloads import ALL, TYPES
@@ -70,6 +71,7 @@ async def _when_free(gate: asyncio.Semaphore, api: Api, ref_of: dict[str, str], 
         await spread(api, ref_of, said)
 
 
+@pytest.mark.timeout(300)
 async def test_no_text_runs_or_alters_a_page_in_any_field_of_lists_pages_and_the_live_stream(
     rig: Rig,
 ) -> None:

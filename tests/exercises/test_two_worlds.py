@@ -33,7 +33,7 @@ WHOLE = os.environ.get("SAMVIRKE_TEST_EXERCISE") == "whole"
 HOW = ("--speed", "60", "--json", *(("--without", "X") if WHOLE else ("--to", "34")))
 WITHIN_S = 900 if WHOLE else 300
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(WITHIN_S)]
+pytestmark = [pytest.mark.system, pytest.mark.timed, pytest.mark.timeout(WITHIN_S)]
 Worlds = tuple[World, World]
 Pair = tuple[Streams, Streams]
 

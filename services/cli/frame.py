@@ -93,6 +93,9 @@ class Call:
         )
 
 
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Characters that turn the direction of what follows: in a terminal they could make a line read otherwise."""
+
 _COMMON: dict[str, tuple[Any, Any]] = {
     "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
     "lang": (
@@ -201,7 +204,7 @@ def answer(call: Call, outcome: Outcome) -> int:
         sys.stdout.write(json.dumps(outcome.data, ensure_ascii=False, default=str) + "\n")
     elif not call.as_json:
         stream = sys.stdout if outcome.code in (Exit.DONE, Exit.KEPT) else sys.stderr
-        stream.writelines(f"{line}\n" for line in outcome.lines)
+        stream.writelines(f"{line.translate(_TURNS)}\n" for line in outcome.lines)
     return int(outcome.code)
 
 

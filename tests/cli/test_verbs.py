@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from services.cli.frame import Call, Outcome, answer
 from services.cli.main import app
 from services.cli.reference import PAGE, page, verbs
 from services.runtime.settings import Settings
@@ -229,3 +230,23 @@ def test_json_keeps_norwegian_letters(samvirke: Samvirke) -> None:
     ran = samvirke("feed", "follow", "--json")
     assert ran.code == 64
     json.loads(ran.out)
+
+
+def test_what_turns_the_direction_of_a_line_is_not_written_to_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer(Call(), Outcome(lines=["abc \u202etxet\u202c \u2066x\u2069 שלום"]))
+    assert capsys.readouterr().out == "abc txet x שלום\n"
+
+
+@pytest.mark.parametrize("tried", ["edit", "delete"])
+def test_who_tries_to_edit_or_delete_hears_that_nothing_ever_is(samvirke: Samvirke, tried: str) -> None:
+    ran = samvirke("incident", tried, "7K3Q9XT", "fact-1", "--lang", "en")
+    assert ran.code == 2
+    assert "Nothing in the log is ever edited or deleted." in ran.err
+    assert "incident correct" in samvirke("incident", tried, "--help").out
+
+
+def test_an_entry_from_paper_says_when_it_happened(samvirke: Samvirke) -> None:
+    ran = samvirke("entry", "7K3Q9XT", "x", "--paper", "--watch", "4601.vaktsentral")
+    assert (ran.code, "--at" in ran.err) == (64, True)

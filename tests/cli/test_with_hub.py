@@ -48,6 +48,47 @@ def test_an_incident_is_reported_written_in_corrected_shared_and_closed(hub: Hub
     assert call(hub, "incident", "show", ref, watch=NEIGHBOUR, person=NEIGHBOUR_LEADER)[0] == 0
 
 
+def test_the_register_fills_in_a_report_and_its_card_tasks_and_requests_are_ended_and_shown(
+    hub: HubProcess,
+) -> None:
+    known = {one["type"]: one for one in call(hub, "types")[1]["types"]}
+    assert "child.placement" not in known
+    assert (known["water.main"]["priority"], known["water.main"]["card"]["version"]) == ("critical", 1)
+    ref = opened(hub, "Trykkfall i Arna", "--type", "water.main", "--level", "organisation")
+    code, task = call(hub, "entry", ref, "Sett ut nødvann", "--kind", "task", "--due", "2027-01-15T09:00")
+    assert code == 0
+    asked = ("--ask", "4624.vakt", "--level", "named", "--named", "4624")
+    request = call(hub, "entry", ref, "2 pumper", *asked)[1]["id"]
+    late = ("--paper", "--at", "2026-11-01T07:02")
+    decided = ("--kind", "decision", "--decider", "chief_doctor", "--basis", "Råd fra lege")
+    assert call(hub, "entry", ref, "Kokevarsel", *decided, *late)[0] == 0
+    assert call(hub, "incident", "done", ref, task["id"], "--text", "Tanker står ute")[0] == 0
+    code, refused = call(hub, "incident", "answer", ref, request, "accept")
+    assert (code, refused["code"]) == (2, "NOT_ADDRESSED")
+    code, ticked = call(hub, "incident", "tick", ref, "valves")
+    assert code == 0
+    shown = call(hub, "incident", "show", ref, "--after", ticked["receipt"])[1]
+    assert (shown["incident"]["priority"], shown["incident"]["type_title"]["nb"]) == (
+        "critical",
+        "brudd på hovedvannledning",
+    )
+    assert {chain["watch"] for chain in shown["chains"]} >= {"4601.overlege", "4601.omsorg"}
+    decision = next(entry for entry in shown["entries"] if entry["kind"] == "decision")
+    assert (decision["decider"], decision["late"]) == ("chief_doctor", True)
+    assert decision["content"]["basis"] == "Råd fra lege"
+    assert shown["entries"][0] == decision
+    lines = here(hub, "incident", "show", ref, "--lang", "nn").out
+    for part in ("[x]  Sett ut nødvann", "4624.vakt  har ikkje svart", "[x]  valves", "versjon 1:"):
+        assert part in lines, lines
+
+
+def test_a_text_that_is_too_long_is_refused_whole_and_not_repeated(hub: HubProcess) -> None:
+    ref = opened(hub, "Langt")
+    ran = here(hub, "entry", ref, "æ" * 60_000, "--json")
+    assert (ran.code, ran.answer["code"]) == (2, "TOO_LARGE")
+    assert "ææ" not in ran.out + ran.err
+
+
 def test_a_second_closing_is_refused_with_exit_code_2(hub: HubProcess) -> None:
     ref = opened(hub, "Falskt alarm")
     assert call(hub, "incident", "close", ref)[0] == 0

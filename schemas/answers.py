@@ -156,6 +156,21 @@ class Author(Tolerant):
     on_behalf_of: str | None = None
 
 
+class AttachmentTold(Tolerant):
+    """A file of the log; ``size`` and ``digest`` are those of the file as it came.
+
+    ``given`` is what one gets of it, None while it is held back.
+    ``checked`` is what the virus scanner said, told to the file's own watch only.
+    """
+
+    media_type: str
+    name: str | None
+    size: int | None
+    digest: str | None
+    checked: Literal["waiting", "clean", "infected", "failed", "unscanned"] | None
+    given: Literal["original", "shared"] | None
+
+
 class LogEntry(_Item):
     """A line of the log. ``manner`` says how it was corrected, ``mark`` that it came to a closed incident.
 
@@ -182,6 +197,7 @@ class LogEntry(_Item):
     answers: str | None = None
     answer: Literal["accept", "decline"] | None = None
     step: str | None = None
+    attachment: AttachmentTold | None = None
 
 
 class Task(Tolerant):

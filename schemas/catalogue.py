@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import (
+    attachments,
     entries,
     exercise,
     feeds,
@@ -23,6 +24,7 @@ from schemas.envelope import Accepted, Body, Command, Fact, Refused, Request
 TRADES = (
     incidents,
     entries,
+    attachments,
     incident_types,
     relations,
     notifications,

@@ -1,5 +1,6 @@
 """Every NATS subject of the hub is built and parsed here and nowhere else (architecture, section 4)."""
 
+import base64
 import re
 from dataclasses import dataclass
 
@@ -107,6 +108,21 @@ def content(mode: str, org: str, watch: str, content_class: str, fact_id: str) -
 def content_of(mode: str) -> str:
     """Filter for all content of a mode."""
     return _join("content", mode, ">")
+
+
+def objects_of(bucket: str, sort: str = "") -> str:
+    """Filter for an object store's parts of files (``C``) or descriptions (``M``), or for both."""
+    return f"$O.{bucket}.{sort}.>" if sort else f"$O.{bucket}.>"
+
+
+def object_parts(bucket: str, org: str, watch: str, name: str) -> str:
+    """Where the parts of one object lie; ``org`` and ``watch`` are the sender's."""
+    return f"$O.{bucket}.C.{token(org)}.{token(watch)}.{token(name)}"
+
+
+def object_description(bucket: str, name: str) -> str:
+    """Where an object is described, as NATS' own clients look for it."""
+    return f"$O.{bucket}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
 
 
 def timer(mode: str, phase: str, key: str) -> str:

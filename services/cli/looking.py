@@ -97,6 +97,7 @@ def _entries(entries: list[dict[str, Any]], names: dict[str, str], lang: str, *,
             _writer(one.get("actor", {}), names),
             word(one["level"], lang),
             word(one.get("state"), lang) or _written(one, lang),
+            _file(one.get("attachment"), lang),
         )
         for one in entries
     ]
@@ -108,6 +109,16 @@ def _writer(actor: dict[str, Any], names: dict[str, str]) -> str:
     who = actor.get("person") or actor.get("machine")
     watch = ".".join(str(actor[key]) for key in ("organisation", "watch") if actor.get(key))
     return names.get(str(who)) or str(who or watch or "–")
+
+
+def _file(attachment: dict[str, Any] | None, lang: str) -> str:
+    """An attached file: its name and size, and whether it is still to be checked or must not be opened."""
+    if attachment is None:
+        return ""
+    size = round((attachment["size"] or 0) / 1000) or 1
+    told = say("[{name}, {size} kB]", lang, name=attachment["name"] or attachment["media_type"], size=size)
+    state = word(f"file_{attachment['checked']}", lang) if attachment.get("checked") else ""
+    return f"{told} {state}".strip()
 
 
 def _written(entry: dict[str, Any], lang: str) -> str:

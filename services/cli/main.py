@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli import (
+    attaching,
     auditing,
     backups,
     care,
@@ -72,7 +73,7 @@ searching.register(app)
 exporting.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
-for _verbs in (doctor, config, logs, evidence):
+for _verbs in (attaching, doctor, config, logs, evidence):
     _verbs.register(app)
 papers.register(app)
 provisioning.register(app)

@@ -1,5 +1,6 @@
 """Options that several verbs take."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,10 @@ Figures = Annotated[
     list[str] | None, typer.Option("--figure", help="A count, such as evakuert=40. Repeat it.")
 ]
 At = Annotated[str | None, typer.Option("--at", help="When it happened; now if left out.")]
+Attach = Annotated[
+    list[Path] | None,
+    typer.Option("--attach", help="A file to attach beside. Repeat it.", exists=True, dir_okay=False),
+]
 Incident = Annotated[
     str, typer.Argument(help="Its reference, such as 7K3Q9XT; or its number or id.", metavar="INCIDENT")
 ]

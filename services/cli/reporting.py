@@ -9,6 +9,7 @@ from services.cli.frame import Call, Outcome, Usage, verb
 from services.cli.names import person_id
 from services.cli.options import (
     At,
+    Attach,
     ChannelOption,
     Figures,
     Incident,
@@ -112,6 +113,7 @@ async def entry(
     named: Named = None,
     notify: Notify = None,
     paper: Paper = False,
+    files: Attach = None,
     at: At = None,
 ) -> Outcome:
     """Write in an incident's log."""
@@ -140,7 +142,15 @@ async def entry(
         figures=figures_of(figures),
         basis=basis,
     )
-    return await send(call, request, content, moment(at), done="Written in the log of {ref}.")
+    written_down = await send(call, request, content, moment(at), done="Written in the log of {ref}.")
+    if not files or written_down.code:
+        return written_down
+    from services.cli.attaching import attach_all
+
+    fields = {**await on_incident(call, said), **_shared(level, tags, named, notify)}
+    attached = await attach_all(call, files, fields, None, at)
+    data = {**written_down.data, "files": attached.data}
+    return Outcome(data, [*written_down.lines, *attached.lines], attached.code)
 
 
 async def state(

@@ -94,6 +94,7 @@ async def _repair(settings: Settings) -> dict[str, Any]:
                 "facts": one.facts,
                 "contents": one.contents,
                 "salvaged": one.salvaged,
+                "files": one.files,
                 "quarantine": str(one.quarantine),
             }
             for one in done

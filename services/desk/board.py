@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas import incidents, notifications, relations, running, warnings
+from schemas import attachments, incidents, notifications, relations, running, warnings
 from schemas.clock import Exercises
 from schemas.directory import Directory
 from schemas.envelope import Fact
@@ -278,6 +278,7 @@ class Board:
 _STEPS: dict[type, Callable[[Board, Key, Fact, Any], Change | None]] = {
     incidents.Opened: Board._open,
     incidents.EntryAdded: Board._add_entry,
+    attachments.Attached: Board._add_entry,
     incidents.StateChanged: Board._change_state,
     relations.Merged: Board._merge,
     relations.Unmerged: Board._merge,

@@ -45,7 +45,11 @@ async def read_said(request: HttpRequest, *, optional: bool = False) -> Said:
     raw = await read_bytes(request)
     if optional and not raw:
         return Said(new_id(), None, {}, None)
-    fields = _fields(request, raw)
+    return said_in(_fields(request, raw))
+
+
+def said_in(fields: dict[str, Any]) -> Said:
+    """A call's JSON, taken apart. Raises Refusal."""
     about = {name: fields.pop(name) for name in About.model_fields if name in fields}
     told = validate(About, orjson.dumps(about))
     content = fields.pop("content", None) or {}

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from schemas import answers, catalogue, feeds
+from schemas.attachments import AttachFile
 from schemas.entries import AnswerRequest, CloseTask, TickStep
 from schemas.envelope import Request as Command
 from schemas.incidents import AddEntry, CorrectEntry, ItemContent, OpenIncident
@@ -22,10 +23,12 @@ from schemas.search import SearchFor
 from schemas.vocabulary import ReadReason
 from services.desk.api import api_routes
 from services.desk.asker import Identity
+from services.desk.attachments import attachment_routes
 from services.desk.bodies import About
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.live import STREAM, Lives
+from services.desk.multipart import FORM
 from services.desk.problems import PROBLEM, status_of
 from services.runtime.settings import Settings
 
@@ -47,6 +50,7 @@ class Told:
     """What one operation says: ``asks`` are its query parameters and headers, ``says`` is its command.
 
     ``seeks`` is what a question that changes nothing holds in its body.
+    ``is_file``: a file comes with the command in a form, or is the answer.
     """
 
     summary: str
@@ -57,6 +61,7 @@ class Told:
     scope: str | None = None
     is_stream: bool = False
     seeks: type[BaseModel] | None = None
+    is_file: bool = False
 
 
 TOLD: dict[tuple[str, str], Told] = {
@@ -87,6 +92,21 @@ TOLD: dict[tuple[str, str], Told] = {
     ),
     ("post", "/v1/incidents/{ref}/card/{step}/tick"): Told(
         "Tick a step of the action card", answers.Reported, says=TickStep, from_path=("ref", "step")
+    ),
+    ("post", "/v1/incidents/{ref}/attachments"): Told(
+        "Attach a file",
+        answers.Reported,
+        says=AttachFile,
+        from_path=("ref", "upload", "chunks", "media_type"),
+        scope="report",
+        is_file=True,
+    ),
+    ("get", "/v1/attachments/{id}"): Told(
+        "An attached file; without hidden data for others than its own watch",
+        answers.Problem,
+        ("reason",),
+        scope="read",
+        is_file=True,
     ),
     ("get", "/v1/types"): Told(
         "The register of incident types", answers.IncidentTypes, ("receipt",), scope="read"
@@ -186,6 +206,7 @@ _ASKS: dict[str, Document] = {
 }
 _IN_PATH = {
     "ref": "What people call the incident: seven characters.",
+    "id": "The id of the file's entry, as log and feed say it.",
     "chain": "The chain of a notification.",
     "entry": "The id of an entry in the incident's log.",
     "step": "The code of a step of the incident's action card.",
@@ -193,6 +214,7 @@ _IN_PATH = {
     "former": "The size of the log in an earlier checkpoint.",
     "org": "Key of the organisation whose feed it is, such as 4601.",
 }
+_OF_FILE = ("upload", "chunks", "media_type", "incident", "ref")
 _EVENTS = """\
 Server-sent events. Each item is an event with `id:` its position and `data:` the item in JSON. `event: reset`
 says that positions begin anew and what the reader has may be outdated. A comment comes at least every 10 s.
@@ -205,6 +227,7 @@ def routes() -> Sequence[BaseRoute]:
     identity = Identity(Settings(), Edges(Settings()))
     app = FastAPI(openapi_url=None)
     app.include_router(api_routes(identity))
+    app.include_router(attachment_routes(identity))
     app.include_router(FeedRoutes(identity, cast(Any, None), Lives()).router())
     return app.routes
 
@@ -258,7 +281,8 @@ def _operation(told: Told, path: str) -> Document:
         "responses": _responses(told),
     }
     if told.says is not None:
-        body = {"application/json": {"schema": _said(told.says, told.from_path)}}
+        said = _said(told.says, told.from_path)
+        body = {FORM: {"schema": _form(said)}} if told.is_file else {"application/json": {"schema": said}}
         found["requestBody"] = {"required": told.says is not Acknowledge, "content": body}
     if told.seeks is not None:
         found["requestBody"] = {
@@ -289,10 +313,20 @@ def _said(command: type[Command], known: tuple[str, ...]) -> Document:
     return {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
 
 
+def _form(said: Document) -> Document:
+    """A form: ``about`` is the command in JSON and stands before the file, whose type is the part's own."""
+    about = {**said, "properties": {k: v for k, v in said["properties"].items() if k not in _OF_FILE}}
+    parts = {"about": about, "file": {"type": "string", "format": "binary"}}
+    return {"type": "object", "properties": parts, "required": ["file"]}
+
+
 def _responses(told: Told) -> Document:
     done = {"200": _answer("Found.", told.answer)}
     if told.says is not None:
         done = {"201": _answer("Stored.", told.answer), "202": _answer(_KEPT, answers.Kept)}
+    elif told.is_file:
+        raw = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        done = {"200": {"description": "The file, of the type that it is.", "content": raw}}
     if told.is_stream:
         done = {"200": {"description": _EVENTS, "content": {STREAM: {"schema": _ref(told.answer)}}}}
     refused = {PROBLEM: {"schema": _ref(answers.Problem)}}

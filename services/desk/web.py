@@ -11,6 +11,7 @@ from services.desk import files, problems, texts
 from services.desk.acts import Acts
 from services.desk.api import api_routes
 from services.desk.asker import Identity
+from services.desk.attachments import attachment_pages, attachment_routes
 from services.desk.contract import contract_routes
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
@@ -44,6 +45,8 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages)
     problems.install(app)
     app.add_exception_handler(HTTPException, unknown)
     app.include_router(api_routes(identity))
+    app.include_router(attachment_routes(identity))
+    app.include_router(attachment_pages(identity))
     app.include_router(feeds.router())
     app.include_router(SignInPages(identity, edges).router())
     app.include_router(pages.router())

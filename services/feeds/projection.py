@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from schemas import incidents, notifications, relations, warnings
+from schemas import attachments, incidents, notifications, relations, warnings
 from schemas.directory import Directory
 from schemas.envelope import Fact
 from schemas.subjects import Place
@@ -77,6 +77,8 @@ class Picture:
     def _add_entry(self, taken: Taken, body: incidents.EntryAdded) -> None:
         codes = {"kind": body.kind.value, "confirmed": body.confirmed, "channel": body.channel}
         codes |= self._begun(body)
+        if isinstance(body, attachments.Attached):
+            codes["attachment"] = body.media_type
         item = replace(
             _item(taken, "entry"),
             **_reach(body),
@@ -253,6 +255,7 @@ class Picture:
 _STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
     incidents.Opened: Picture._open,
     incidents.EntryAdded: Picture._add_entry,
+    attachments.Attached: Picture._add_entry,
     incidents.StateChanged: Picture._change_state,
     relations.Merged: Picture._merge,
     relations.Unmerged: Picture._merge,

@@ -1,6 +1,8 @@
 """The part ``incidents-archive``: keeps the ledger's second copy, answers from it, and erases (D2, D16)."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -16,6 +18,9 @@ from services.incidents.content import Wanted, fetch
 from services.incidents.erasure import Eraser, Pending, Register
 from services.incidents.evidence import Evidence
 from services.incidents.exporting import Exporter
+from services.incidents.file_queries import FileQueries
+from services.incidents.filekeeper import COLLECT_S, FileKeeper
+from services.incidents.files import FileStore
 from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
@@ -59,6 +64,7 @@ class Archive:
         self._store: Store | None = None
         self._door: Door | None = None
         self._work = asyncio.Event()
+        self._files = asyncio.Event()
         self._paper: IncidentPaper | None = None
         self.projectors: dict[str, Projector] = {}
 
@@ -69,9 +75,7 @@ class Archive:
         nc = await self._connect(names.INCIDENTS_ARCHIVE)
         direct = Direct(nc)
         await direct.open()
-        filing = Filing(
-            store, direct, Register(settings.home), settings.modes, lambda _mode: self._work.set()
-        )
+        filing = Filing(store, direct, Register(settings.home), settings.modes, self._on_tasks)
         await asyncio.to_thread(filing.open)
         for mode in settings.modes:
             self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing, PACE_S)
@@ -81,10 +85,12 @@ class Archive:
         lookups = Lookups(store.engine)
         queries = LookingQueries(store, lookups, self.projectors, filing.directories, filing.relations)
         exporter = Exporter(store.engine, settings.home, lookups, queries)
+        keeper = FileKeeper(FileStore(store.engine), nc, direct, eraser)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()
         self._run(self._tend(nc, eraser, paper), "tend")
         self._run(self._heal(direct), "heal")
+        self._run(self._keep_files(nc, keeper), "files")
         handlers = {
             "get": queries.get,
             "list": queries.listing,
@@ -97,6 +103,7 @@ class Archive:
             "export_plan": exporter.plan,
             "export": exporter.part,
             "export_proof": exporter.proof,
+            "file": FileQueries(queries, lookups, keeper, FileStore(store.engine)).file,
             "audit": Audit(store.engine, lookups, filing.directories).asked,
             **await self._seal(nc, queries, store, filing.directories),
         }
@@ -152,6 +159,33 @@ class Archive:
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(lasting(work, f"{self.name}.{name}"))
+
+    def _on_tasks(self, _mode: str) -> None:
+        self._work.set()
+        self._files.set()
+
+    async def _keep_files(self, nc: Client, keeper: FileKeeper) -> None:
+        """Take over files as they are attached; now and then remove what no fact names."""
+        due = dict.fromkeys(self._settings.modes, 0.0)
+        while True:
+            self._files.clear()
+            for mode in self._settings.modes:
+                try:
+                    await keeper.copy_missing(mode)
+                    if time.monotonic() >= due[mode] and await self._has_read_all(nc, mode):
+                        await keeper.collect(mode)
+                        due[mode] = time.monotonic() + COLLECT_S
+                except Exception as fault:
+                    logs.get(mode=mode).error("archive.files", exc_info=fault)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEAL_S if all(due.values()) else _RETRY_S):
+                    await self._files.wait()
+
+    async def _has_read_all(self, nc: Client, mode: str) -> bool:
+        """True if the archive has every fact that the ledger had at this moment."""
+        last = (await nc.jetstream().stream_info(names.ledger(mode))).state.last_seq
+        projector = self.projectors[mode]
+        return projector.reason is None and projector.sequence >= last
 
     async def _answer_mark(self, message: Msg) -> None:
         """How far the archive has read: doors stay shut until the ledger still has that fact (D18)."""

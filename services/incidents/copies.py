@@ -3,14 +3,17 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
+from schemas.canonical import unseal
 from schemas.identifiers import id_time
 from schemas.vocabulary import ContentClass
 from services.incidents.chain import fact_hash
 from services.incidents.content import subject_of
 from services.incidents.erasure import Register
+from services.incidents.files import FileStore
 from services.incidents.store import SERVICE, Store
 from services.incidents.tables import CONTENT
 from services.runtime.database import open_database
@@ -23,6 +26,27 @@ RESEND = timedelta(hours=1)
 
 class ArchiveDamaged(Exception):
     """Bytes do not match their hash: this copy must not become the ledger. ``args`` are their place."""
+
+
+class ArchivedFile:
+    """A file's second copy. What its bytes must be is bound to its fact; of a copy for others nothing is."""
+
+    def __init__(self, store: FileStore, mode: str, row: Any) -> None:
+        self._store = store
+        self._mode = mode
+        self.name: str = row["object"]
+        self.fact: str = row["fact"]
+        self.chunks: int = row["chunks"]
+        is_known = row["sort"] == "original" and row["sealed"] is not None
+        self.digest: str | None = unseal(bytes(row["sealed"]))["digest"] if is_known else None
+
+    def parts(self) -> Iterator[bytes]:
+        """Its parts, as far as they are whole."""
+        return self._store.parts(self._mode, self.name)
+
+    def note_missing(self) -> None:
+        """Note that it is to be taken over again."""
+        self._store.mark(self._mode, self.name, missing=True)
 
 
 class ArchiveCopy:
@@ -65,6 +89,13 @@ class ArchiveCopy:
     def holds(self, fact_id: str) -> bool:
         """True if the archive has that fact."""
         return self._store.has_fact(self._mode, fact_id)
+
+    def files(self) -> Iterator[ArchivedFile]:
+        """Every attached file that is not erased."""
+        files = FileStore(self._store.engine)
+        for row in files.all(self._mode):
+            if row["fact"] not in self._erased:
+                yield ArchivedFile(files, self._mode, row)
 
     def lacks(self, wanted: Sequence[str]) -> set[str]:
         """Of these content subjects, those whose content the archive has not, and never erased."""

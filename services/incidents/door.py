@@ -1,16 +1,22 @@
 """The part incidents-door: takes in what is reported, and knows what it needs to decide."""
 
-from schemas import directory, incidents, related
+import asyncio
+
+from schemas import attachments, directory, incidents, related
 from services.incidents.picture import Picture
+from services.incidents.screening import Screening
 from services.incidents.tying import TieHandlers, routes
+from services.incidents.uploads import Uploads
 from services.runtime import names
 from services.runtime.door import Door
 from services.runtime.follower import Trades
 from services.runtime.footing import Footing
+from services.runtime.lasting import lasting
 from services.runtime.ledger import Ledger
 from services.runtime.settings import Settings
 
-_NAMES = (incidents.Opened.name, *related.NAMES)
+_HEARD = (incidents.Opened, incidents.Erased, attachments.Attached, attachments.AttachmentChecked)
+_NAMES = (*(body.name for body in _HEARD), *related.NAMES)
 FOLLOWED: Trades = (*directory.TRADES, directory.REGISTER, *((incidents.TRADE, name) for name in _NAMES))
 
 NEVER = dict.fromkeys(("edit", "update", "change", "delete", "remove", "purge"), "NEVER_CHANGED")
@@ -34,11 +40,16 @@ class IncidentsDoor:
         )
         self._ledger: Ledger | None = None
         self._door: Door | None = None
+        self._screening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Return when the door serves."""
         self._ledger = await self._footing.open()
-        commands = routes(TieHandlers(self._ledger, self._pictures, self._footing.folds))
+        handlers = TieHandlers(self._ledger, self._pictures, self._footing.folds)
+        uploads = Uploads(handlers, self._ledger, self._pictures, self._settings.file_max_mb)
+        commands = (*routes(handlers), *uploads.routes())
+        screening = Screening(self._ledger, self._pictures, self._settings.scanner)
+        self._screening = lasting(screening.run(), f"{self.name}.screening")
         gates = self._footing.gates
         self._door = Door(
             self._settings, names.INCIDENTS_DOOR, incidents.TRADE, commands, gates=gates, never=NEVER
@@ -49,6 +60,9 @@ class IncidentsDoor:
         """Close the door first, then what it stands on."""
         if self._door is not None:
             await self._door.stop()
+        if self._screening is not None:
+            self._screening.cancel()
+            await asyncio.gather(self._screening, return_exceptions=True)
         if self._ledger is not None:
             await self._ledger.close()
         await self._footing.close()

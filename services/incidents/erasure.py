@@ -14,15 +14,17 @@ from nats.aio.client import Client
 from sqlalchemy.engine import Engine
 
 from schemas.vocabulary import ContentClass
+from services.incidents import files
 from services.incidents.content import subject_of
 from services.incidents.searchable import Searchable
 from services.incidents.store import SERVICE
-from services.incidents.tables import CONTENT, ERASURES, ITEMS, WORDS
+from services.incidents.tables import CONTENT, ERASURES, ITEMS, PARTS, WORDS
 from services.incidents.term_index import term_index
 from services.runtime import logs, names
 from services.runtime.credentials import write_durably
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
+from services.runtime.objects import PAGE, Object
 from services.runtime.settings import Settings
 
 FOLDER = "erasures"
@@ -82,6 +84,8 @@ class Eraser:
         """Do these, and note that they are done. Raises EraseFailed when the broker refuses."""
         for one in pending:
             await self._delete(one)
+            for name in await asyncio.to_thread(files.objects_of, self._engine, one.mode, one.fact):
+                await self.delete_object(Object(one.mode, name))
         if pending:
             await asyncio.to_thread(wipe_traces, self._engine)
             await asyncio.to_thread(_note_done, self._engine, pending)
@@ -93,12 +97,22 @@ class Eraser:
         stream = names.content(one.mode)
         while found := await self._direct.newest_of(stream, places):
             for stored in found:
-                subject = f"$JS.API.STREAM.MSG.DELETE.{stream}"
-                body = orjson.dumps({"seq": stored.sequence})
-                reply = await self._nc.request(subject, body, timeout=_TIMEOUT_S)
-                answer = orjson.loads(reply.data)
-                if not answer.get("success") and answer.get("error", {}).get("err_code") != _GONE:
-                    raise EraseFailed(one.fact)
+                await self._delete_message(stream, stored.sequence)
+
+    async def delete_object(self, one: Object) -> None:
+        """Delete a file's parts and its description, until there is none."""
+        for subject in (one.description, one.parts):
+            while (page := await self._direct.page(one.stream, subject, 1, PAGE))[0]:
+                for stored in page[0]:
+                    await self._delete_message(one.stream, stored.sequence)
+
+    async def _delete_message(self, stream: str, sequence: int) -> None:
+        """The broker overwrites the message's bytes. Raises EraseFailed."""
+        subject, body = f"$JS.API.STREAM.MSG.DELETE.{stream}", orjson.dumps({"seq": sequence})
+        reply = await self._nc.request(subject, body, timeout=_TIMEOUT_S)
+        answer = orjson.loads(reply.data)
+        if not answer.get("success") and answer.get("error", {}).get("err_code") != _GONE:
+            raise EraseFailed(stream)
 
 
 def forget(settings: Settings, erased: frozenset[str]) -> int:
@@ -122,6 +136,7 @@ def forget(settings: Settings, erased: frozenset[str]) -> int:
                     connection.execute(sa.insert(ERASURES), {**values, "erased_at": now, "done_at": None})
                     searchable.erase(connection, row["mode"], fact)
                     count += 1
+                    files.erase(connection, row["mode"], fact)
                 cleared = {"sealed": None, "erased": True, "missing": False}
                 connection.execute(sa.update(CONTENT).where(where).values(**cleared))
         wipe_traces(engine)
@@ -144,7 +159,7 @@ def wipe_traces(engine: Engine) -> None:
             if busy:
                 raise EraseFailed("the WAL is in use")
         else:
-            for table in (CONTENT, ITEMS, WORDS):
+            for table in (CONTENT, ITEMS, WORDS, PARTS):
                 connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
 
 

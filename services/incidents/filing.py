@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from schemas import incidents
+from schemas import attachments, incidents
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
 from schemas.related import Relations
@@ -18,6 +18,7 @@ from services.runtime.epochs import Mark
 from services.runtime.reader import Message
 
 _CONTENT_S = 30.0
+_OF_FILES = (attachments.Attached.name, attachments.AttachmentChecked.name)
 
 
 class Filing:
@@ -70,7 +71,7 @@ class Filing:
         for one in taken:
             if one.id and one.place and (is_standing(one.place) or is_tie(one.place)):
                 _apply(mode, self.directories[mode], self.relations[mode], one.raw)
-        if erased or any(one.reason or one.id in self._erased for one in taken):
+        if erased or any(one.reason or one.id in self._erased or _is_of_file(one) for one in taken):
             self._loop.call_soon_threadsafe(self._on_tasks, mode)
 
     def _fetch(self, mode: str, wanted: dict[str, Wanted]) -> dict[str, bytes]:
@@ -87,6 +88,10 @@ class Filing:
 def _is_erasure(taken: Taken) -> bool:
     place = taken.place
     return bool(taken.id and place and place.trade == incidents.TRADE and place.fact == incidents.Erased.name)
+
+
+def _is_of_file(taken: Taken) -> bool:
+    return bool(taken.id and taken.place and taken.place.fact in _OF_FILES)
 
 
 def _apply(mode: str, directory: Directory, relations: Relations, raw: bytes) -> None:

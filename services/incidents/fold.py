@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from schemas import incidents, notifications
+from schemas import attachments, incidents, notifications
 from schemas.envelope import Body, Fact
 from schemas.identifiers import new_ref
 from schemas.sharing import Reach
@@ -41,6 +41,8 @@ class Item:
     corrected_by: str | None = None
     asked: Asked | None = None
     erased: bool = False
+    file: attachments.Attached | None = None
+    checked: attachments.AttachmentChecked | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Incident:
                 self.state = IncidentState.ACKNOWLEDGED
             case _:
                 particulars_fold.apply(self, fact, body)
+        self._take_file(fact.id, body)
 
     def add_item(self, fact: Fact, kind: Kind, body: Any) -> None:
         """Take in an item with a level of its own."""
@@ -120,6 +123,12 @@ class Incident:
         author = sys.intern(fact.data.actor.key)
         reach = self._reach(body.level, body.named, author)
         return Item(fact.id, kind, reach, author, tuple(body.tags), tuple(body.notify), fact.data.commitment)
+
+    def _take_file(self, id: str, body: Body | None) -> None:
+        if isinstance(body, attachments.Attached):
+            self.items[id] = replace(self.items[id], file=body)
+        elif isinstance(body, attachments.AttachmentChecked) and body.attachment in self.items:
+            self.items[body.attachment] = replace(self.items[body.attachment], checked=body)
 
     def _reach(self, level: Level, named: list[str], author: str) -> Reach:
         return Reach(self.owner, level, tuple(named), None if author == self.owner else author)

@@ -11,7 +11,7 @@ from schemas.directory import Directory
 from schemas.envelope import Actor, Refused, Request
 from schemas.related import Relations
 from schemas.sharing import Reach, check_reach, least_level, may_see
-from schemas.vocabulary import EntryKind, Level, Role
+from schemas.vocabulary import EntryKind, Level, Role, Tag
 from services.incidents.fold import Incident, Item, Log
 
 R = TypeVar("R", bound=Request)
@@ -104,6 +104,12 @@ def wordable(case: Case[Any], part: Incident, item: Item) -> Refused | None:
     """The reason why the sender's words must not stand with an item that is there already, or None."""
     level = max(item.reach.level, least_level(part.owner, case.actor.key))
     return check_item(list(item.tags), level, case.content, _health(case, part))
+
+
+def fileable(case: Case[Any], part: Incident) -> Refused | None:
+    """Health information in a file is text too: kept only where the watch keeps such text (event 32)."""
+    is_health = Tag.HEALTH in case.request.tags and _health(case, part) == "reference"
+    return Refused(code="HEALTH_BY_REFERENCE") if is_health else None
 
 
 def entry_form(case: Case[incidents.AddEntry]) -> Refused | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from schemas import entries, incidents
+from schemas import attachments, entries, incidents
 from schemas.authorisation import APPROVE_ERASURE, ERASE
 from schemas.envelope import Body, Refused, Request
 from schemas.identifiers import derived_id
@@ -17,6 +17,7 @@ from services.incidents.verdict import Decided, Verdict
 LEADS_TO: dict[type[Request], type[Body]] = {
     incidents.OpenIncident: incidents.Opened,
     incidents.AddEntry: incidents.EntryAdded,
+    attachments.AttachFile: attachments.Attached,
     incidents.ChangeState: incidents.StateChanged,
     incidents.CloseIncident: incidents.StateChanged,
     incidents.CorrectEntry: incidents.Corrected,

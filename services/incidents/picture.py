@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from schemas import incidents, subjects
+from schemas import attachments, incidents, subjects
 from schemas.directory import Directory
 from schemas.related import Relations
 from services.incidents.fold import Log, Refs
@@ -17,21 +17,48 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True)
+class Waiting:
+    """An attached file that is not checked for good: the incident's id, its birthplace, what came last."""
+
+    incident: str
+    owner: str
+    body: attachments.Attached
+    outcome: str | None = None
+
+
+@dataclass(slots=True)
 class Picture:
     """What the door knows of one mode."""
 
     directory: Directory = field(default_factory=Directory)
     refs: Refs = field(default_factory=Refs)
     relations: Relations = field(default_factory=Relations)
+    files: dict[str, Waiting] = field(default_factory=dict)
+    """Attached files by their fact, until they are checked for good."""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def apply(self, recorded: Recorded) -> None:
-        """Take in one fact of people, watches, feeds, an opened incident, or a tie of two."""
-        body = recorded.body
-        if isinstance(body, incidents.Opened):
-            self.refs.learn(body.ref, recorded.fact.subject, recorded.fact.data.owner)
+        """Take in one fact of people, watches, feeds, an opened incident, a tie of two, or a file."""
+        fact, body = recorded.fact, recorded.body
+        match body:
+            case incidents.Opened():
+                self.refs.learn(body.ref, fact.subject, fact.data.owner)
+            case attachments.Attached():
+                self.files[fact.id] = Waiting(fact.subject, fact.data.owner, body)
+                self.arrived.set()
+            case attachments.AttachmentChecked() if body.attachment in self.files:
+                self._check(body)
+            case incidents.Erased():
+                self.files.pop(body.fact, None)
+            case _:
+                self.directory.apply(body)
+                self.relations.apply(body)
+
+    def _check(self, body: attachments.AttachmentChecked) -> None:
+        if body.shared is not None or body.outcome in ("clean", "infected"):
+            del self.files[body.attachment]
         else:
-            self.directory.apply(body)
-            self.relations.apply(body)
+            self.files[body.attachment].outcome = body.outcome
 
 
 class Logs:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas import directory, incidents, notifications, related, relations, running
+from schemas import attachments, directory, incidents, notifications, related, relations, running
 from schemas.canonical import unseal
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
@@ -83,6 +83,7 @@ class Rows:
     municipalities: dict[tuple[str, str], str] = field(default_factory=dict)
     broken: list[tuple[str, str, relations.GlassBroken]] = field(default_factory=list)
     references: list[Row] = field(default_factory=list)
+    files: list[Row] = field(default_factory=list)
     chains: set[ChainKey] = field(default_factory=set)
     trees: set[str] = field(default_factory=set)
     numbers: set[tuple[str, int]] = field(default_factory=set)
@@ -208,6 +209,7 @@ def _take_incident(
         rows.erased.append((body["fact"], place.key, taken.sequence, taken.time))
     elif place.fact in _RELATED:
         _take_related(mode, taken, place, body, rows)
+    _take_file(mode, taken, place, body, rows)
 
 
 def _take_related(mode: str, taken: Taken, place: Place, body: dict[str, Any], rows: Rows) -> None:
@@ -256,6 +258,17 @@ def _head_row(mode: str, taken: Taken, place: Place, body: dict[str, Any], ends:
     )
 
 
+def _take_file(mode: str, taken: Taken, place: Place, body: dict[str, Any], rows: Rows) -> None:
+    if place.fact == attachments.Attached.name:
+        rows.files.append(_file_row(mode, taken, taken.id or "", "original", body))
+    elif place.fact == attachments.AttachmentChecked.name and body.get("shared"):
+        rows.files.append(_file_row(mode, taken, body["attachment"], "shared", body["shared"]))
+
+
+def _file_row(mode: str, taken: Taken, fact: str, sort: str, told: dict[str, Any]) -> Row:
+    return (mode, fact, sort, told["object"], told["chunks"], taken.sequence, False, True)
+
+
 def _check_body(name: str, body: dict[str, Any]) -> None:
     """Raises ValueError, KeyError or TypeError for the body of an incident's fact that has no meaning."""
     if name == incidents.Opened.name:
@@ -266,6 +279,10 @@ def _check_body(name: str, body: dict[str, Any]) -> None:
         incidents.SharedWider.model_validate(body)
     elif name in _RELATED:
         _RELATED[name].model_validate(body, strict=False)
+    elif name == attachments.Attached.name:
+        attachments.Attached.model_validate(body, strict=False)
+    elif name == attachments.AttachmentChecked.name:
+        attachments.AttachmentChecked.model_validate(body, strict=False)
     elif name == incidents.Erased.name and not TOKEN.fullmatch(body["fact"]):
         raise ValueError(UNREADABLE)
 

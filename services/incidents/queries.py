@@ -44,13 +44,15 @@ class Question(Strict):
     after: Token | None = None
 
 
-class GetQuestion(Question):
-    """One incident by one of its names; ``after`` is a receipt that the answer must know of.
-
-    ``reason`` is why one reads what is closed, or another watch's and tagged.
-    """
+class Reasoned(Question):
+    """``reason`` is why one reads what is closed, or another watch's and tagged."""
 
     reason: ReadReason | None = None
+
+
+class GetQuestion(Reasoned):
+    """One incident by one of its names; ``after`` is a receipt that the answer must know of."""
+
     ref: str | None = Field(None, max_length=20)
     id: Token | None = None
     number: str | None = Field(None, max_length=90)
@@ -115,7 +117,7 @@ class Queries:
         shown = await asyncio.to_thread(self._find, mode, question, viewer)
         if shown is None:
             raise Refusal("UNKNOWN_INCIDENT")
-        return shown, await self._reason(question, mode, shown, viewer)
+        return shown, await self.reason_for(question, mode, shown, viewer)
 
     async def types(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The register of types, as far as it is for the asking watch; by code. Raises Refusal."""
@@ -156,8 +158,11 @@ class Queries:
         await self.note("live", question.actor, address.mode, viewer, question.items)
         return {"status": "ok"}
 
-    async def admit(self, question: Question, address: Address) -> Viewer:
-        """Who asks, once the archive has what they know of. Raises Refusal."""
+    async def admit(self, question: Question, address: Address, *scopes: str) -> Viewer:
+        """Who asks, once the archive has what they know of; ``scopes`` are a token's that will do.
+
+        Raises Refusal.
+        """
         actor, mode = question.actor, address.mode
         if actor.key != address.key:
             raise Refusal("WRONG_SENDER")
@@ -166,7 +171,7 @@ class Queries:
         if question.after is not None:
             await self._wait_for(mode, question.after, actor.key)
         viewer = Viewer(actor.key, self._directories[mode], datetime.now(UTC))
-        refused = check_read(actor, viewer.directory, viewer.now)
+        refused = check_read(actor, viewer.directory, viewer.now, *scopes)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         return viewer
@@ -262,7 +267,7 @@ class Queries:
             before = page[-1]["sequence"]
         return seen[:limit]
 
-    async def _reason(self, question: GetQuestion, mode: str, shown: Shown, viewer: Viewer) -> str | None:
+    async def reason_for(self, question: Reasoned, mode: str, shown: Shown, viewer: Viewer) -> str | None:
         """Why the asker reads: as said now or earlier in the shift, or plain to see. Raises REASON_NEEDED."""
         known = question.reason or shown.ground
         if known is not None or not shown.restricted:
@@ -284,15 +289,18 @@ class Queries:
         items: list[tuple[str, str]],
         reason: str | None = None,
     ) -> None:
-        """Before the answer: a read that cannot be recorded is not answered."""
+        """Note what is told before it is: a read that cannot be recorded is not answered."""
         if items:
             now = viewer.now.astimezone().isoformat()
             reading = Reading(mode, now, actor.key, actor.person, actor.machine, actor.via, what, reason)
             await asyncio.to_thread(self._lookups.record, reading, items)
 
 
-def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | None:
-    """Who may read: a person with a role that reads, or a machine whose token has the scope ``read``."""
+def check_read(actor: Actor, directory: Directory, now: datetime, *scopes: str) -> Refused | None:
+    """Who may read: a person with a role that reads, or a machine whose token has the scope ``read``.
+
+    ``scopes`` are others that will do.
+    """
     if actor.person is not None:
         return authorisation.check(actor, authorisation.READ, "read", directory, now)
     if actor.machine is None:
@@ -302,7 +310,11 @@ def check_read(actor: Actor, directory: Directory, now: datetime) -> Refused | N
         return Refused(code="TOKEN_ENDED")
     if actor.key not in directory.watches:
         return Refused(code="UNKNOWN_WATCH", parameters={"watch": actor.key})
-    return None if "read" in token.scope else Refused(code="NOT_ALLOWED", parameters={"act": "read"})
+    return (
+        None
+        if {"read", *scopes} & set(token.scope)
+        else Refused(code="NOT_ALLOWED", parameters={"act": "read"})
+    )
 
 
 def _number_of(row: Any, viewer: Viewer) -> str | None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from schemas.vocabulary import IncidentState
-from services.incidents import bulk, changes, turns
+from services.incidents import bulk, changes, files, turns
 from services.incidents.chain import Link
 from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, read, wider
 from services.incidents.searchable import Searchable
@@ -93,6 +93,7 @@ class Store:
             bulk.insert(connection, PARKED, parked)
             searchable.take_in(connection, mode, taken, batch.contents)
             turns.take_in(connection, mode, taken)
+            files.take(connection, mode, rows.files)
             _change(connection, mode, rows, searchable)
             _move_ends(connection, mode, ends, rows)
         searchable.committed()
@@ -268,6 +269,7 @@ def _erase(connection: Connection, mode: str, fact: str, watch: str, sequence: i
     known = sa.and_(ERASURES.c.mode == mode, ERASURES.c.fact == fact)
     if connection.execute(sa.select(ERASURES.c.fact).where(known)).first() is None:
         bulk.insert(connection, ERASURES, [(mode, fact, birthplace, sequence, erased_at, None)])
+    files.erase(connection, mode, fact)
 
 
 def _set_doubles_apart(connection: Connection, batch: Batch) -> None:

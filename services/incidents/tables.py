@@ -202,6 +202,40 @@ class ErasureRow(_Table, table=True):
     done_at: str | None
 
 
+class FileRow(_Table, table=True):
+    """An attached file: as it came (``original``), or without hidden data (``shared``).
+
+    ``missing``: its bytes are not yet here, or damaged; ``object`` names them in the object store.
+    """
+
+    __tablename__ = "files"
+    __table_args__ = (
+        sa.Index(
+            "files_missing", "mode", sqlite_where=sa.text("missing"), postgresql_where=sa.text("missing")
+        ),
+        sa.Index("files_object", "mode", "object"),
+    )
+    mode: str = Field(primary_key=True)
+    fact: str = Field(primary_key=True)
+    sort: str = Field(primary_key=True)
+    object: str
+    chunks: int
+    sequence: int = Field(sa_type=sa.BigInteger)
+    erased: bool
+    missing: bool
+
+
+class PartRow(_Table, table=True):
+    """A part of a file: the second copy of what lies in the object store. A rebuild keeps it."""
+
+    __tablename__ = "file_parts"
+    mode: str = Field(primary_key=True)
+    object: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    digest: bytes = Field(sa_column=_bytes())
+    data: bytes = Field(sa_column=_bytes())
+
+
 class ReadRow(_Table, table=True):
     """Who read a restricted item, when and why. Follows from nothing else: a rebuild keeps it.
 
@@ -308,8 +342,9 @@ READ_ENDS = table(ReadEndsRow)
 TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
 ITEMS, WORDS, TURNS = table(ItemRow), table(WordRow), table(TurnRow)
 REFERENCES = table(ReferenceRow)
+FILES, PARTS = table(FileRow), table(PartRow)
 DERIVED = (
     *(FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR),
-    *(ITEMS, WORDS, TURNS, REFERENCES),
+    *(ITEMS, WORDS, TURNS, REFERENCES, FILES),
 )
 """What a rebuild from the ledger makes anew."""

@@ -18,6 +18,7 @@ from schemas.sharing import Reach, may_see
 from schemas.vocabulary import EntryKind, Level
 from services.incidents import begun, reasons
 from services.incidents.around import Near, particulars, told_with_head
+from services.incidents.attaching import file_told
 from services.incidents.fold import Incident, Item, Log
 from services.incidents.viewer import Viewer
 
@@ -128,6 +129,21 @@ def show(
     return shown if is_something else None
 
 
+def find_file(id: str, found: list[Filed], viewer: Viewer, fact: str) -> tuple[Item, str | None] | None:
+    """A file's item, if the viewer may see it; and why it reads that without being asked for a reason."""
+    log = Log(id)
+    for one in found:
+        log.take(one.sequence, one.place, one.fact, one.body)
+    incident = log.opened
+    head = incident.items.get(incident.head) if incident else None
+    head = head if head is not None and viewer.sees(head.reach) else None
+    for part in log.parts.values():
+        item = part.items.get(fact)
+        if item is not None and item.file is not None and _belongs(part, incident, head, viewer):
+            return (item, _ground(log, found, [fact], viewer)) if viewer.sees(item.reach) else None
+    return None
+
+
 def _ground(log: Log, found: list[Filed], restricted: list[str], viewer: Viewer) -> str | None:
     items = [part.items[id] for part in log.parts.values() for id in restricted if id in part.items]
     facts = [(one.place.key, one.fact, one.body) for one in found]
@@ -236,6 +252,8 @@ def _entry(one: Filed, item: Item, facts: dict[str, Filed], viewer: Viewer) -> d
             entry |= {"kind": EntryKind.CORRECTION.value, "corrects": one.body.entry}
         case incidents.StateChanged():
             entry["state"] = one.body.state.value
+    if item.file is not None:
+        entry |= file_told(item, item.file, one.content or {}, viewer.watch)
     correction = facts.get(item.corrected_by or "")
     if correction is not None and isinstance(correction.body, incidents.Corrected):
         entry["manner"] = correction.body.manner

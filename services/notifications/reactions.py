@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from schemas import subjects
+from schemas.attachments import Attached
 from schemas.catalogue import read_fact
 from schemas.envelope import Body, Fact
 from schemas.incidents import TRADE as INCIDENTS
@@ -30,7 +31,7 @@ GAP = "roster_gap"
 YOUNG = timedelta(minutes=1)
 _NOBODY = b'"notify":[]'
 _LOUD = tuple(f'"{body.type_name()}"'.encode() for body in (GapFound, GlassBroken))
-_BODIES = (Opened, EntryAdded, Corrected, SharedWider, Referenced, TransferAsked)
+_BODIES = (Opened, EntryAdded, Attached, Corrected, SharedWider, Referenced, TransferAsked)
 _TELLING = {(INCIDENTS, body.name) for body in _BODIES}
 _BY_THEMSELVES = (GapFound, GlassBroken)
 """Facts that somebody is told of although they name nobody."""

@@ -27,6 +27,7 @@ KEPT_FOR = frozenset({"LEDGER_BEHIND", "LEDGER_UNREACHABLE", "LEDGER_FULL", "INT
 
 _ANSWERS_HOLD_SECRETS = frozenset({"people.link", "people.signin", "people.signout", "people.token"})
 _RETRY_S = 1.0
+_NOW_TRIES = 3
 
 
 class Unanswered(Exception):
@@ -122,6 +123,20 @@ class Edge:
         if isinstance(answer, Refused) and answer.code in KEPT_FOR:
             return await self._keep(outbound, request, content, answer.code, answer)
         return answer
+
+    async def send_now(
+        self, mode: str, request: Request, actor: Actor, content: dict[str, Any] | None = None
+    ) -> Answer:
+        """Send what is too large to be kept here: it is stored now, or LEDGER_UNREACHABLE is the answer.
+
+        Sent again under the same id when no answer comes: its door stores it once.
+        """
+        outbound = build(mode, request, actor, content, trace=tracing.asked.get())
+        for _ in range(_NOW_TRIES):
+            answer = await self._exchange(outbound)
+            if not isinstance(answer, str):
+                return answer
+        return Refused(code="LEDGER_UNREACHABLE")
 
     def _log(
         self, outbound: Outbound, request: Request, answer: Accepted | Refused | Kept, began: float

@@ -30,7 +30,8 @@ TYPED: Mapping[str, str] = {"incidents": "*", "warnings": "shared"}
 
 _ASKERS_IN_HUB = (names.CENTRE, names.PHONE, names.DESK)
 _ANSWERS = ("_R_.>", *(f"{names.inbox(user)}.>" for user in _ASKERS_IN_HUB))
-_STREAMS = (*names.ledgers(), *names.contents(), names.TIMERS, names.PARKED, names.STATE, names.PEOPLE_STREAM)
+_ERASABLE = (*names.contents(), *names.all_objects())
+_STREAMS = (*names.ledgers(), *_ERASABLE, names.TIMERS, names.PARKED, names.STATE, names.PEOPLE_STREAM)
 
 
 class ReservedCode(ValueError):
@@ -52,7 +53,7 @@ def hub_grants() -> tuple[Grant, ...]:
         *(_door(trade, door) for trade, (door, _) in TRADES.items()),
         *(_appender(trade, user) for trade, (_, user) in TRADES.items()),
         _archive(),
-        Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in names.contents())),
+        Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in _ERASABLE)),
         _reaction(),
         Grant(names.NOTIFICATIONS_PEOPLE, _reader(names.NOTIFICATIONS_PEOPLE, [names.PEOPLE_STREAM])),
         _feeds(),
@@ -102,7 +103,8 @@ def _appender(trade: str, user: str) -> Grant:
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
     content = _content(TYPED[trade]) if trade in TYPED else ()
     timers = _timers() if trade == "notifications" else ()
-    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers))
+    files = _files() if trade == "incidents" else ()
+    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers, *files))
 
 
 def _trades(trade: str) -> tuple[str, ...]:
@@ -124,6 +126,12 @@ def _content(sort: str) -> tuple[str, ...]:
     )
 
 
+def _files() -> tuple[str, ...]:
+    """Stores the parts of files that a watch sends to its door, and reads them to see what they are."""
+    writes = (subjects.objects_of(names.bucket(mode), sort) for mode in MODES for sort in ("C", "M"))
+    return (*writes, *_direct(names.all_objects()))
+
+
 def _timers() -> tuple[str, ...]:
     """Arms and cancels, but cannot forge a timer that fired."""
     phases = (subjects.timer("*", phase, "*") for phase in ("set", "cancelled"))
@@ -133,7 +141,9 @@ def _timers() -> tuple[str, ...]:
 def _archive() -> Grant:
     user = names.INCIDENTS_ARCHIVE
     answers = (*_ANSWERS, *(f"{names.inbox(asker)}.>" for _, asker in TRADES.values()))
-    reads = (*_reader(user, names.ledgers()), *_direct((*names.ledgers(), *names.contents())))
+    streams = (*names.ledgers(), *_ERASABLE)
+    looks = tuple(f"{API}.STREAM.INFO.{stream}" for stream in names.all_objects())
+    reads = (*_reader(user, names.ledgers()), *_direct(streams), *looks)
     asked = (subjects.query("*", "*", "*", "incidents", "*"), subjects.mark("*"))
     return Grant(user, (*answers, *reads, *_parks(user), subjects.heads("*")), asked)
 

@@ -43,7 +43,8 @@ class Ledger:
     def __init__(self, nc: Client, gates: dict[str, Gate]) -> None:
         self._facts = {mode: Appender(nc) for mode in Mode}
         self._content = {mode: Appender(nc) for mode in Mode}
-        self._direct = Direct(nc)
+        self._objects = {mode: Appender(nc) for mode in Mode}
+        self.direct = self._direct = Direct(nc)
         self.gates = gates
 
     async def open(self) -> None:
@@ -52,7 +53,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Wait for what is being written."""
-        for appender in (*self._facts.values(), *self._content.values()):
+        for appender in (*self._facts.values(), *self._content.values(), *self._objects.values()):
             await appender.close()
 
     async def append(self, draft: Draft, *, resend: bool = False, looked: bool = False) -> Recorded:
@@ -81,6 +82,10 @@ class Ledger:
             return await self._known(draft, ack)
         self.gates[draft.place.mode].observe(ack.sequence, raw)
         return Recorded(fact, draft.body, ack.sequence, subject_of(draft), fresh=True)
+
+    async def put_object(self, mode: str, subject: str, raw: bytes, message_id: str) -> None:
+        """Store a part of a file, or its description; once, however often. Raises what the appender does."""
+        await self._objects[Mode(mode)].append(Outgoing(subject, raw, message_id))
 
     async def history(self, mode: str, id: str, org: str = "*", watch: str = "*") -> list[Recorded]:
         """Every fact about an id, in order; those that this version cannot read are left out."""

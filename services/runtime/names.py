@@ -67,6 +67,21 @@ def content(mode: str) -> str:
     return f"CONTENT_{mode.upper()}"
 
 
+def bucket(mode: str) -> str:
+    """The object store that holds the bytes of a mode's attached files."""
+    return f"ATTACHMENTS_{mode.upper()}"
+
+
+def objects(mode: str) -> str:
+    """The stream behind a mode's object store."""
+    return f"OBJ_{bucket(mode)}"
+
+
+def all_objects() -> tuple[str, ...]:
+    """The streams of the object stores of every mode."""
+    return tuple(objects(mode) for mode in MODES)
+
+
 def state_subject() -> str:
     """Where the supervisor says what the broker does."""
     return f"{subjects.ROOT}.state.broker"

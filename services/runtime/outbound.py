@@ -21,7 +21,10 @@ SEND_S = 5.0
 WARNING_BYTES = 3 * 1024 * 1024
 NO_ANSWER = "NO_ANSWER"
 
-_LIMITS = {"warnings.take": WARNING_BYTES}
+CHUNK_COMMAND_BYTES = 192 * 1024
+"""A part of a file in base64, with what stands around it."""
+
+_LIMITS = {"warnings.take": WARNING_BYTES, "incidents.chunk": CHUNK_COMMAND_BYTES}
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 

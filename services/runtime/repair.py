@@ -6,7 +6,7 @@ Runs a broker of its own that lets nobody else in: the hub must be stopped. May 
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from services.runtime import accounts, credentials, logs, names, provisioner
 from services.runtime.broker import Broker
 from services.runtime.connect import connect, seed_file
 from services.runtime.epochs import EPOCH_KEY
+from services.runtime.mending import KeptFile, mend
 from services.runtime.rewriting import Kept, Rewriter, single
 from services.runtime.salvage import Salvage, salvage, unfinished
 from services.runtime.settings import Settings
@@ -55,6 +56,10 @@ class Copy(Protocol):
         """True if a fact with that id is among ``facts``."""
         ...
 
+    def files(self) -> Iterable[KeptFile]:
+        """Every attached file that is not erased, in the order of the ledger."""
+        ...
+
     def lacks(self, wanted: Sequence[str]) -> set[str]:
         """Of these content subjects, those whose content is neither among ``contents`` nor erased."""
         ...
@@ -62,7 +67,10 @@ class Copy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was done in one mode: facts put back, facts saved from the old ledger, the new epoch."""
+    """What was done in one mode: facts put back, facts saved from the old ledger, the new epoch.
+
+    ``files`` are those that the object store had lost.
+    """
 
     mode: str
     epoch: int
@@ -70,6 +78,7 @@ class Repaired:
     contents: int
     salvaged: int
     quarantine: Path
+    files: int = 0
 
 
 async def repair(settings: Settings, copies: Mapping[str, Copy]) -> list[Repaired]:
@@ -105,8 +114,9 @@ async def _rewrite(nc: Client, mode: str, copy: Copy, saved: Salvage, epoch: int
     salvaged = await rewriter.write(names.ledger(mode), single(saved.facts), start=facts + 1)
     last = facts + salvaged
     await rewriter.write(names.ledger(mode), single([_repaired(mode, epoch, last)]), start=last + 1)
+    mended = await mend(nc, mode, copy.files())
     logs.get(mode=mode, epoch=epoch, count=last).warning("ledger.repaired")
-    return Repaired(mode, epoch, facts, contents + len(saved.contents), salvaged, folder)
+    return Repaired(mode, epoch, facts, contents + len(saved.contents), salvaged, folder, mended.put_back)
 
 
 def _repaired(mode: str, epoch: int, last: int) -> Kept:

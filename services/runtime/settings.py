@@ -78,6 +78,13 @@ class Settings(BaseSettings):
     public_desk_url: str = Field("", description="Address under which people reach the desk.")
     public_phone_url: str = Field("", description="Address under which a phone reaches the phone page.")
 
+    file_max_mb: int = Field(20, ge=1, le=1000, description="Largest file that is attached, in megabytes.")
+    scanner: str = Field(
+        "",
+        description="Virus scanner of attached files: a command that reads them from its input, or clamd as"
+        " `unix:/path` or `tcp:host:port`; empty shares no file with others, `none` shares unscanned ones.",
+    )
+
     smtp_host: str = Field("", description="Mail server; empty means no mail is sent.")
     smtp_port: Port = Field(587, description="Port of the mail server.")
     smtp_user: str = Field("", description="User at the mail server; empty means no sign-in.")

@@ -24,8 +24,8 @@ SHARES = {"actual": 4, "exercise": 1}
 """How the modes divide the room on disk."""
 
 _ROOM_SHARE = 0.6
-"""Part of the free disk that ledgers and contents reserve; the rest is for tables and backups."""
-_PARTS = 10
+"""Part of the free disk that facts, contents and files reserve; the rest is for tables and backups."""
+_PARTS = 15
 _SMALL_BYTES = 64 * 1024 * 1024
 _LEAST_BYTES = 16 * 1024 * 1024
 _ACK_WAIT_S = 10.0
@@ -46,7 +46,8 @@ def plan(free_bytes: int, modes: Sequence[Mode] = MODES, replicas: int = 1, epoc
     A ledger that is made anew begins `epoch` now; one that exists keeps its own.
     """
     part = max(_LEAST_BYTES, int(free_bytes * _ROOM_SHARE / _PARTS))
-    streams = [stream for mode in modes for stream in (_ledger(mode, part, epoch), _content(mode, part))]
+    of_modes = ((_ledger(mode, part, epoch), _content(mode, part), _objects(mode, part)) for mode in modes)
+    streams = [stream for those in of_modes for stream in those]
     streams += [_timers(), _parked(), _state(), _people()]
     fired = replace(_reaction(subjects.timer("*", "fired", "*")), num_replicas=replicas)
     return Plan(tuple(replace(stream, num_replicas=replicas) for stream in streams), ((names.TIMERS, fired),))
@@ -70,6 +71,15 @@ def _content(mode: Mode, part: int) -> StreamConfig:
         _base(names.content(mode), subjects.content_of(mode)),
         deny_purge=True,
         allow_atomic=True,
+        max_bytes=part * SHARES[mode],
+    )
+
+
+def _objects(mode: Mode, part: int) -> StreamConfig:
+    """An object store whose chunks an eraser may delete; when it is full, the log goes on without files."""
+    return replace(
+        _base(names.objects(mode), subjects.objects_of(names.bucket(mode))),
+        deny_purge=True,
         max_bytes=part * SHARES[mode],
     )
 

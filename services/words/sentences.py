@@ -40,6 +40,38 @@ OF_THE_HUB: dict[str, Sentences] = {
         NOT_STORED,
         "Shorten the text, or split it in several entries.",
     ),
+    "UNKNOWN_FILE": Sentences(
+        "No file with that id can be seen from this watch.",
+        "It may be erased, or not shared with this watch.",
+        "Look up its id in the incident that it belongs to.",
+    ),
+    "FILE_TYPE_REFUSED": Sentences(
+        "The file is of a type that is not kept here.",
+        NOT_STORED,
+        "Send a picture (JPEG, PNG, WebP, HEIC), a PDF, a film (MP4), or plain text.",
+    ),
+    "FILE_TYPE_WRONG": Sentences(
+        "The file is called {claimed}, but is {found}.", NOT_STORED, "Give the file its right name and type."
+    ),
+    "FILE_TOO_LARGE": Sentences(
+        "The file is larger than {limit} bytes.", NOT_STORED, "Send a smaller one, or several."
+    ),
+    "FILE_TOO_DENSE": Sentences(
+        "The picture unfolds into more than {limit} pixels.", NOT_STORED, "Send it in a smaller size."
+    ),
+    "FILE_INCOMPLETE": Sentences(
+        "Not all of the file has come, or it came too slowly.", NOT_STORED, "Send it again."
+    ),
+    "FILE_HELD": Sentences(
+        "The file is not given out now: {outcome}.",
+        "It is kept; a file is given out when it is checked, to others only without hidden data.",
+        "Try again in a moment, or ask the watch that attached it.",
+    ),
+    "FILES_FULL": Sentences(
+        "The room for files is full.",
+        "The file was not stored; the log itself goes on.",
+        "Write in words what the file shows, and tell who runs the hub.",
+    ),
     "WRONG_SENDER": Sentences(
         "The message names another watch than the one it was sent from.",
         NOT_STORED,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas import (
+    attachments,
     exercise,
     feeds,
     incident_types,
@@ -70,6 +71,32 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "answers": "fact-2",
         "answer": "decline",
         "step": "valves",
+    },
+    attachments.Attached: {
+        **_REACH,
+        "incident": "incident-1",
+        "kind": "information",
+        "priority": "high",
+        "confirmed": False,
+        "channel": "phone",
+        "mark": "closed",
+        "late": True,
+        "decider": "crisis_leader",
+        "assignee": "4627.vakt",
+        "due": LATER,
+        "closes": "fact-1",
+        "asks": ["4627.vakt"],
+        "answers": "fact-2",
+        "answer": "decline",
+        "step": "valves",
+        "object": "4627.vakt.upload-1",
+        "chunks": 3,
+        "media_type": "image/jpeg",
+    },
+    attachments.AttachmentChecked: {
+        "attachment": "fact-1",
+        "outcome": "clean",
+        "shared": {"object": "4627.vakt.upload-1-s1", "chunks": 2},
     },
     incident_types.TypeSet: {
         "type": "water.leak",

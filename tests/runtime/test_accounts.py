@@ -54,14 +54,17 @@ def test_a_door_may_publish_answers_and_nothing_else() -> None:
             assert all(subject.startswith(("_R_.", "_INBOX.")) for subject in grant.publish)
 
 
-def test_only_the_eraser_deletes_content_and_only_people_deletes_from_its_bucket() -> None:
+def test_only_the_eraser_deletes_content_and_files_and_only_people_deletes_from_its_bucket() -> None:
     holders = {
         (grant.user, subject.rpartition(".")[2])
         for grant in hub_grants()
         for subject in grant.publish
         if "MSG.DELETE" in subject
     }
-    assert holders == {("eraser", "CONTENT_ACTUAL"), ("eraser", "CONTENT_EXERCISE"), ("people", "KV_PEOPLE")}
+    erasable = {
+        f"{sort}_{mode}" for sort in ("CONTENT", "OBJ_ATTACHMENTS") for mode in ("ACTUAL", "EXERCISE")
+    }
+    assert holders == {*(("eraser", stream) for stream in erasable), ("people", "KV_PEOPLE")}
 
 
 def test_a_watch_publishes_only_under_its_own_name() -> None:

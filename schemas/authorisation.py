@@ -9,6 +9,7 @@ from schemas.vocabulary import Authentication, Role
 
 WRITE = (Role.OPERATOR, Role.LEADER)
 READ = (Role.READER, *WRITE, Role.APPROVER, Role.ARCHIVE_OWNER, Role.DPO)
+LEAD = (Role.LEADER,)
 ERASE = (Role.ARCHIVE_OWNER,)
 APPROVE_ERASURE = (Role.ARCHIVE_OWNER, Role.APPROVER, Role.DPO)
 AUDIT = (Role.ARCHIVE_OWNER, Role.DPO)

@@ -16,6 +16,7 @@ from schemas import (
     notifications,
     people,
     relations,
+    reports,
     warnings,
     watch,
 )
@@ -33,6 +34,7 @@ TRADES = (
     people,
     warnings,
     exercise,
+    reports,
 )
 REQUESTS: dict[str, type[Request]] = {c.type_name(): c for trade in TRADES for c in trade.COMMANDS}
 BODIES: dict[str, type[Body]] = {f.type_name(): f for trade in TRADES for f in trade.FACTS}

@@ -16,6 +16,7 @@ from schemas.centre_parts import (
     Person,
     Policy,
     Region,
+    Report,
     RoleGrant,
     Subscription,
     Watch,
@@ -41,6 +42,7 @@ class Centre(Strict):
     regions: list[Region] = []
     subscriptions: list[Subscription] = []
     lists: list[NamedList] = []
+    reports: list[Report] = []
 
     def organisation(self, key: str) -> Organisation | None:
         """The organisation with this key."""

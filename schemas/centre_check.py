@@ -38,6 +38,7 @@ def problems(centre: Centre) -> Found:
     yield from _organisations(centre)
     yield from _watches(centre)
     yield from _types(centre)
+    yield from _reports(centre)
     yield from _persons(centre)
     yield from _manning(centre)
     yield from _sharing(centre)
@@ -85,6 +86,13 @@ def _watches(centre: Centre) -> Found:
     for index, policy in enumerate(centre.policies):
         named = [step.watch for rule in policy.rules for step in rule.steps if step.watch]
         yield from _known(centre, ("policies", index, "rules"), named)
+
+
+def _reports(centre: Centre) -> Found:
+    for index, report in enumerate(centre.reports):
+        for field in ("where", "receivers", "notify"):
+            yield from _known(centre, ("reports", index, field), getattr(report, field))
+        yield from _people(centre, ("reports", index, "approvers"), report.approvers)
 
 
 def _types(centre: Centre) -> Found:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas import feeds, incident_types, notifications, people, watch
+from schemas import feeds, incident_types, notifications, people, reports, watch
 from schemas.canonical import canonical
 from schemas.centre import Centre
 from schemas.envelope import Request, Strict
@@ -44,6 +44,7 @@ def _requests(centre: Centre) -> Made:
     yield from _types(centre)
     yield from _people(centre)
     yield from _manning(centre)
+    yield from _reports(centre)
 
 
 def _sharing(centre: Centre) -> Made:
@@ -128,3 +129,14 @@ def _manning(centre: Centre) -> Made:
                 until=manning.until,
             )
             yield manning.watch.partition(".")[0], manning.watch, manned, None
+
+
+def _reports(centre: Centre) -> Made:
+    ids = {person.key: person.id for person in centre.persons}
+    for report in centre.reports:
+        fields = {name: getattr(report, name) for name in type(report).model_fields}
+        del fields["code"], fields["where"]
+        fields["approvers"] = [ids[key] for key in report.approvers]
+        for where in report.where:
+            template = reports.SetTemplate(template=report.code, where=where, **fields)
+            yield where.partition(".")[0], None, template, None

@@ -9,7 +9,8 @@ from schemas.envelope import Code, Line, Municipality, Strict, Token, WatchKey
 from schemas.incident_types import Card, Told, Version, Words
 from schemas.notifications import PolicyRules
 from schemas.people import Contact
-from schemas.vocabulary import Channel, DutyFunction, Language, Mode, Priority, Role
+from schemas.reports import ReportField
+from schemas.vocabulary import Channel, DutyFunction, Language, Level, Mode, Priority, Role
 
 ShortCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,8}$")]
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,40}(\.[a-z0-9]{1,40})?$")]
@@ -98,6 +99,26 @@ class IncidentType(Strict):
     questions: Annotated[list[Words], Field(max_length=20)] = []
     card: Card | None = None
     used_by: list[WatchKey] = []
+
+
+class Report(Strict):
+    """A template for situation reports to some receivers, for each organisation or watch in ``where``.
+
+    ``approvals`` is how many must approve a version, ``approvers`` who may (everybody with the role when
+    empty). With ``second_person`` nobody approves what he or she has written.
+    """
+
+    code: Token
+    where: Annotated[list[Who], Field(min_length=1, max_length=400)]
+    title: Line
+    receivers: Annotated[list[Who], Field(min_length=1, max_length=100)]
+    level: Level = Level.NAMED
+    notify: list[WatchKey] = []
+    priority: Priority = Priority.HIGH
+    fields: Annotated[list[ReportField], Field(min_length=1, max_length=30)]
+    approvals: Annotated[int, Field(ge=1, le=2)] = 1
+    approvers: list[Token] = []
+    second_person: bool = True
 
 
 class Person(Strict):

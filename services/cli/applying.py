@@ -181,11 +181,18 @@ async def _wait_until_read(settings: Settings, centre: Centre, mode: Mode) -> No
     )
     edge = await Edge.open(settings, manning.watch, "cli")
     try:
-        for trade, what in (("watch", "duty"), ("notifications", "chains"), ("incidents", "list")):
+        for trade, what in KNOWN_WHEN:
             await _until_known(edge, mode, trade, what, actor)
     finally:
         await edge.close()
     await _until_door_knows(settings, mode, actor)
+
+
+KNOWN_WHEN = (
+    *(("watch", "duty"), ("notifications", "chains")),
+    *(("incidents", "list"), ("reports", "templates")),
+)
+"""Questions that each room answers once it knows the centre."""
 
 
 async def _until_known(edge: Edge, mode: Mode, trade: str, what: str, actor: Actor) -> None:

@@ -20,6 +20,7 @@ TABLES = {
     "people": "people",
     "incidents": "incidents-archive",
     "notifications": "notifications",
+    "reports": "reports",
     "feeds": "feeds",
     "intake": "intake",
 }

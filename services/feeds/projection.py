@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from schemas import attachments, incidents, notifications, relations, warnings
+from schemas import attachments, incidents, notifications, relations, reports, warnings
 from schemas.directory import Directory
 from schemas.envelope import Fact
 from schemas.subjects import Place
@@ -235,6 +235,23 @@ class Picture:
         self._keep(item)
         self._give(warned(body, self.directory, self.mode, taken.fact.time), "warning", item.fact, taken)
 
+    def _report(self, taken: Taken, body: reports.Approved) -> None:
+        """A locked version goes to its receivers as an entry; all versions of a report belong together."""
+        if not body.locked:
+            return
+        told = body.model_dump(mode="json", include={"report", "version", "template", "digest", "entries"})
+        item = replace(
+            _item(taken, "entry"),
+            **_reach(body),
+            incident=f"report.{taken.incident}",
+            entry=taken.fact.id,
+            type=reports.REPORT,
+            priority=None if body.priority is None else body.priority.value,
+            codes={"kind": reports.REPORT, **told},
+        )
+        self._keep(item)
+        self._give(self._receivers(item, taken), "entry", item.fact, taken)
+
     def _receivers(self, item: Item, taken: Taken) -> list[str]:
         return receivers(item.reach, self.directory, self.mode, taken.fact.time)
 
@@ -268,6 +285,7 @@ _STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
     notifications.Acknowledged: Picture._acknowledge,
     notifications.NobodyReached: Picture._nobody_reached,
     warnings.Published: Picture._warn,
+    reports.Approved: Picture._report,
 }
 
 _BEGUN = {"late", "decider", "assignee", "due", "closes", "asks", "answers", "answer", "step"}
@@ -315,7 +333,9 @@ def _item(taken: Taken, kind: Kind) -> Item:
     )
 
 
-def _reach(body: incidents.Opened | incidents.EntryAdded | incidents.Corrected) -> dict[str, Any]:
+def _reach(
+    body: incidents.Opened | incidents.EntryAdded | incidents.Corrected | reports.Approved,
+) -> dict[str, Any]:
     return {
         "level": body.level,
         "named": tuple(body.named),

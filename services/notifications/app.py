@@ -7,12 +7,13 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from schemas import incidents, notifications, subjects, watch
+from schemas import incidents, notifications, reports, subjects, watch
 from services.notifications.channels import Channels
 from services.notifications.commits import Store
 from services.notifications.contacts import Contacts
 from services.notifications.handlers import Handlers
 from services.notifications.keeper import Keeper
+from services.notifications.matter import OF_REPORTS
 from services.notifications.pager import Pager
 from services.notifications.paper import DutyPaper
 from services.notifications.phone import Phone, make_app
@@ -44,10 +45,11 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
 
 
 def facts(reactions: Reactions, mode: str) -> fact_reaction.Source:
-    """The facts that somebody may have to be told of: those of incidents, and gaps in a roster."""
+    """The facts that somebody may have to be told of: incidents, gaps in a roster, reports, deadlines."""
     told_of = (
         subjects.facts_of_trade(mode, incidents.TRADE),
         subjects.facts_of_trade(mode, watch.TRADE, watch.GapFound.name),
+        *(subjects.facts_of_trade(mode, reports.TRADE, body.name) for body in OF_REPORTS),
     )
     return fact_reaction.Source(mode, told_of, asks, reactions.on_fact)
 

@@ -8,11 +8,17 @@ from schemas.directory import Directory
 from schemas.envelope import Body, Fact
 from schemas.incidents import HEAD, Corrected, EntryAdded, Opened, SharedWider
 from schemas.relations import Referenced, TransferAsked
+from schemas.reports import MISSED, REMINDER, REPORT, Approved, DeadlineMissed, DeadlineReminded
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import Priority
 
 UNATTACHED = "entry"
 """What an item is called towards those who may not see its incident's head (D20)."""
+
+OF_INCIDENTS = (Opened, EntryAdded, Corrected, SharedWider, Referenced, TransferAsked)
+"""Facts about incidents that name those who are to be told."""
+OF_REPORTS = (Approved, DeadlineReminded, DeadlineMissed)
+"""Facts about reports that somebody is told of: a new version, a reminder, a missed deadline."""
 
 Past = Sequence[tuple[Fact, Body | None]]
 """An incident's facts in ledger order."""
@@ -37,7 +43,7 @@ class _Head:
 
 def addressees(body: Body | None) -> list[str]:
     """The watches that a fact asks to have told, each once."""
-    if isinstance(body, Opened | EntryAdded | Corrected | SharedWider | Referenced | TransferAsked):
+    if isinstance(body, (*OF_INCIDENTS, *OF_REPORTS)):
         return list(dict.fromkeys(body.notify))
     return []
 
@@ -46,12 +52,23 @@ def matter(fact: Fact, body: Body, past: Past, watch: str, directory: Directory,
     """What a watch is told of a fact; ``past`` holds the incident's facts, and is not used for an opening."""
     if isinstance(body, Opened):
         return Matter(fact.id, body.priority, body.type, body.ref)
+    if isinstance(body, OF_REPORTS):
+        return _of_report(fact, body)
     head = _head(past)
     item, own = _item(fact, body, past, head)
     if head is None or not may_see(head.reach, watch, directory, now):
         return Matter(item, own or Priority.NORMAL, UNATTACHED, None)
     type = TransferAsked.name if isinstance(body, TransferAsked) else head.body.type
     return Matter(item, own or head.body.priority, type, head.body.ref)
+
+
+def _of_report(fact: Fact, body: Body) -> Matter:
+    match body:
+        case DeadlineReminded():
+            return Matter(fact.id, Priority.NORMAL, REMINDER, None)
+        case DeadlineMissed():
+            return Matter(fact.id, Priority.HIGH, MISSED, None)
+    return Matter(fact.id, getattr(body, "priority", None) or Priority.HIGH, REPORT, None)
 
 
 def _item(fact: Fact, body: Body, past: Past, head: _Head | None) -> tuple[str, Priority | None]:

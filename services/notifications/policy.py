@@ -7,6 +7,9 @@ from schemas.vocabulary import DutyFunction, Priority, Role
 COORDINATOR = "samvirke"
 """Watch code of an organisation's coordinator, who is told last when the watch has no policy of its own."""
 
+MISSED_WAIT_S = 900
+"""How long who is on duty and the leader have before the coordinator hears of a missed report, in seconds."""
+
 LAST_WAIT_S = 900
 """How long the last step has when a policy says no end, in seconds."""
 
@@ -56,6 +59,21 @@ def dpo_rules() -> PolicyRules:
         Step(after_s=3600, function=DutyFunction.LEADER),
     ]
     return PolicyRules(priority=Priority.HIGH, steps=steps, end_s=7200)
+
+
+def reminder_rules() -> PolicyRules:
+    """A reminder of a report goes to who is on duty; a missed deadline begins a chain of its own."""
+    step = Step(after_s=0, function=DutyFunction.PRIMARY)
+    return PolicyRules(priority=Priority.NORMAL, steps=[step], end_s=1800, repeat=0)
+
+
+def missed_rules(watch: str, directory: Directory) -> PolicyRules:
+    """A missed report is at once the matter of who is on duty and of the leader, then the coordinator's."""
+    coordinator = f"{watch.partition('.')[0]}.{COORDINATOR}"
+    steps = [Step(after_s=0, function=one) for one in (DutyFunction.PRIMARY, DutyFunction.LEADER)]
+    if coordinator in directory.watches and coordinator != watch:
+        steps.append(Step(after_s=MISSED_WAIT_S, function=DutyFunction.PRIMARY, watch=coordinator))
+    return PolicyRules(priority=Priority.HIGH, steps=steps, end_s=steps[-1].after_s + LAST_WAIT_S)
 
 
 def _ladder(

@@ -11,15 +11,23 @@ from schemas.incidents import TRADE as INCIDENTS
 from schemas.incidents import Corrected, EntryAdded, Opened, SharedWider
 from schemas.notifications import TRADE, PolicyRules, Started, chain_id
 from schemas.relations import GlassBroken, Referenced, TransferAsked
+from schemas.reports import TRADE as REPORTS
+from schemas.reports import DeadlineMissed, DeadlineReminded
 from schemas.subjects import Place
 from schemas.vocabulary import Channel, Priority
 from schemas.watch import TRADE as WATCH
 from schemas.watch import GapFound
 from services.notifications import store
-from services.notifications.matter import Matter, Past, addressees, matter
+from services.notifications.matter import OF_REPORTS, Matter, Past, addressees, matter
 from services.notifications.pager import Pager
 from services.notifications.picture import Picture
-from services.notifications.policy import dpo_rules, gap_rules, rules_for
+from services.notifications.policy import (
+    dpo_rules,
+    gap_rules,
+    missed_rules,
+    reminder_rules,
+    rules_for,
+)
 from services.notifications.store import DoneRow
 from services.runtime.appender import Unreachable
 from services.runtime.reaction import UNREADABLE, Delivered, Unreadable
@@ -35,7 +43,8 @@ _BODIES = (Opened, EntryAdded, Attached, Corrected, SharedWider, Referenced, Tra
 _TELLING = {(INCIDENTS, body.name) for body in _BODIES}
 _BY_THEMSELVES = (GapFound, GlassBroken)
 """Facts that somebody is told of although they name nobody."""
-_WANTED = {*_TELLING, (WATCH, GapFound.name), (INCIDENTS, GlassBroken.name)}
+_REPORTS = {(REPORTS, body.name) for body in OF_REPORTS}
+_WANTED = {*_TELLING, *_REPORTS, (WATCH, GapFound.name), (INCIDENTS, GlassBroken.name)}
 
 
 class Reactions:
@@ -89,13 +98,22 @@ class Reactions:
         past, now = await self._past(place, body), datetime.now(UTC)
         for watch in addressees(body):
             told = matter(fact, body, past, watch, picture.directory, now)
-            rules_now = rules_for(picture.policies.get(watch), told.priority, watch, picture.directory)
+            rules_now = self._rules(picture, body, told, watch)
             if rules_now is None or await self._was_told(place.mode, told.item, watch, body):
                 continue
             await self._start(place, fact, watch, told, rules_now)
 
+    def _rules(self, picture: Picture, body: Body, told: Matter, watch: str) -> PolicyRules | None:
+        """A report that is due has rules of its own: a policy would wait where time is up already."""
+        match body:
+            case DeadlineReminded():
+                return reminder_rules()
+            case DeadlineMissed():
+                return missed_rules(watch, picture.directory)
+        return rules_for(picture.policies.get(watch), told.priority, watch, picture.directory)
+
     async def _past(self, place: Place, body: Body) -> Past:
-        if isinstance(body, Opened):
+        if isinstance(body, (Opened, *OF_REPORTS)):
             return []
         history = await self._pager.ledger.history(place.mode, place.id, place.org, place.watch)
         return [(one.fact, one.body) for one in history]

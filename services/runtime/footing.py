@@ -61,6 +61,13 @@ class Footing:
         if self._nc is not None:
             await self._nc.close()
 
+    @property
+    def connection(self) -> Client:
+        """The connection of an open footing, for what a room does besides. Raises RuntimeError before."""
+        if self._nc is None:
+            raise RuntimeError("the footing is not open")
+        return self._nc
+
     def _folding(self, mode: str) -> Apply:
         """The room's own fold; beside it, hidden watches become known to the logs of this process (D13)."""
         apply = self._apply(mode)

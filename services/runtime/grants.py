@@ -17,6 +17,7 @@ TRADES: Mapping[str, tuple[str, str]] = {
     "incidents": (names.INCIDENTS_DOOR, names.INCIDENTS_LEDGER),
     "watch": (names.WATCH_DOOR, names.WATCH_LEDGER),
     "notifications": (names.NOTIFICATIONS_DOOR, names.NOTIFICATIONS_LEDGER),
+    "reports": (names.REPORTS_DOOR, names.REPORTS_LEDGER),
     "feeds": (names.FEEDS_DOOR, names.FEEDS_LEDGER),
     "warnings": (names.INTAKE_DOOR, names.INTAKE_LEDGER),
 }
@@ -25,8 +26,11 @@ TRADES: Mapping[str, tuple[str, str]] = {
 HOSTED: Mapping[str, tuple[str, ...]] = {"watch": ("exercise",)}
 """Further trades that a trade's room looks after, as the same users."""
 
-TYPED: Mapping[str, str] = {"incidents": "*", "warnings": "shared"}
+TYPED: Mapping[str, str] = {"incidents": "*", "warnings": "shared", "reports": "*"}
 """The class of content that a trade keeps; the other trades have no permission on content."""
+
+TIMED = ("notifications", "reports")
+"""Trades whose rooms arm timers."""
 
 _ASKERS_IN_HUB = (names.CENTRE, names.PHONE, names.DESK)
 _ANSWERS = ("_R_.>", *(f"{names.inbox(user)}.>" for user in _ASKERS_IN_HUB))
@@ -102,9 +106,9 @@ def _appender(trade: str, user: str) -> Grant:
     facts = [subjects.facts_of_trade(mode, one) for one in _trades(trade) for mode in _modes(one)]
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
     content = _content(TYPED[trade]) if trade in TYPED else ()
-    timers = _timers() if trade == "notifications" else ()
-    files = _files() if trade == "incidents" else ()
-    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers, *files))
+    timers = _timers() if trade in TIMED else ()
+    more = {"incidents": _files, "reports": lambda: _reader(user, [names.TIMERS])}.get(trade, tuple)()
+    return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers, *more))
 
 
 def _trades(trade: str) -> tuple[str, ...]:

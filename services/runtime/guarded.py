@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from nats.aio.client import Client
 
 from schemas import subjects
 from schemas.envelope import Body, Command
+from schemas.vocabulary import Level
 from services.runtime.appender import Conflict
 from services.runtime.follower import Follower, Trades, trade_filters
 from services.runtime.ledger import IdTaken, Ledger, Recorded, command_draft
@@ -71,10 +73,13 @@ class Guarded:
         decide: Decide,
         *,
         everywhere: bool = False,
+        content: dict[str, Any] | None = None,
+        level: Level = Level.WATCH,
     ) -> Recorded:
         """The command's fact, born in the watch ``owner``; the one stored first when the command came before.
 
         ``everywhere`` takes facts of the id from all watches as its history, else those of the owner only.
+        ``content`` is what was typed, kept where ``level`` says.
         Raises what ``decide`` and the ledger raise, IdTaken, and Conflict when others are always faster.
         """
         mode, command = received.address.mode, received.command
@@ -88,7 +93,8 @@ class Guarded:
                     return earlier
                 last = history[-1].sequence if history else 0
                 body = decide(history)
-                draft = command_draft(command, mode, owner, id, body, guard=guard, expected=last)
+                kept = {"content": content, "level": level}
+                draft = command_draft(command, mode, owner, id, body, guard=guard, expected=last, **kept)
                 with contextlib.suppress(Conflict):
                     recorded = await self._ledger.append(draft, resend=command.data.resend)
                     await self._folds[mode].reached(recorded.sequence)

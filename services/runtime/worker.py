@@ -20,7 +20,7 @@ from services.runtime.notify import Manager
 from services.runtime.room import Room
 from services.runtime.settings import Settings
 
-LIFE = ("people", "incidents-door", "watch", "notifications")
+LIFE = ("people", "incidents-door", "watch", "notifications", "reports")
 REST = ("incidents-archive", "feeds", "intake", "desk")
 
 PARTS: Mapping[str, str] = {
@@ -29,6 +29,7 @@ PARTS: Mapping[str, str] = {
     "incidents-archive": "services.incidents.app:build_archive",
     "watch": "services.watch.app:build",
     "notifications": "services.notifications.app:build",
+    "reports": "services.reports.app:build",
     "feeds": "services.feeds.app:build",
     "intake": "services.intake.app:build",
     "desk": "services.desk.app:build",

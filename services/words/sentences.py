@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from services.words.sentences_reports import OF_REPORTS
 from services.words.shared import say
 
 _TERMINAL = re.compile(r"samvirke [a-z]|--[a-z]|SAMVIRKE_")
@@ -322,6 +323,7 @@ OF_THE_HUB: dict[str, Sentences] = {
     "INTERNAL": Sentences(
         "A fault arose in the hub ({fault}).", "It may or may not have been stored.", REPORT_FAULT
     ),
+    **{code: Sentences(*said) for code, said in OF_REPORTS.items()},
 }
 
 

@@ -19,6 +19,7 @@ PARTS = (
     "incidents-archive",
     "watch",
     "notifications",
+    "reports",
     "feeds",
     "intake",
     "desk",

@@ -12,6 +12,7 @@ from schemas import (
     notifications,
     people,
     relations,
+    reports,
     warnings,
     watch,
 )
@@ -41,6 +42,9 @@ _PAIR = {
 _CHAIN = {"chain": "chain-1", "watch": "4627.vakt"}
 
 _CLOCK = {"exercise": "exercise-1", "at": LATER, "wall": AT, "speed": 60}
+_REFERENCE = {"field": "measures", "incident": "incident-1", "entry": "fact-1", "commitment": "ab" * 32}
+_VERSION = {"report": "report-1", "version": 2, "draft": "fact-2", "digest": "cd" * 32}
+_DEADLINE = {"wheel": "wheel-1", "deadline": "deadline-1", "watch": "4627.vakt", "due": LATER}
 
 SAMPLES: dict[type[Body], dict[str, Any]] = {
     incidents.Opened: {
@@ -264,6 +268,52 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "raw": "cd" * 32,
         "level": "public",
     },
+    reports.TemplateSet: {
+        "template": "statsforvalter",
+        "where": "4601",
+        "title": "Til Statsforvalteren",
+        "receivers": ["sf-vestland", "4627"],
+        "level": "named",
+        "notify": ["sf-vestland.main"],
+        "priority": "high",
+        "fields": [{"code": "measures", "title": "Tiltak", "required": True}],
+        "approvals": 2,
+        "approvers": ["p1"],
+        "second_person": True,
+    },
+    reports.Drafted: {
+        "report": "report-1",
+        "template": "statsforvalter",
+        "version": 2,
+        "entries": [_REFERENCE],
+        "tags": ["person"],
+    },
+    reports.Submitted: _VERSION,
+    reports.Approved: {
+        **_REACH,
+        **_VERSION,
+        "template": "statsforvalter",
+        "locked": True,
+        "priority": "high",
+        "entries": [_REFERENCE],
+    },
+    reports.WheelBegun: {
+        "wheel": "wheel-1",
+        "incident": "incident-1",
+        "receiver": "sf-vestland",
+        "template": "statsforvalter",
+        "reporters": ["4601.kk", "4627.vakt"],
+        "moments": [LATER],
+        "daily": ["08:00"],
+        "every_s": 21600,
+        "first": LATER,
+        "remind_s": -900,
+        "escalate_s": 900,
+    },
+    reports.WheelEnded: {"wheel": "wheel-1"},
+    reports.DeadlineReminded: {**_DEADLINE, "notify": ["4627.vakt"]},
+    reports.DeadlineMissed: {**_DEADLINE, "notify": ["4627.vakt"]},
+    reports.DeadlineMet: {**_DEADLINE, "report": "report-1", "version": 1, "nothing": True, "late": True},
 }
 
 

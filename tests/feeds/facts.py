@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas import incidents, watch
+from schemas import incidents, reports, watch
 from schemas.envelope import Body
 from schemas.feeds import Agreed, OrganisationSet, RegionSet, Subscribed
 from schemas.identifiers import new_id
@@ -85,3 +85,20 @@ class Line:
 
 def an_id() -> str:
     return new_id()
+
+
+def approval(version: int, *, locked: bool = True) -> Made:
+    """A report's approval; the last one locks it and lets the grid company have it."""
+    body = reports.Approved(
+        report="report-1",
+        version=version,
+        draft=new_id(),
+        digest="ab" * 32,
+        template="nett",
+        locked=locked,
+        level=Level.NAMED if locked else Level.WATCH,
+        named=["nett"] if locked else [],
+        priority=Priority.HIGH,
+    )
+    content = {"headline": "Rapport", "words": {"needs": "Strøm"}} if locked else None
+    return Made(body, about="report-1", owner=VAKT, content=content)

@@ -22,6 +22,7 @@ from tests.feeds.facts import (
     VAKT,
     Line,
     agreement,
+    approval,
     centre,
     entry,
     following,
@@ -130,6 +131,18 @@ def test_a_thread_is_the_same_for_one_receiver_and_differs_between_two(feeds: Fe
     ours, theirs = feeds.shown("4624"), feeds.shown("110-vest")
     assert ours[0]["thread"] == ours[1]["thread"] != theirs[0]["thread"]
     assert ours[0]["ref"] == ours[1]["ref"] == "ABC123X"
+
+
+def test_a_locked_report_comes_to_its_receivers_and_one_that_is_not_to_nobody(feeds: Feeds) -> None:
+    feeds.take(approval(1, locked=False), approval(1), approval(2))
+    shown = feeds.shown("nett")
+    assert [one["kind"] for one in shown] == ["entry", "entry"]
+    assert ["'version': 1" in str(one["codes"]) for one in shown] == [True, False]
+    assert {(one["type"], one["priority"], one["owner"]) for one in shown} == {
+        ("situation_report", "high", VAKT)
+    }
+    assert shown[0]["thread"] == shown[1]["thread"]
+    assert {org for org in EVERYBODY if feeds.kinds(org)} == {"nett"}
 
 
 def test_what_another_wrote_in_our_incident_reaches_us_and_not_its_author(feeds: Feeds) -> None:

@@ -27,6 +27,7 @@ READERS = {
     "watch-ledger": LEDGER,
     "notifications-ledger": LEDGER,
     "feeds-ledger": LEDGER,
+    "reports-ledger": LEDGER,
     "feeds": LEDGER,
     "intake-ledger": LEDGER,
     "people": names.PEOPLE_STREAM,

@@ -103,7 +103,10 @@ async def _heard(seen: list[tuple[float, dict[str, Any]]], count: int) -> bool:
     return len([item for _, item in seen if "id" in item]) >= count
 
 
-ROOMS = ("people", "incidents-door", "watch", "notifications", "incidents-archive", "feeds", "intake", "desk")
+ROOMS = (
+    *("people", "incidents-door", "watch", "notifications", "reports"),
+    *("incidents-archive", "feeds", "intake", "desk"),
+)
 
 
 @pytest.fixture(scope="module")

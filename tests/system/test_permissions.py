@@ -15,8 +15,8 @@ pytestmark = pytest.mark.system
 
 MODES = ("actual", "exercise")
 ORGANISATIONS = ("4601", "4624", "110-vest")
-ROOMS = ("people", "incidents", "watch", "notifications", "feeds", "intake")
-TRADES = ("people", "incidents", "watch", "notifications", "feeds", "warnings", "exercise")
+ROOMS = ("people", "incidents", "watch", "notifications", "reports", "feeds", "intake")
+TRADES = ("people", "incidents", "watch", "notifications", "reports", "feeds", "warnings", "exercise")
 STREAMS = (*names.ledgers(), *names.contents(), "TIMERS", "PARKED", "STATE", "KV_PEOPLE")
 CONSUMERS = ("evil", "notifications", "incidents-archive", "incidents-archive-e", "feeds", "desk-a")
 STREAM_VERBS = [
@@ -145,6 +145,9 @@ MAY_PUBLISH = {
     "watch-ledger": writes("watch", "watch", "samvirke.exercise.*.*.exercise.*.*"),
     "notifications-ledger": writes("notifications", "notifications", f"{ARMS} $JS.API.DIRECT.GET.TIMERS*"),
     "feeds-ledger": writes("feeds", "feeds"),
+    "reports-ledger": writes(
+        "reports", "reports", f"{TYPED} {ARMS} $JS.API.DIRECT.GET.TIMERS* {reader('TIMERS')}"
+    ),
     "intake-ledger": writes("warnings", "intake", SHARED),
     "incidents-archive": f"{ANSWERS} {READS} $JS.API.DIRECT.GET.CONTENT_* samvirke.parked.*.incidents "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),

@@ -143,7 +143,7 @@ def _drop_roles(hub: Spread) -> None:
 
 async def test_each_part_serves_with_no_more_keys_and_rights_than_its_own(spread: Spread) -> None:
     said = await asyncio.to_thread(spread.provision)
-    assert said["roles"] == ["feeds", "incidents", "intake", "notifications", "people"]
+    assert said["roles"] == ["feeds", "incidents", "intake", "notifications", "people", "reports"]
     for part in PARTS:
         spread.start_part(part)
     for part in PARTS:

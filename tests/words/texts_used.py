@@ -41,7 +41,7 @@ def desk_texts() -> set[str]:
 
 def paper_texts() -> set[str]:
     """What papers say, wherever their templates lie."""
-    return said_in("runtime/paper", "incidents", *PAPERS_BESIDE) | set(page.DAYS)
+    return said_in("runtime/paper", "incidents", "reports", *PAPERS_BESIDE) | set(page.DAYS)
 
 
 def notification_texts() -> set[str]:

@@ -1,0 +1,134 @@
+"""What the room knows of one mode, folded from the ledger: templates, heads of reports, wheels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas import directory, reports, subjects
+from schemas.clock import WALL, Clock
+from schemas.directory import Directory
+from schemas.exercise import Begun, ClockSet, Ended
+from schemas.reports import Approved, Drafted, Submitted, TemplateSet, WheelBegun, WheelEnded
+from schemas.sharing import Reach
+from schemas.subjects import Place
+from services.reports.rules import Wheel, answered_by
+from services.reports.sheets import DRAFT, LOCKED, SUBMITTED
+from services.runtime.ledger import Recorded
+
+TRADES = (*directory.TRADES, reports.TRADE)
+OF_WHEEL = (reports.WheelEnded, reports.DeadlineReminded, reports.DeadlineMissed, reports.DeadlineMet)
+
+
+@dataclass(slots=True)
+class Head:
+    """A report in a list: where its facts lie, how far it has come, and who has its locked versions."""
+
+    report: str
+    place: Place
+    template: str
+    at: datetime
+    state: str = DRAFT
+    version: int = 1
+    locked: int = 0
+    reach: Reach | None = None
+
+
+@dataclass(slots=True)
+class Turning:
+    """A wheel, where its facts lie, and the reports that answer its deadlines and are not noted yet."""
+
+    wheel: Wheel
+    place: Place
+    controller: str
+    began: datetime
+    answers: dict[tuple[str, datetime], tuple[str, int, datetime]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Picture:
+    """A fold in memory; ``on_wheel`` is called with the key of one that has changed, ``on_clock`` without."""
+
+    on_wheel: Callable[[str], None] = lambda key: None
+    on_clock: Callable[[], None] = lambda: None
+    directory: Directory = field(default_factory=Directory)
+    templates: dict[tuple[str, str], TemplateSet] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+    wheels: dict[str, Turning] = field(default_factory=dict)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in one fact, in ledger order."""
+        place, body = subjects.parse_place(recorded.subject), recorded.body
+        if place is None or body is None:
+            return
+        self.directory.apply(body)
+        match body:
+            case TemplateSet():
+                self.templates[body.where, body.template] = body
+            case Drafted() | Submitted() | Approved():
+                self._take_report(recorded, place, body)
+            case WheelBegun():
+                self._begin(recorded, place, body)
+            case Begun() | ClockSet() | Ended():
+                self.on_clock()
+        if isinstance(body, OF_WHEEL):
+            self._turn(recorded, place, body)
+
+    def template(self, watch: str, code: str) -> TemplateSet | None:
+        """A watch's template: its own, or that of its organisation."""
+        return self.templates.get((watch, code)) or self.templates.get((watch.partition(".")[0], code))
+
+    def clock(self, turning: Turning) -> Clock:
+        """The clock by which a wheel turns: that of its birthplace's exercise, or the wall's."""
+        if not self.directory.joined:
+            return WALL
+        return self.directory.exercises.clock(turning.place.org, turning.began)
+
+    def _take_report(self, recorded: Recorded, place: Place, body: Any) -> None:
+        key, at = key_of(place), recorded.fact.time
+        if isinstance(body, Drafted):
+            drafted = self.heads.setdefault(key, Head(body.report, place, body.template, at))
+            drafted.template, drafted.version = body.template, body.version
+            drafted.state, drafted.at = DRAFT, at
+        elif (head := self.heads.get(key)) is not None:
+            is_locked = isinstance(body, Approved) and body.locked
+            head.state, head.at = LOCKED if is_locked else SUBMITTED, at
+            if is_locked:
+                head.locked, head.reach = body.version, Reach(place.key, body.level, tuple(body.named))
+                self._answer(recorded, place, body)
+
+    def _answer(self, recorded: Recorded, place: Place, body: Approved) -> None:
+        """A locked report answers a deadline of each wheel to one of its receivers."""
+        for key, turning in self.wheels.items():
+            at = self.clock(turning).time(recorded.fact.time)
+            due = answered_by(turning.wheel, place.key, body.named, body.template, at)
+            if due is not None and (place.key, due) not in turning.answers:
+                turning.answers[place.key, due] = (body.report, body.version, at)
+                self.on_wheel(key)
+
+    def _begin(self, recorded: Recorded, place: Place, body: WheelBegun) -> None:
+        key, wall = key_of(place), recorded.fact.time
+        if key in self.wheels:
+            return
+        began = self.directory.now(place.org, wall)
+        wheel = Wheel(body, began, recorded.sequence)
+        self.wheels[key] = Turning(wheel, place, recorded.fact.data.controller, wall)
+        self.on_wheel(key)
+
+    def _turn(self, recorded: Recorded, place: Place, body: Any) -> None:
+        key = key_of(place)
+        turning = self.wheels.get(key)
+        if turning is None:
+            return
+        turning.wheel.apply(body)
+        turning.wheel.last = recorded.sequence
+        if isinstance(body, reports.DeadlineMet):
+            turning.answers.pop((body.watch, body.due), None)
+        if isinstance(body, WheelEnded):
+            turning.answers.clear()
+        self.on_wheel(key)
+
+
+def key_of(place: Place) -> str:
+    """Birthplace and id together: a stranger's may bear the same id."""
+    return f"{place.key}.{place.id}"

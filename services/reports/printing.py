@@ -1,0 +1,175 @@
+"""The process that makes a report's paper or text: ``python -m services.reports.printing FORMAT LANGUAGE``.
+
+It reads the report as JSON and writes HTML, Markdown or PDF. What people wrote is markup in none.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from services.reports.rendering import NO_EXTRA
+from services.runtime.paper.page import OSLO, TEXTS
+from services.words.languages import speaking
+from services.words.shared import word
+
+TEMPLATES = Path(__file__).parent / "templates"
+_ = TEXTS.say
+_BIDI = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+_SIGNS = re.compile(r"([\\`*_\[\]<>#~&|!()$@{}])")
+_LINE_START = re.compile(r"^([+=:-])")
+_LINKS = re.compile(r"(?i)(://|www\.)")
+
+Part = dict[str, Any]
+
+
+def prepared(printed: Part) -> Part:
+    """What all three forms show, in the order in which they show it, in the language that is spoken."""
+    report = printed["report"]
+    names = printed["names"]
+    return {
+        "title": plain(report["headline"] or report["title"] or _("Situation report")),
+        "template": plain(report["title"] or ""),
+        "watch": plain(printed["watch_title"]),
+        "exercise": _("EXERCISE") if printed["mode"] == "exercise" else "",
+        "status": _status(report),
+        "facts": [fact for fact in _facts(report, names) if fact[1]],
+        "fields": [_field(one) for one in report["fields"] if one["text"] or one["entries"]],
+        "foot": _("Made {time}", time=moment(printed["made_at"])),
+        "erased": _("The words of this report are erased.") if report["erased"] else "",
+    }
+
+
+def _status(report: Part) -> str:
+    if report["state"] == "locked":
+        return _("Version {number}, approved and locked", number=report["version"])
+    state = word(report["state"]) or ""
+    return _("Version {number}: {state} – not approved", number=report["version"], state=state)
+
+
+def _facts(report: Part, names: dict[str, str]) -> list[tuple[str, str]]:
+    return [
+        (_("From"), plain(report["watch"])),
+        (_("To"), ", ".join(map(plain, report.get("receivers", [])))),
+        (_("Approved"), "; ".join(_approval(one, names) for one in report["approved"])),
+        (_("Locked"), moment(report.get("locked_at"))),
+        (_("Checksum"), report["digest"] or ""),
+    ]
+
+
+def _approval(one: Part, names: dict[str, str]) -> str:
+    at = moment(one["at"])
+    person = plain(names.get(one.get("person", ""), ""))
+    return f"{person}, {at}" if person else at
+
+
+def _field(one: Part) -> Part:
+    title = one["title"] or word(one["code"]) or one["code"]
+    title = title[:1].upper() + title[1:]
+    return {
+        "title": plain(title),
+        "lines": lines(one["text"] or ""),
+        "entries": [_entry(entry) for entry in one["entries"]],
+    }
+
+
+def _entry(one: Part) -> Part:
+    """An entry that the report refers to: where it comes from, and what it says now."""
+    if one.get("withheld"):
+        return {"from": "", "lines": [_("An entry that this watch may not see.")]}
+    marks = {"strike": _("struck since"), "replace": _("corrected since")}
+    about = (moment(one["occurred_at"]), plain(one["watch"]), marks.get(one["corrected"] or "", ""))
+    written = "\n".join(filter(None, (one["headline"], one["text"])))
+    said = [_("The words are erased.")] if one["erased"] else lines(written)
+    return {"from": " · ".join(filter(None, about)), "lines": said}
+
+
+def plain(text: str) -> str:
+    """A text without the signs that turn the direction of what follows."""
+    return _BIDI.sub("", text)
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text, without their indentation; empty ones are left out."""
+    return [kept for line in plain(text).splitlines() if (kept := line.strip())]
+
+
+def moment(text: str | None) -> str:
+    """A time as people read it in Norway: 14.01.2027 kl. 18.00."""
+    if not text:
+        return ""
+    local = datetime.fromisoformat(text).astimezone(OSLO)
+    return _("{date} at {time}", date=f"{local:%d.%m.%Y}", time=f"{local:%H.%M}")
+
+
+def as_html(shown: Part) -> bytes:
+    """A page by itself that can be printed: no script, nothing from elsewhere."""
+    from services.runtime.paper.page import Pages
+
+    return Pages(TEMPLATES, {}).render("report", None, **shown).encode()  # type: ignore[arg-type]
+
+
+def as_markdown(shown: Part) -> bytes:
+    """Text for the field of another system, such as CIM."""
+    found = [f"# {escaped(shown['title'])}", "", f"**{escaped(shown['status'])}**", ""]
+    if shown["exercise"]:
+        found = [f"**{escaped(shown['exercise'])}**", "", *found]
+    found += [f"- {escaped(name)}: {escaped(said)}" for name, said in shown["facts"]]
+    found += ["", escaped(shown["erased"])] if shown["erased"] else []
+    for field in shown["fields"]:
+        found += ["", f"## {escaped(field['title'])}", "", *_paragraph(field["lines"])]
+        for entry in field["entries"]:
+            from_, said = entry["from"], entry["lines"]
+            found += ["", f"- {escaped(from_ or said[0])}"]
+            found += ["", *_paragraph(said, "  ")] if from_ else []
+    return ("\n".join([*found, "", escaped(shown["foot"])]) + "\n").encode()
+
+
+def _paragraph(said: Iterable[str], before: str = "") -> list[str]:
+    """Lines of one paragraph, each on a line of its own also where it is shown."""
+    kept = [f"{before}{escaped(line)}" for line in said]
+    return [f"{line}\\" for line in kept[:-1]] + kept[-1:]
+
+
+def escaped(text: str) -> str:
+    """A text as Markdown that shows it as it is: nothing in it is markup, nor a link."""
+    safe = _SIGNS.sub(r"\\\1", " ".join(text.split()))
+    safe = _LINKS.sub(lambda found: found[1][:-1] + "\\." if found[1][-1] == "." else f"\\{found[1]}", safe)
+    return _LINE_START.sub(r"\\\1", _number(safe))
+
+
+def _number(text: str) -> str:
+    """A number at the start is no list: its dot is written with a backslash."""
+    return re.sub(r"^(\d+)\.(?=\s|$)", r"\1\\.", text)
+
+
+def as_pdf(shown: Part) -> bytes:
+    """A paper in A4. Raises ImportError without the extra."""
+    import typst
+
+    source = (TEMPLATES / "report.typ").read_bytes()
+    made: bytes = typst.compile(source, format="pdf", sys_inputs={"report": orjson.dumps(shown).decode()})
+    return made
+
+
+FORMS: dict[str, Callable[[Part], bytes]] = {"html": as_html, "md": as_markdown, "pdf": as_pdf}
+
+
+def main(format: str, language: str) -> int:
+    """Make one; the exit code."""
+    printed = orjson.loads(sys.stdin.buffer.read())
+    with speaking(language):
+        try:
+            made = FORMS[format](prepared(printed) | {"language": language})
+        except ImportError:
+            return NO_EXTRA
+    sys.stdout.buffer.write(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

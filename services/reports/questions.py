@@ -1,0 +1,248 @@
+"""Questions of trade reports: templates, reports, one report with its words, deadlines, and a printed one."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field
+
+from schemas.authorisation import READ, check
+from schemas.directory import Directory
+from schemas.envelope import Actor, Strict, Token
+from schemas.sharing import may_see
+from schemas.subjects import Address
+from schemas.vocabulary import Language
+from services.reports import rules, sheets
+from services.reports.documents import Documents
+from services.reports.handlers import may_judge, refuse
+from services.reports.picture import Head, Picture, Turning
+from services.reports.rendering import Format, Printer
+from services.runtime.reading import Refusal, validate
+
+MOST = 500
+
+
+class Asked(Strict):
+    """A question by a person or machine of a watch."""
+
+    actor: Actor
+
+
+class AskList(Asked):
+    """The reports that the watch may see, the newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 100
+
+
+class AskReport(Asked):
+    """One report; a locked version, else the newest that the asker may see."""
+
+    report: Token
+    version: Annotated[int, Field(ge=1, le=100_000)] | None = None
+
+
+class AskDocument(AskReport):
+    """The same to be printed, sent or pasted. ``names`` are those of persons that the asker knows."""
+
+    format: Format
+    language: Language = Language.BOKMAL
+    names: Annotated[dict[Token, str], Field(max_length=100, default_factory=dict)]
+
+
+class AskDeadlines(Asked):
+    """Deadlines that the watch set or must meet; with ``which`` open those that are not answered."""
+
+    which: Literal["open", "all"] = "open"
+
+
+class Questions:
+    """Answers with what the asking watch may see, and nothing of the rest (D13)."""
+
+    def __init__(self, pictures: Mapping[str, Picture], documents: Documents, printer: Printer) -> None:
+        self._pictures = pictures
+        self._documents = documents
+        self._printer = printer
+
+    async def templates(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """The templates of the watch and of its organisation."""
+        picture, _ = self._read(Asked, asked, address)
+        own = (address.key, address.org)
+        found = [one for (where, _), one in picture.templates.items() if where in own]
+        return {"status": "ok", "templates": [one.model_dump(mode="json") for one in found]}
+
+    async def list(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """Heads of reports."""
+        picture, question = self._read(AskList, asked, address)
+        person = question.actor.person
+        seen = [one for one in picture.heads.values() if sees(picture, one, address.key, person)]
+        seen.sort(key=lambda head: head.at, reverse=True)
+        shown = [_head(picture, one, address.key, person) for one in seen[: question.limit]]
+        return {"status": "ok", "reports": shown}
+
+    async def get(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """One report with its words."""
+        picture, question = self._read(AskReport, asked, address)
+        return {"status": "ok", "report": await self._found(picture, question, address)}
+
+    async def document(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """One report as HTML, Markdown or PDF. Raises Refusal: NO_PDF where the extra is not installed."""
+        picture, question = self._read(AskDocument, asked, address)
+        found = await self._found(picture, question, address)
+        printed = {
+            "report": found,
+            "names": question.names,
+            "mode": address.mode,
+            "watch_title": _title(picture.directory, found["watch"]),
+            "made_at": picture.directory.now(address.key, _now()).isoformat(),
+        }
+        return {"status": "ok"} | await self._printer.make(question.format, question.language.value, printed)
+
+    async def deadlines(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """Deadlines, the earliest first."""
+        picture, question = self._read(AskDeadlines, asked, address)
+        found = [
+            one
+            for turning in picture.wheels.values()
+            for one in _deadlines(picture, turning, address.key, every=question.which == "all")
+        ]
+        found.sort(key=lambda one: (one["due"], one["watch"]))
+        mine = [one for one in picture.wheels.values() if _concerns(picture, one, address.key)]
+        shown = [one for one in mine if question.which == "all" or not one.wheel.ended]
+        wheels = [_wheel(one, address.key) for one in shown]
+        return {"status": "ok", "deadlines": found[:MOST], "wheels": wheels}
+
+    async def _found(self, picture: Picture, question: AskReport, address: Address) -> dict[str, Any]:
+        head = next(_heads(picture, question.report, address.key, question.actor.person), None)
+        if head is None:
+            raise Refusal("UNKNOWN_REPORT")
+        inside = is_inside(picture, head, address.key, question.actor.person)
+        found = await self._documents.read(picture, head, address.key, question.version, is_inside=inside)
+        if found is None:
+            raise Refusal("UNKNOWN_REPORT")
+        return _head(picture, head, address.key, question.actor.person) | found
+
+    def _read(self, model: type[Any], asked: dict[str, Any], address: Address) -> tuple[Picture, Any]:
+        question = validate(model, orjson.dumps(asked))
+        picture = self._pictures.get(address.mode)
+        if question.actor.key != address.key:
+            raise Refusal("WRONG_SENDER")
+        if picture is None:
+            raise Refusal("UNKNOWN_TYPE")
+        refuse(check_read(question.actor, picture.directory))
+        return picture, question
+
+
+def check_read(actor: Actor, directory: Directory) -> Any:
+    """Who may read: a person with a role, or a machine whose token has the scope ``read``."""
+    token = directory.tokens.get(actor.machine or "") if actor.person is None else None
+    now = directory.now(actor.organisation, _now())
+    holds = token is not None and now < token.until and "read" in token.scope
+    if token is not None and holds and directory.reaches(token, actor.key):
+        return None
+    return check(actor, READ, "reports", directory, _now())
+
+
+def is_inside(picture: Picture, head: Head, key: str, person: str | None) -> bool:
+    """True for the report's own watch, and for who approves it: they see drafts too."""
+    is_own_house = key.partition(".")[0] == head.place.org
+    return key == head.place.key or (is_own_house and may_judge(picture, head, person))
+
+
+def sees(picture: Picture, head: Head, key: str, person: str | None) -> bool:
+    """True if a report is there for the asker: from inside, or as one who has a locked version."""
+    if is_inside(picture, head, key, person):
+        return True
+    return head.reach is not None and may_see(head.reach, key, picture.directory, _now())
+
+
+def _heads(picture: Picture, report: str, key: str, person: str | None) -> Iterator[Head]:
+    """The reports of that id that the asker may see, its own watch's first."""
+    named = [head for head in picture.heads.values() if head.report == report]
+    named.sort(key=lambda head: head.place.key != key)
+    return (head for head in named if sees(picture, head, key, person))
+
+
+def _head(picture: Picture, head: Head, key: str, person: str | None) -> dict[str, Any]:
+    """A report's head; from outside it tells of nothing but locked versions."""
+    inside = is_inside(picture, head, key, person)
+    template = picture.template(head.place.key, head.template)
+    return {
+        "id": head.report,
+        "watch": head.place.key,
+        "template": head.template,
+        "title": template.title if template else None,
+        "state": head.state if inside else sheets.LOCKED,
+        "version": head.version if inside else head.locked,
+        "locked": head.locked,
+        "approvals": template.approvals if template and inside else None,
+        "may_approve": inside and head.state == sheets.SUBMITTED and may_judge(picture, head, person),
+    }
+
+
+def _concerns(picture: Picture, turning: Turning, key: str) -> bool:
+    return key == turning.place.key or any(
+        _is_told(picture, turning, watch, key) for watch in turning.wheel.asked.reporters
+    )
+
+
+def _is_told(picture: Picture, turning: Turning, watch: str, key: str) -> bool:
+    """True if ``key`` may know of a watch's deadlines: who asked, itself, its house if it is not hidden."""
+    if key in (turning.place.key, watch):
+        return True
+    return key.partition(".")[0] == watch.partition(".")[0] and not picture.directory.hidden(watch)
+
+
+def _deadlines(picture: Picture, turning: Turning, key: str, *, every: bool) -> Iterator[dict[str, Any]]:
+    wheel, now = turning.wheel, picture.clock(turning).time(_now())
+    for one in rules.open_deadlines(wheel, now):
+        if _is_told(picture, turning, one.watch, key):
+            state = "overdue" if one.due <= now else "open"
+            yield _deadline(wheel, one, state) | {"reminded": (one.watch, one.due) in wheel.reminded}
+    missed = {place for place in wheel.missed if place not in wheel.met}
+    for watch, due in missed if not wheel.ended or every else ():
+        if _is_told(picture, turning, watch, key):
+            yield _deadline(wheel, rules.Deadline(wheel.id, watch, due), "missed")
+    for (watch, due), met in wheel.met.items() if every else ():
+        if _is_told(picture, turning, watch, key):
+            told = {"report": met.report, "version": met.version, "nothing": met.nothing, "late": met.late}
+            yield _deadline(wheel, rules.Deadline(wheel.id, watch, due), "met") | told
+
+
+def _deadline(wheel: rules.Wheel, one: rules.Deadline, state: str) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "wheel": wheel.id,
+        "watch": one.watch,
+        "receiver": wheel.asked.receiver,
+        "template": wheel.asked.template,
+        "due": one.due.astimezone(rules.OSLO).isoformat(),
+        "state": state,
+    }
+
+
+def _wheel(turning: Turning, key: str) -> dict[str, Any]:
+    """A wheel; who is asked, and about which incident, is told to the watch that asks only."""
+    asked = turning.wheel.asked
+    rhythm = {
+        "moments": [moment.isoformat() for moment in asked.moments],
+        "daily": asked.daily,
+        "every_s": asked.every_s,
+        "first": asked.first.isoformat() if asked.first else None,
+        "remind_s": asked.remind_s,
+        "escalate_s": asked.escalate_s,
+    }
+    own = {"incident": asked.incident, "reporters": asked.reporters} if key == turning.place.key else {}
+    state = "ended" if turning.wheel.ended else "open"
+    about = {"id": asked.wheel, "watch": turning.place.key, "receiver": asked.receiver, "state": state}
+    return about | rhythm | own
+
+
+def _title(directory: Directory, watch: str) -> str:
+    known = directory.watches.get(watch)
+    house = directory.organisations.get(watch.partition(".")[0])
+    return " · ".join(one.title for one in (house, known) if one is not None) or watch
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()

@@ -107,7 +107,8 @@ def _appender(trade: str, user: str) -> Grant:
     reads = (*_reader(user, names.ledgers()), *_direct(names.ledgers()))
     content = _content(TYPED[trade]) if trade in TYPED else ()
     timers = _timers() if trade in TIMED else ()
-    more = {"incidents": _files, "reports": lambda: _reader(user, [names.TIMERS])}.get(trade, tuple)()
+    own = {"incidents": _files(), "reports": _reader(user, [names.TIMERS])}
+    more = own.get(trade, ())
     return Grant(user, (*facts, subjects.mark("*"), *reads, *_parks(user), *content, *timers, *more))
 
 

@@ -175,7 +175,8 @@ class LogEntry(_Item):
     """A line of the log. ``manner`` says how it was corrected, ``mark`` that it came to a closed incident.
 
     ``late``: typed in later from paper. ``closes`` is the task that the entry ends, ``answers`` the request
-    for resources that it answers, ``step`` the step of the action card that it ticks.
+    for resources that it answers, ``step`` the step of the action card that it ticks. ``skew``, where the
+    order of recording was asked for: the clock was behind what stands above.
     """
 
     id: str
@@ -198,6 +199,7 @@ class LogEntry(_Item):
     answer: Literal["accept", "decline"] | None = None
     step: str | None = None
     attachment: AttachmentTold | None = None
+    skew: bool = False
 
 
 class Task(Tolerant):

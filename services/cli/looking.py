@@ -10,7 +10,7 @@ from services.cli.ending import spoken
 from services.cli.frame import Call, Outcome, table, verb
 from services.cli.names import incident_named
 from services.cli.options import Incident, ReasonOption
-from services.cli.sending import ask, local, names_of
+from services.cli.sending import ask, local, moment, names_of
 from services.cli.texts import language, say
 from services.words.shared import word
 
@@ -23,20 +23,28 @@ class Which(StrEnum):
     ALL = "all"
 
 
+Then = Annotated[str | None, typer.Option("--at", help="How it stood at this moment.")]
+
+
 async def show(
     call: Call,
     said: Incident,
     ids: Annotated[bool, typer.Option("--ids", help="Show each entry's id, to correct or share it.")] = False,
     after: Annotated[str | None, typer.Option(help="Wait until the log has this receipt.")] = None,
     reason: ReasonOption = None,
+    at: Then = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Entries in the order in which they were recorded.")
+    ] = False,
 ) -> Outcome:
     """Show an incident: its head, its log, and who was told."""
-    found = await ask(call, "incidents", "get", after=after, reason=reason, **incident_named(said))
+    asked = {"after": after, "reason": reason, "at": then(at), "order": "recorded" if audit else None}
+    found = await ask(call, "incidents", "get", **asked, **incident_named(said))
     lang = language(call.lang)
     entries = found.get("entries", [])
     writers = (one.get("actor", {}).get("person") for one in entries)
     names = await names_of(call, writers) if not call.as_json else {}
-    lines = [*_head(found["incident"], lang), *_entries(entries, names, lang, ids=ids)]
+    lines = [*_head(found["incident"], lang), *_entries(entries, names, lang, ids=ids, audit=audit)]
     begun = Begun(found, {one["id"]: words(one, lang) for one in entries}, lang)
     return Outcome(found, lines + _chains(found.get("chains", []), lang) + begun.lines())
 
@@ -47,9 +55,10 @@ async def incidents(
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     after: Annotated[str | None, typer.Option(help="Wait until the log has this receipt.")] = None,
     reason: ReasonOption = None,
+    at: Then = None,
 ) -> Outcome:
-    """List the incidents that the watch may see."""
-    asked = {"state": state.value, "limit": limit, "after": after, "reason": reason}
+    """List the incidents that the watch may see, as they stand or as they stood."""
+    asked = {"state": state.value, "limit": limit, "after": after, "reason": reason, "at": then(at)}
     found = await ask(call, "incidents", "list", **asked)
     lang = language(call.lang)
     rows = [
@@ -87,11 +96,23 @@ def _head(head: dict[str, Any], lang: str) -> list[str]:
     return [f"{named}  {words(head, lang)}", "  ".join(map(str, facts))]
 
 
-def _entries(entries: list[dict[str, Any]], names: dict[str, str], lang: str, *, ids: bool) -> list[str]:
-    """Time, kind, who wrote, who may see, the words; ``ids`` puts each entry's id first."""
+def then(said: str | None) -> str | None:
+    """A past moment as the hub is asked for it. Raises Usage."""
+    found = moment(said)
+    return None if found is None else found.isoformat()
+
+
+def _entries(
+    entries: list[dict[str, Any]], names: dict[str, str], lang: str, *, ids: bool, audit: bool
+) -> list[str]:
+    """Time, kind, who wrote, who may see, the words; ``ids`` puts each entry's id first.
+
+    ``audit`` puts before it when it was recorded, with a mark where the clock was behind what stands above.
+    """
     rows = [
         (
             *((one["id"],) if ids else ()),
+            *((_recorded(one, lang),) if audit else ()),
             local(one["occurred_at"]),
             word(one["kind"], lang),
             _writer(one.get("actor", {}), names),
@@ -102,6 +123,11 @@ def _entries(entries: list[dict[str, Any]], names: dict[str, str], lang: str, *,
         for one in entries
     ]
     return ["", *table(rows)] if rows else []
+
+
+def _recorded(entry: dict[str, Any], lang: str) -> str:
+    at = local(entry["recorded_at"], seconds=True)
+    return say("{at} (clock set back)", lang, at=at) if entry.get("skew") else at
 
 
 def _writer(actor: dict[str, Any], names: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from services.cli.texts import language, say
 from services.words.shared import word
 
 _CORNERS = 4
-_KINDS = {"head": "incident", "outcome": "status"}
+_KINDS = {"head": "incident", "outcome": "status", "reference": "incident"}
 
 
 async def search(

@@ -137,9 +137,10 @@ def written(**fields: Any) -> dict[str, Any] | None:
     return {key: value for key, value in fields.items() if value not in (None, "", {})} or None
 
 
-def local(text: str | None) -> str:
+def local(text: str | None, *, seconds: bool = False) -> str:
     """A time as a duty officer reads it: date and clock in Norway; as it was sent when no calendar has it."""
+    form = "%d.%m. %H:%M:%S" if seconds else "%d.%m. %H:%M"
     try:
-        return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m. %H:%M") if text else "–"
+        return datetime.fromisoformat(text).astimezone(OSLO).strftime(form) if text else "–"
     except OverflowError:
         return str(text)

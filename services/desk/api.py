@@ -71,16 +71,17 @@ class Api:
         asker = await self._identity.of(request)
         asked = request.query_params
         limit = _number(asked.get("limit", "100"), "limit")
-        state, after, reason = asked.get("state", "open"), asked.get("after"), asked.get("reason")
-        found = await asker.ask("incidents", "list", state=state, after=after, limit=limit, reason=reason)
-        return reply(found)
+        wanted = {name: asked.get(name) for name in ("after", "reason", "at")}
+        state = asked.get("state", "open")
+        return reply(await asker.ask("incidents", "list", state=state, limit=limit, **wanted))
 
     async def incident(self, request: Request, ref: str) -> Response:
         """One incident with its log and chains."""
         asker = await self._identity.of(request)
-        after, reason = request.query_params.get("after"), request.query_params.get("reason")
-        named = known_ref(ref)
-        return reply(await asker.ask("incidents", "get", ref=named, after=after, reason=reason))
+        asked = request.query_params
+        wanted = {name: asked.get(name) for name in ("after", "reason", "at")}
+        order = asked.get("order", "occurred")
+        return reply(await asker.ask("incidents", "get", ref=known_ref(ref), order=order, **wanted))
 
     async def open(self, request: Request) -> Response:
         """Report: an incident is opened. The same ``id`` again gives the same answer."""

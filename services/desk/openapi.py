@@ -69,14 +69,17 @@ TOLD: dict[tuple[str, str], Told] = {
     ("get", "/v1/incidents"): Told(
         "The incidents that one may see",
         answers.Incidents,
-        ("state", "limit", "receipt", "reason"),
+        ("state", "limit", "receipt", "reason", "at"),
         scope="read",
     ),
     ("post", "/v1/incidents"): Told(
         "Report an incident", answers.Reported, says=OpenIncident, from_path=("incident",), scope="report"
     ),
     ("get", "/v1/incidents/{ref}"): Told(
-        "One incident with its log", answers.IncidentFound, ("receipt", "reason"), scope="read"
+        "One incident with its log",
+        answers.IncidentFound,
+        ("receipt", "reason", "at", "order"),
+        scope="read",
     ),
     ("post", "/v1/incidents/{ref}/entries"): Told(
         "Write in the log", answers.Reported, says=AddEntry, from_path=("ref",), scope="report"
@@ -182,7 +185,16 @@ _ASKS: dict[str, Document] = {
         "schema": {"type": "integer", "minimum": 1},
         "description": "The size of the later log, else as it is now.",
     },
-    "at": {"in": "query", "schema": {"type": "string", "format": "date-time"}, "description": "Else now."},
+    "at": {
+        "in": "query",
+        "schema": {"type": "string", "format": "date-time"},
+        "description": "How it stood then; else now.",
+    },
+    "order": {
+        "in": "query",
+        "schema": {"enum": ["occurred", "recorded"], "default": "occurred"},
+        "description": "Entries as things happened, or as they were recorded.",
+    },
     "watch": {"in": "query", "schema": {"type": "string"}, "description": "One watch's key, else all."},
     "municipality": {"in": "query", "schema": {"type": "string", "pattern": "^[0-9]{4}$"}},
     "after": {"in": "query", "schema": {"type": "string"}, "description": _POSITION},

@@ -1,6 +1,5 @@
 """What the search looks up: words that hold a part, items that match, and the heads that they belong to."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
 from schemas.sharing import Reach
-from schemas.vocabulary import Level
 from services.incidents.items import reach_of
+from services.incidents.kin import reach_of as head_reach
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
 from services.incidents.term_index import Wanted, term_index
 from services.incidents.terms import (
@@ -148,9 +147,10 @@ class Finder:
         query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(list(ids)))
         found: dict[str, Head] = {}
         for row in self._all(query.order_by(INCIDENTS.c.sequence)):
-            reach = Reach(row["watch"], Level(row["level"]), tuple(json.loads(row["named"])))
             shown = {name: row["watch" if name == "owner" else name] for name in _HEAD_SHOWN}
-            head = Head(row["watch"], row["fact"], reach, row["tags"] != "[]", row["closed_at"], shown)
+            head = Head(
+                row["watch"], row["fact"], head_reach(row), row["tags"] != "[]", row["closed_at"], shown
+            )
             found.setdefault(row["id"], head)
         return found
 

@@ -1,20 +1,29 @@
 """Items as the search finds them, read from facts and their content. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from schemas import incidents
+from schemas import incidents, relations
 from schemas.canonical import unseal
 from schemas.sharing import Reach
 from schemas.vocabulary import Level
 from services.incidents.projection import Taken
 from services.incidents.terms import Item, position_of, words_of
 
-HEAD, CORRECTION, OUTCOME = "head", "correction", "outcome"
+HEAD, CORRECTION, OUTCOME, REFERENCE = "head", "correction", "outcome", "reference"
 _NO_ITEMS = frozenset({incidents.SharedWider.name})
+_WITH_HEAD = frozenset(
+    body.name for body in (incidents.StateChanged, relations.PlaceChanged, relations.FunctionAssigned)
+)
+"""Facts whose words reach as far as the head does."""
+_KINDS = {
+    incidents.Opened.name: HEAD,
+    incidents.Corrected.name: CORRECTION,
+    relations.Referenced.name: REFERENCE,
+}
 Key = tuple[str, str]
 """Birthplace watch and incident."""
 
@@ -33,7 +42,7 @@ def needs(batch: list[Taken]) -> tuple[set[str], set[str]]:
     for taken in batch:
         if taken.id is None or taken.body is None or taken.place is None:
             continue
-        if "level" not in taken.body and taken.commitment is not None:
+        if taken.place.fact in _WITH_HEAD and taken.commitment is not None:
             heads.add(taken.place.id)
         elif taken.place.fact == incidents.Corrected.name:
             corrected.add(taken.body["entry"])
@@ -58,7 +67,7 @@ def read_item(taken: Taken, sealed: bytes | None, known: Known) -> Item | None:
         return None
     if "level" in body:
         reach = _reach(taken, place.key, body, known)
-    elif taken.commitment is not None and (place.key, place.id) in known.heads:
+    elif place.fact in _WITH_HEAD and taken.commitment is not None and (place.key, place.id) in known.heads:
         reach = known.heads[place.key, place.id]
     else:
         return None
@@ -93,11 +102,7 @@ def _reach(taken: Taken, owner: str, body: dict[str, Any], known: Known) -> Reac
 
 
 def _kind(name: str, body: dict[str, Any]) -> str:
-    if name == incidents.Opened.name:
-        return HEAD
-    if name == incidents.Corrected.name:
-        return CORRECTION
-    return str(body.get("kind") or OUTCOME) if "level" in body else OUTCOME
+    return OUTCOME if name in _WITH_HEAD else _KINDS.get(name) or str(body.get("kind") or name)
 
 
 def milliseconds(time: str) -> int:
@@ -111,10 +116,16 @@ def row_of(mode: str, item: Item) -> tuple[Any, ...]:
     reach = item.reach
     return (
         *(mode, item.sequence, item.about, reach.owner, reach.author, reach.level.value),
-        *(json.dumps(list(reach.named)), item.tagged, item.kind, item.occurred, north, east, None),
+        *(_json(reach.named), _json([(one, until.isoformat()) for one, until in reach.broken])),
+        *(item.tagged, item.kind, item.occurred, north, east, None),
     )
 
 
 def reach_of(row: Any) -> Reach:
     """The reach that a row of an item holds."""
-    return Reach(row["owner"], Level(row["level"]), tuple(json.loads(row["named"])), row["author"])
+    broken = tuple((watch, datetime.fromisoformat(until)) for watch, until in json.loads(row["broken"]))
+    return Reach(row["owner"], Level(row["level"]), tuple(json.loads(row["named"])), row["author"], broken)
+
+
+def _json(found: Sequence[Any]) -> str:
+    return json.dumps(found) if found else "[]"

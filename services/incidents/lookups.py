@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
@@ -10,8 +11,12 @@ from schemas.relations import PlaceChanged
 from schemas.vocabulary import IncidentState, Level
 from services.incidents import reads
 from services.incidents.reads import Reading
-from services.incidents.tables import CONTENT, FACTS, INCIDENTS, REFERENCES
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS, REFERENCES, TURNS
 
+STOOD = ("state", "level", "named")
+"""What is kept of how an incident stood at each moment."""
+_CLOSED: sa.ColumnClause[str] = sa.literal_column(f"'{IncidentState.CLOSED.value}'")
+"""Written out, so that the index of what is not closed serves."""
 _WIDE = (Level.NAMED.value, Level.REGION.value, Level.PUBLIC.value)
 
 _NEWEST = 1 << 62
@@ -38,6 +43,12 @@ class Lookups:
         query = sa.select(*columns).select_from(FACTS.outerjoin(CONTENT, both))
         query = query.where(FACTS.c.mode == mode, FACTS.c.about == id, FACTS.c.id.is_not(None))
         return self._all(query.order_by(FACTS.c.sequence))
+
+    def places_of(self, mode: str, entries: Sequence[dict[str, Any]]) -> dict[str, int]:
+        """Where the facts of entries stand in the ledger, by id."""
+        query = sa.select(FACTS.c.id, FACTS.c.sequence).where(FACTS.c.mode == mode)
+        rows = self._all(query.where(FACTS.c.id.in_([entry["id"] for entry in entries])))
+        return {row["id"]: row["sequence"] for row in rows}
 
     def by_ref(self, mode: str, ref: str) -> list[RowMapping]:
         """The incidents with that ref."""
@@ -93,11 +104,19 @@ class Lookups:
         before: int,
         most: int,
         *where: sa.ColumnElement[bool],
+        at: int | None = None,
     ) -> list[RowMapping]:
-        """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content."""
+        """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content.
+
+        ``at`` in milliseconds since 1970: those that were there then, in that state, and how they stood as
+        ``then_state``, ``then_level``, ``then_named``.
+        """
         columns = (*INCIDENTS.c, CONTENT.c.sealed, CONTENT.c.erased)
         both = sa.and_(CONTENT.c.mode == INCIDENTS.c.mode, CONTENT.c.fact == INCIDENTS.c.fact)
         query = sa.select(*columns).select_from(INCIDENTS.outerjoin(CONTENT, both))
+        stood: sa.Column[str] = INCIDENTS.c.state
+        if at is not None:
+            query, stood = _stood(columns, both, at), TURNS.c.state
         house = sa.and_(
             INCIDENTS.c.watch.startswith(f"{viewer.partition('.')[0]}.", autoescape=True),
             INCIDENTS.c.level == Level.ORGANISATION.value,
@@ -105,9 +124,8 @@ class Lookups:
         reached = sa.or_(INCIDENTS.c.watch == viewer, INCIDENTS.c.level.in_(_WIDE), house)
         reached = sa.or_(reached, INCIDENTS.c.broken != "[]")
         query = query.where(*where, INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
-        closed = INCIDENTS.c.state == IncidentState.CLOSED.value
         if state != "all":
-            query = query.where(closed if state == "closed" else sa.not_(closed))
+            query = query.where(stood == _CLOSED if state == "closed" else stood != _CLOSED)
         return self._all(query.order_by(INCIDENTS.c.sequence.desc()).limit(most))
 
     def record(self, reading: Reading, items: Sequence[tuple[str, str]]) -> None:
@@ -123,3 +141,11 @@ class Lookups:
     def _all(self, query: sa.Select[tuple[object, ...]]) -> list[RowMapping]:
         with self._reading.connect() as connection:
             return list(connection.execute(query).mappings())
+
+
+def _stood(columns: Sequence[sa.Column[Any]], both: sa.ColumnElement[bool], at: int) -> sa.Select[Any]:
+    """Heads with how they stood at a moment."""
+    of = (TURNS.c.mode == INCIDENTS.c.mode, TURNS.c.id == INCIDENTS.c.id)
+    turn = sa.and_(*of, TURNS.c.watch == INCIDENTS.c.watch, TURNS.c.since <= at, TURNS.c.until > at)
+    then = (TURNS.c[name].label(f"then_{name}") for name in STOOD)
+    return sa.select(*columns, *then).select_from(TURNS.join(INCIDENTS, turn).outerjoin(CONTENT, both))

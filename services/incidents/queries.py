@@ -5,10 +5,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas import authorisation, running
 from schemas.canonical import unseal
@@ -18,14 +18,15 @@ from schemas.identifiers import read_ref
 from schemas.related import Relations
 from schemas.subjects import Address
 from schemas.vocabulary import ReadReason
+from services.incidents import moments
 from services.incidents.around import Near, around, responsible, ties
 from services.incidents.begun import type_told
 from services.incidents.kin import Kin, reach_of
-from services.incidents.lookups import Lookups
+from services.incidents.lookups import STOOD, Lookups
 from services.incidents.reads import Reading
 from services.incidents.reasons import CODES, SHIFT, is_long_closed
 from services.incidents.store import Store
-from services.incidents.view import Shown, filed, is_restricted, show
+from services.incidents.view import Filed, Shown, filed, is_restricted, show
 from services.incidents.viewer import Viewer
 from services.runtime.projector import Projector
 from services.runtime.reading import Refusal, validate
@@ -51,7 +52,13 @@ class Reasoned(Question):
 
 
 class GetQuestion(Reasoned):
-    """One incident by one of its names; ``after`` is a receipt that the answer must know of."""
+    """One incident by one of its names; ``after`` is a receipt that the answer must know of.
+
+    ``at`` asks how it stood, and ``order`` whether entries stand as things happened or were recorded.
+    """
+
+    at: AwareDatetime | None = None
+    order: Literal["occurred", "recorded"] = "occurred"
 
     ref: str | None = Field(None, max_length=20)
     id: Token | None = None
@@ -59,9 +66,13 @@ class GetQuestion(Reasoned):
 
 
 class ListQuestion(Question):
-    """Heads, the newest first. Without ``reason`` the restricted words of long closed ones are held back."""
+    """Heads, the newest first. Without ``reason`` the restricted words of long closed ones are held back.
+
+    ``at`` asks how the list stood at a past moment.
+    """
 
     reason: ReadReason | None = None
+    at: AwareDatetime | None = None
     state: str = Field("open", pattern="^(open|closed|all)$")
     limit: int = Field(100, ge=1, le=500)
 
@@ -129,7 +140,8 @@ class Queries:
         """The heads that the watch may see."""
         question = validate(ListQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
-        rows = await asyncio.to_thread(self._heads, address.mode, question.state, question.limit, viewer)
+        wanted = (question.state, question.limit, viewer, question.at)
+        rows = await asyncio.to_thread(self._heads, address.mode, *wanted)
         restricted = [
             (row["id"], row["fact"])
             for row in rows
@@ -194,10 +206,15 @@ class Queries:
     def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
         ids, head_needed = self._named(mode, question, viewer)
         for id in ids:
-            top = self._kin.survivor(mode, id, viewer)
-            shown = self._show(mode, top or id, viewer, head_needed=head_needed)
-            if shown is not None and top is not None:
-                shown.incident["instead_of"] = id
+            if question.at is not None:
+                shown = self._stood(mode, id, question.at, viewer, head_needed=head_needed)
+            else:
+                top = self._kin.survivor(mode, id, viewer)
+                shown = self._show(mode, top or id, viewer, head_needed=head_needed)
+                if shown is not None and top is not None:
+                    shown.incident["instead_of"] = id
+            if shown is not None and question.order == "recorded":
+                moments.in_ledger_order(shown, self._lookups.places_of(mode, shown.entries))
             if shown is not None:
                 return shown
         return None
@@ -218,11 +235,20 @@ class Queries:
     def _show_alone(
         self, mode: str, id: str, viewer: Viewer, near: Near, *, head_needed: bool
     ) -> Shown | None:
-        found = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
-        shown = show(id, found, viewer, head_needed=head_needed, near=near)
+        shown = show(id, self._filed(mode, id), viewer, head_needed=head_needed, near=near)
         if shown is not None:
             self._number(mode, shown, viewer)
         return shown
+
+    def _stood(self, mode: str, id: str, at: datetime, viewer: Viewer, *, head_needed: bool) -> Shown | None:
+        """How it stood by itself: what it is tied to is told of today only."""
+        shown = moments.show_at(id, self._filed(mode, id), at, viewer, head_needed=head_needed)
+        if shown is not None:
+            self._number(mode, shown, viewer)
+        return shown
+
+    def _filed(self, mode: str, id: str) -> list[Filed]:
+        return [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
 
     def _named(self, mode: str, question: GetQuestion, viewer: Viewer) -> tuple[list[str], bool]:
         """The ids that a question may mean, and whether its name belongs to the head."""
@@ -255,13 +281,19 @@ class Queries:
             if row["watch"] == owner:
                 shown.incident["number"] = _number_of(row, viewer)
 
-    def _heads(self, mode: str, state: str, limit: int, viewer: Viewer) -> list[Any]:
+    def _heads(
+        self, mode: str, state: str, limit: int, viewer: Viewer, at: datetime | None = None
+    ) -> list[Any]:
         seen: list[Any] = []
-        before = _NEWEST
+        before, moment = _NEWEST, None if at is None else round(at.timestamp() * 1000)
         while len(seen) < limit:
-            page = self._lookups.heads(mode, state, viewer.watch, before, _PAGE)
-            found = [row for row in page if viewer.sees(reach_of(row))]
-            seen += [row for row in found if self._kin.stands(mode, row["id"], viewer)]
+            page = self._lookups.heads(mode, state, viewer.watch, before, _PAGE, at=moment)
+            visible = [row for row in page if viewer.sees(reach_of(row))]
+            if moment is None:
+                seen += [row for row in visible if self._kin.stands(mode, row["id"], viewer)]
+            else:
+                stood = ({**row, **{name: row[f"then_{name}"] for name in STOOD}} for row in visible)
+                seen += (row for row in stood if viewer.sees(reach_of(row)))
             if len(page) < _PAGE:
                 break
             before = page[-1]["sequence"]

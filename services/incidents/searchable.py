@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from schemas import incidents
+from schemas import incidents, relations
 from schemas.canonical import unseal
 from schemas.sharing import Reach
-from schemas.vocabulary import Level
 from services.incidents import bulk
-from services.incidents.items import Known, items_of, needs, reach_of, row_of
+from services.incidents.items import HEAD, OUTCOME, Known, items_of, needs, reach_of, row_of
+from services.incidents.kin import reach_of as head_reach
 from services.incidents.projection import Taken, read, wider
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
 from services.incidents.term_index import term_index
@@ -60,11 +60,26 @@ class Searchable:
                 shared = incidents.SharedWider.model_validate(taken.body)
                 self._widen(connection, mode, taken.place.key, taken.place.id, shared)
 
+            elif _is(taken, relations.GlassBroken.name):
+                assert taken.place is not None  # noqa: S101  _is has looked
+                broken = relations.GlassBroken.model_validate(taken.body)
+                self._break(connection, mode, taken.place.key, taken.place.id, broken)
+
+    def _break(
+        self, connection: Connection, mode: str, watch: str, id: str, body: relations.GlassBroken
+    ) -> None:
+        """The glass of an item was broken for a watch."""
+        for row in _named(connection, mode, watch, id, body.entry, with_outcomes=False):
+            broken = json.dumps([*json.loads(row["broken"]), (body.to, body.until.isoformat())])
+            where = _at(mode, [row["sequence"]])
+            connection.execute(sa.update(ITEMS).where(where).values(broken=broken))
+            self._renew(connection, mode, row["sequence"])
+
     def _widen(
         self, connection: Connection, mode: str, watch: str, id: str, shared: incidents.SharedWider
     ) -> None:
         """An item was raised, and with a head its outcomes."""
-        for row in _raised(connection, mode, watch, id, shared):
+        for row in _named(connection, mode, watch, id, shared.entry, with_outcomes=True):
             level, named = wider(row["level"], row["named"], shared)
             where = _at(mode, [row["sequence"]])
             connection.execute(sa.update(ITEMS).where(where).values(level=level, named=named))
@@ -148,12 +163,9 @@ def _add_words(connection: Connection, mode: str, fresh: list[Word]) -> None:
 def _heads(connection: Connection, mode: str, ids: set[str]) -> dict[tuple[str, str], Reach]:
     if not ids:
         return {}
-    columns = (INCIDENTS.c.id, INCIDENTS.c.watch, INCIDENTS.c.level, INCIDENTS.c.named)
-    query = sa.select(*columns).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(ids))
-    return {
-        (row.watch, row.id): Reach(row.watch, Level(row.level), tuple(json.loads(row.named)))
-        for row in connection.execute(query)
-    }
+    query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(ids))
+    rows = connection.execute(query).mappings()
+    return {(row["watch"], row["id"]): head_reach(row) for row in rows}
 
 
 def _authors(connection: Connection, mode: str, facts: set[str]) -> dict[str, str | None]:
@@ -181,18 +193,19 @@ def _is(taken: Taken, fact: str) -> bool:
     return taken.id is not None and taken.body is not None and place is not None and place.fact == fact
 
 
-def _raised(
-    connection: Connection, mode: str, watch: str, id: str, shared: incidents.SharedWider
+def _named(
+    connection: Connection, mode: str, watch: str, id: str, entry: str, *, with_outcomes: bool
 ) -> list[Any]:
-    """The rows of the items that a raise is about."""
+    """The row of an item, or of the head and if wanted its outcomes."""
     of = sa.and_(INCIDENTS.c.mode == mode, INCIDENTS.c.watch == watch, INCIDENTS.c.id == id)
     head = connection.execute(sa.select(INCIDENTS.c.fact).where(of)).scalar()
     query = sa.select(ITEMS).where(ITEMS.c.mode == mode, ITEMS.c.owner == watch)
-    if shared.entry in (incidents.HEAD, head):
+    if entry in (incidents.HEAD, head):
         about = sa.select(FACTS.c.sequence).where(FACTS.c.mode == mode, FACTS.c.about == id)
-        query = query.where(ITEMS.c.sequence.in_(about), ITEMS.c.kind.in_(("head", "outcome")))
+        kinds = (HEAD, OUTCOME) if with_outcomes else (HEAD,)
+        query = query.where(ITEMS.c.sequence.in_(about), ITEMS.c.kind.in_(kinds))
     else:
-        query = query.where(ITEMS.c.sequence == _sequence(connection, mode, shared.entry))
+        query = query.where(ITEMS.c.sequence == _sequence(connection, mode, entry))
     return list(connection.execute(query).mappings())
 
 

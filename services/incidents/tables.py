@@ -284,6 +284,7 @@ class ItemRow(_Table, table=True):
     author: str | None
     level: str
     named: str
+    broken: str
     tagged: bool
     kind: str
     occurred: int = Field(sa_type=sa.BigInteger)
@@ -305,7 +306,14 @@ class TurnRow(_Table, table=True):
     """How an incident stood from one moment to another; times of recording, milliseconds since 1970."""
 
     __tablename__ = "turns"
-    __table_args__ = (sa.Index("turns_until", "mode", "until", "since"),)
+    __table_args__ = (
+        sa.Index(
+            "turns_open",
+            *("mode", "until", "since"),
+            sqlite_where=sa.text("state <> 'closed'"),
+            postgresql_where=sa.text("state <> 'closed'"),
+        ),
+    )
     mode: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     watch: str = Field(primary_key=True)

@@ -88,7 +88,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 def circles(reach: Reach) -> list[str]:
     """The circles in which an item can be found; whoever may see it belongs to one of them."""
-    found = [] if reach.author is None else [f"a:{reach.author}"]
+    alone = [watch for watch, _ in reach.broken] + ([] if reach.author is None else [reach.author])
+    found = [f"a:{watch}" for watch in dict.fromkeys(alone)]
     if reach.level is Level.WATCH:
         return [*found, f"w:{reach.owner}"]
     found.append(f"o:{reach.organisation}")

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas import incidents, notifications
+from schemas import incidents, notifications, relations
 from schemas.vocabulary import IncidentState
 from services.incidents import bulk
 from services.incidents.items import milliseconds
@@ -67,6 +67,8 @@ def _may_turn(taken: Taken) -> bool:
         incidents.Opened.name,
         incidents.StateChanged.name,
         incidents.SharedWider.name,
+        relations.Merged.name,
+        relations.Unmerged.name,
     )
 
 
@@ -93,6 +95,8 @@ def _turned(taken: Taken, before: Turn, head: str | None) -> Turn:
         if before.state != IncidentState.NEW:
             return before
         after = replace(before, state=IncidentState.ACKNOWLEDGED.value)
+    elif taken.place is not None and taken.place.fact == relations.Merged.name:
+        after = replace(before, state=IncidentState.CLOSED.value)
     elif "state" in body:
         after = replace(before, state=body["state"])
     elif body["entry"] in (_HEAD, head):

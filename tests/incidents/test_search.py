@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import incidents
+from schemas import incidents, relations
 from schemas.canonical import unseal
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
 from schemas.search import SearchFor
-from schemas.vocabulary import EntryKind, IncidentState, Level, Priority
+from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
 from services.incidents.finding import Finder
 from services.incidents.search import find, looked_for
 from services.incidents.tables import WORDS
@@ -189,6 +189,18 @@ def test_a_raise_lets_the_new_circle_find_the_item_and_its_outcome(shelf: Shelf)
     shelf.put(Made(body, about=made.about))
     assert found_words(shelf, "dam", AUST) == ["dam tett", "Dambrudd i øvre dalen"]
     assert found_words(shelf, "dam", VAKT) == ["dam tett", "dam internt", "Dambrudd i øvre dalen"]
+
+
+def test_a_broken_glass_lets_one_watch_find_the_item_until_it_ends(shelf: Shelf) -> None:
+    made = head("Pasient savnet ved Tyin", tags=[Tag.HEALTH])
+    inner = entry(made.about, "pasient med insulin")
+    shelf.put(made, inner)
+    for entry_id, minutes in ((inner.id, 30), ("head", -1)):
+        until = datetime.now(UTC) + timedelta(minutes=minutes)
+        body = relations.GlassBroken(entry=entry_id, to=FIRE, ground="life", until=until)
+        shelf.put(Made(body, about=made.about))
+    assert found_words(shelf, "pasient", FIRE) == ["pasient med insulin"], "the head's has ended"
+    assert look(shelf, "pasient", AUST) == []
 
 
 def test_erased_words_find_nothing_and_lie_nowhere(shelf: Shelf) -> None:

@@ -33,7 +33,7 @@ def _items() -> None:
         sa.Column("sequence", sa.BigInteger(), primary_key=True),
         *(sa.Column(name, sa.String(), nullable=False) for name in ("about", "owner")),
         sa.Column("author", sa.String()),
-        *(sa.Column(name, sa.String(), nullable=False) for name in ("level", "named")),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("level", "named", "broken")),
         sa.Column("tagged", sa.Boolean(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("occurred", sa.BigInteger(), nullable=False),
@@ -56,7 +56,9 @@ def _turns() -> None:
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("since", "until")),
         *(sa.Column(name, sa.String(), nullable=False) for name in ("state", "level", "named")),
     )
-    op.create_index("turns_until", "turns", ["mode", "until", "since"])
+    open_ = sa.text("state <> 'closed'")
+    columns = ["mode", "until", "since"]
+    op.create_index("turns_open", "turns", columns, sqlite_where=open_, postgresql_where=open_)
 
 
 def _terms() -> None:

@@ -79,7 +79,7 @@ class FormerTree(Tolerant):
 
 
 class ConsistencyProved(Tolerant):
-    """That the watch's log of ``size`` begins with the former one; ``checkpoint`` is its newest (RFC 6962)."""
+    """The watch's log of ``size`` begins with the former one; ``checkpoint`` is its newest (RFC 6962)."""
 
     status: Literal["ok"]
     former: FormerTree

@@ -1,8 +1,9 @@
 """Verbs of exercises: exercise check, exercise play."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -63,7 +64,6 @@ async def play(
     from services.cli.player.hub import HubSilent
     from services.cli.player.play import Wanted
     from services.cli.player.play import play as run
-    from services.cli.player.report import HOWS
     from services.runtime import logs, players
     from services.runtime.watches import NotAnswered
 
@@ -72,25 +72,26 @@ async def play(
     if not players.reaches(settings.home):
         return failed(call, "NOT_RUNNING", home=str(settings.home))
     wanted = Wanted(first, last, frozenset(without or ()), speed)
-
-    def tell(at: datetime, event: "Event", how: str) -> None:
-        if not call.as_json:
-            clock = at.astimezone(OSLO).strftime("%d.%m. %H:%M:%S")
-            wall = datetime.now(OSLO).strftime("%H:%M:%S")
-            print(f"{clock}  ({wall})  {event.no:4} {event.title}  {say(HOWS[how], lang)}", flush=True)
-
     try:
-        report = await run(settings, plan, wanted, tell)
+        report = await run(settings, plan, wanted, partial(_tell, call))
     except (HubAway, HubSilent, NotAnswered):
         return failed(call, "NO_ANSWER")
-
-    def speak(text: str, /, **given: Any) -> str:
-        return say(text, lang, **given)
-
-    lines = report.lines(speak)
+    lines = report.lines(lambda text, /, **given: say(text, lang, **given))
     path = _keep(settings, report, lines)
     lines.append(say("The report lies in {path}.", lang, path=path))
     return Outcome(report.data | {"report": str(path)}, lines, Exit.DONE if report.ok else Exit.FAILED)
+
+
+def _tell(call: Call, at: datetime, event: "Event", how: str) -> None:
+    """Say that an event has been played: by the clock of the exercise, and by that on the wall."""
+    from services.cli.player.report import HOWS
+
+    if not call.as_json:
+        clock, wall = at.astimezone(OSLO).strftime("%d.%m. %H:%M:%S"), datetime.now(OSLO).strftime("%H:%M:%S")
+        print(
+            f"{clock}  ({wall})  {event.no:4} {event.title}  {say(HOWS[how], language(call.lang))}",
+            flush=True,
+        )
 
 
 def _keep(settings: "Settings", report: "Report", lines: list[str]) -> Path:

@@ -69,8 +69,7 @@ def logs(
         if files and STDIN in files:
             _write(call, asked.choose(broken.read(sys.stdin.buffer)))
         elif follow:
-            with contextlib.closing(Follower(paths, None if paths else folder, broken)) as follower:
-                _write(call, _followed(follower, asked))
+            _follow(call, Follower(paths, None if paths else folder, broken), asked)
         else:
             _write(call, asked.choose(merged(paths or files_in(folder), broken)))
     if broken.count:
@@ -113,6 +112,11 @@ def _id_of(call: Call, said: str | None) -> str | None:
 
     found = asyncio.run(ask(call, "incidents", "get", **named))
     return str(found["incident"]["id"])
+
+
+def _follow(call: Call, follower: "Follower", asked: "Asked") -> None:
+    with contextlib.closing(follower):
+        _write(call, _followed(follower, asked))
 
 
 def _followed(follower: "Follower", asked: "Asked") -> "Iterator[Line]":

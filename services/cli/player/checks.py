@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.envelope import Accepted
 from schemas.exercise_parts import Event
+from schemas.vocabulary import ReadReason
 from services.cli.player import leaks
 from services.cli.player.acts import Opened
 from services.cli.player.pace import key_at
@@ -42,7 +43,8 @@ async def sight(player: Player, event: Event) -> None:
 
 async def _sees(player: Player, watch: str, opened: Opened, item: str, receipt: str) -> bool:
     person = player.person_of(watch)
-    answer = await player.hub.ask(watch, person, "incidents", "get", id=opened.id, after=receipt)
+    asked = {"id": opened.id, "after": receipt, "reason": ReadReason.DUTY.value}
+    answer = await player.hub.ask(watch, person, "incidents", "get", **asked)
     if answer["status"] != "ok":
         return False
     if item == opened.head:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from schemas.exercise_parts import Marker
+from schemas.vocabulary import ReadReason
 from services.cli.player.report import METRICS_UNREAD
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ async def _questions(player: Player, markers: list[Marker]) -> None:
         person = player.person_of(watch.key)
         if not forbidden or not person:
             continue
-        found = [await player.hub.ask(watch.key, person, "incidents", "list", state="all", limit=500)]
+        who, why = (watch.key, person), ReadReason.DUTY.value
+        found = [await player.hub.ask(*who, "incidents", "list", state="all", limit=500, reason=why)]
         for opened in player.known.incidents.values():
-            found.append(await player.hub.ask(watch.key, person, "incidents", "get", id=opened.id))
+            found.append(await player.hub.ask(*who, "incidents", "get", id=opened.id, reason=why))
         _search(check, forbidden, None, f"query {watch.key}", json.dumps(found, ensure_ascii=False))
 
 

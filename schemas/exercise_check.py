@@ -110,9 +110,9 @@ def _names(event: Event, index: int, centre: Centre) -> Found:
         return
     name, body = event.act
     place = ("events", index, name)
-    for field in ("named", "notify"):
+    for field in ("named", "notify", "asks"):
         yield from _known(centre, (*place, field), getattr(body, field, ()))
-    for field in ("organisation", "watch"):
+    for field in ("organisation", "watch", "assignee"):
         wanted = getattr(body, field, None)
         yield from _known(centre, (*place, field), [wanted] if wanted else [])
     for number in getattr(body, "municipalities", ()):
@@ -166,7 +166,8 @@ def _letter(event: Event, index: int, opened: set[str]) -> Found:
 
 
 def _label(event: Event, index: int, labels: dict[str, str]) -> Found:
-    for name, body in (("correct", event.correct), ("share", event.share)):
+    for name in ("correct", "share", "done", "respond"):
+        body = getattr(event, name)
         wanted = body.entry if body else None
         if wanted is not None and labels.get(wanted) != event.incident:
             reason = f"incident {event.incident} has no entry {wanted} before {event.no}"

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.centre_parts import Who
 from schemas.envelope import Code, Line, Strict, Text, Token, WatchKey
-from schemas.incidents import ItemContent, Municipalities, Tags
+from schemas.incidents import Decider, ItemContent, Municipalities, Tags
 from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Priority
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,3}[a-z]?$")]
@@ -50,13 +50,42 @@ class Open(_Shared):
 
 
 class Entry(_Shared):
-    """Write in the incident's log; ``label`` names the entry for a later correction or wider sharing."""
+    """Write in the incident's log; ``label`` names the entry for what is later said of it.
+
+    ``late``: from paper, with the event's ``occurred_at``. ``asks`` are watches asked for resources.
+    """
 
     label: Label | None = None
     kind: EntryKind = EntryKind.INFORMATION
     priority: Priority | None = None
     confirmed: bool = True
     channel: Code | None = None
+    late: bool | None = None
+    decider: Decider | None = None
+    assignee: WatchKey | None = None
+    due: AwareDatetime | None = None
+    asks: Annotated[list[WatchKey], Field(max_length=400)] = []
+
+
+class Done(Strict):
+    """Close a task that was labelled before."""
+
+    entry: Label
+    content: ItemContent = ItemContent()
+
+
+class Respond(Strict):
+    """Answer a request for resources that was labelled before."""
+
+    entry: Label
+    answer: Literal["accept", "decline"]
+    content: ItemContent = ItemContent()
+
+
+class Tick(Strict):
+    """Tick a step of the incident's action card."""
+
+    step: Token
 
 
 class State(Strict):
@@ -174,6 +203,9 @@ class Event(Strict):
     close: Close | None = None
     correct: Correct | None = None
     share: Share | None = None
+    done: Done | None = None
+    respond: Respond | None = None
+    tick: Tick | None = None
     intake: Intake | None = None
     take: Function | None = None
     release: Function | None = None
@@ -201,17 +233,20 @@ class Event(Strict):
 
     @property
     def notified(self) -> list[str]:
-        """The watches that the act asks to have told."""
-        return list(getattr(self.act[1], "notify", [])) if self.act else []
+        """The watches that the act asks to have told, to answer or to do something."""
+        body = self.act[1] if self.act else None
+        to_do = [getattr(body, "assignee", None)]
+        named = (*getattr(body, "notify", ()), *getattr(body, "asks", ()), *filter(None, to_do))
+        return list(dict.fromkeys(named))
 
 
 ACTS = (
-    "open", "entry", "state", "close", "correct", "share", "intake",
+    "open", "entry", "state", "close", "correct", "share", "done", "respond", "tick", "intake",
     "take", "release", "man", "cut", "kill", "settle",
 )  # fmt: skip
-SENT = ACTS[:10]
+SENT = ACTS[:13]
 """Acts that a watch sends; the others befall the hub or the player."""
-ON_INCIDENT = ("open", "entry", "state", "close", "correct", "share")
+ON_INCIDENT = ACTS[:9]
 
 
 class Marker(Strict):

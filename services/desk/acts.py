@@ -5,12 +5,15 @@ the answer as JSON, a plain form is led to the page that shows it.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from schemas.entries import AnswerRequest, CloseTask, TickStep
 from schemas.envelope import Accepted, Refused
 from schemas.envelope import Request as Command
 from schemas.identifiers import TOKEN, derived_id, new_id
@@ -32,6 +35,7 @@ JSON = "application/json"
 Form = Mapping[str, str]
 C = TypeVar("C", bound=Command)
 Act = tuple[Command, dict[str, Any] | None]
+ENDINGS: dict[str, type[Command]] = {"done": CloseTask, "answer": AnswerRequest, "tick": TickStep}
 
 
 class Acts:
@@ -46,6 +50,9 @@ class Acts:
         router.add_api_route("/incidents", self.open, methods=["POST"])
         router.add_api_route("/incidents/{name}/entries", self.write, methods=["POST"])
         router.add_api_route("/incidents/{name}/correct", self.correct, methods=["POST"])
+        for act, command in ENDINGS.items():
+            path = f"/incidents/{{name}}/{act}"
+            router.add_api_route(path, partial(self.end, command), methods=["POST"], name=act)
         router.add_api_route("/incidents/{name}/state", self.state, methods=["POST"])
         router.add_api_route("/incidents/{name}/ack", self.acknowledge, methods=["POST"])
         router.add_api_route("/duty/take", self.take, methods=["POST"])
@@ -63,6 +70,10 @@ class Acts:
     async def correct(self, request: Request, name: str) -> Response:
         """Strike or replace an entry."""
         return await self._answer(request, name, lambda form, id, about: correction(form, about))
+
+    async def end(self, command: type[Command], request: Request, name: str) -> Response:
+        """Close a task, answer a request for resources, tick a step of the action card."""
+        return await self._answer(request, name, lambda form, id, about: ending(command, form, about))
 
     async def state(self, request: Request, name: str) -> Response:
         """Move the incident to another state; closing takes words."""
@@ -123,9 +134,18 @@ def opening(form: Form, id: str) -> Act:
 
 def entry(form: Form, about: dict[str, str]) -> Act:
     """A line in the log."""
-    fields = {"kind": form.get("kind"), "level": form.get("level")}
+    names = ("kind", "level", "channel", "decider", "assignee")
+    fields: dict[str, Any] = {name: form.get(name) for name in names}
+    fields |= {"due": in_norway(form.get("due", "")), "late": "late" in form or None}
     lists = {"tags": _list(form, "tag"), "named": _list(form, "named"), "notify": _list(form, "notify")}
-    return _command(AddEntry, {**about, **fields, **lists}), _words(form, "text", "source")
+    lists["asks"] = _list(form, "asks")
+    return _command(AddEntry, {**about, **fields, **lists}), _words(form, "text", "source", "basis")
+
+
+def ending(command: type[Command], form: Form, about: dict[str, str]) -> Act:
+    """What ends something that an entry began, or a step of the card."""
+    fields: dict[str, Any] = {name: form.get(name) for name in ("entry", "answer", "step") if name in form}
+    return _command(command, {**about, **fields}), _words(form, "text")
 
 
 def correction(form: Form, about: dict[str, str]) -> Act:
@@ -155,6 +175,15 @@ def command_id(form: Form) -> str:
     if not TOKEN.fullmatch(id):
         raise Refusal("MALFORMED", where=["id"])
     return id
+
+
+def in_norway(said: str) -> str:
+    """A time of a form: without an offset it is Norway's. What is no time is left as it is."""
+    try:
+        time = datetime.fromisoformat(said)
+    except ValueError:
+        return said
+    return (time if time.tzinfo else time.replace(tzinfo=texts.OSLO)).isoformat()
 
 
 def duty(model: type[TakeOver] | type[Release], form: Form) -> Act:

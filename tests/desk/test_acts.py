@@ -55,6 +55,23 @@ async def test_two_clicks_at_the_same_moment_are_one_entry(house: House) -> None
     assert [entry["content"] for entry in found] == [{"text": "én gang"}]
 
 
+async def test_a_task_of_a_page_is_closed_from_a_page_and_a_card_is_ticked(house: House) -> None:
+    report = await house.report(type="water.main")
+    path = f"/incidents/{report['ref']}"
+    task = {"text": "Sett ut nødvann", "kind": "task", "due": "2027-01-15T09:00"}
+    async with house.signed_in() as browser:
+        written = (await act(browser, f"{path}/entries", **task)).json()
+        (entry,) = await entries(browser, report["ref"], written["receipt"])
+        assert (entry["due"], entry["assignee"]) == ("2027-01-15T09:00:00+01:00", VAKT)
+        done = await act(browser, f"{path}/done", entry=entry["id"], text="Står ute")
+        again = await act(browser, f"{path}/done", entry=entry["id"])
+        ticked = await act(browser, f"{path}/tick", step="no-such-step")
+        after = {"after": done.json()["receipt"]}
+        found = (await browser.get(f"/v1/incidents/{report['ref']}", params=after)).json()
+    assert (again.json()["code"], ticked.json()["code"]) == ("ALREADY_DONE", "UNKNOWN_STEP")
+    assert found["tasks"][0]["done_by"] == done.json()["receipt"]
+
+
 async def test_an_id_that_stands_for_something_else_is_told(house: House) -> None:
     report, id = await house.report(), new_id()
     async with house.signed_in() as browser:

@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas import incidents, warnings, watch
+from schemas import entries, incidents, warnings, watch
 from schemas.canonical import digest
 from schemas.envelope import Request
 from schemas.exercise_file import Plan
@@ -65,8 +65,26 @@ def _entry(_plan: Plan, event: Event, known: Known, body: Any) -> Request:
         priority=body.priority,
         confirmed=body.confirmed,
         channel=body.channel,
+        late=body.late,
+        decider=body.decider,
+        assignee=body.assignee,
+        due=body.due,
+        asks=body.asks or None,
         **_shared(body),
     )
+
+
+def _done(_plan: Plan, event: Event, known: Known, body: Any) -> Request:
+    return entries.CloseTask(ref=_ref(event, known), entry=known.entries[body.entry])
+
+
+def _respond(_plan: Plan, event: Event, known: Known, body: Any) -> Request:
+    entry = known.entries[body.entry]
+    return entries.AnswerRequest(ref=_ref(event, known), entry=entry, answer=body.answer)
+
+
+def _tick(_plan: Plan, event: Event, known: Known, body: Any) -> Request:
+    return entries.TickStep(ref=_ref(event, known), step=body.step)
 
 
 def _state(_plan: Plan, event: Event, known: Known, body: Any) -> Request:
@@ -120,6 +138,9 @@ _MAKERS = {
     "close": _close,
     "correct": _correct,
     "share": _share,
+    "done": _done,
+    "respond": _respond,
+    "tick": _tick,
     "intake": _intake,
     "take": _take,
     "release": _release,

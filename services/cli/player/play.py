@@ -217,7 +217,7 @@ class Player:
         head = Priority.NORMAL if event.correct else self._priorities.get(event.incident or "")
         priority = priority or head or Priority.NORMAL
         after_s = self.plan.exercise.exercise.acknowledge_after_s
-        notified = event.notified or self._corrected(event)
+        notified = event.notified or self._corrected(event) or self._answered(event)
         for telling in tellings_of(event, notified, index, self.plan.centre, after_s, priority, fact):
             if event.share is not None and (item, telling.watch) in self.told:
                 continue
@@ -228,12 +228,17 @@ class Player:
 
     def _corrected(self, event: Event) -> list[str]:
         """Who had a wrong entry is told of its correction."""
-        label = event.correct.entry if event.correct else None
-        entries = (
-            one for one in self.plan.exercise.events if one.entry is not None and one.entry.label == label
-        )
-        wrong = next(entries, None) if label else None
+        wrong = self._labelled(event.correct.entry) if event.correct else None
         return wrong.notified if wrong else []
+
+    def _answered(self, event: Event) -> list[str]:
+        """Who has asked for resources is told of the answer."""
+        asked = self._labelled(event.respond.entry) if event.respond else None
+        return [self.sender(asked)[0]] if asked else []
+
+    def _labelled(self, label: str) -> Event | None:
+        found = (one for one in self.plan.exercise.events if one.entry and one.entry.label == label)
+        return next(found, None)
 
     def sender(self, event: Event) -> tuple[str, str]:
         """Key of the watch, and id of the person, that an event's act comes from."""

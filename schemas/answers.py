@@ -12,12 +12,19 @@ from schemas.warnings import WarningContent
 
 
 class Reported(Tolerant):
-    """Stored, and safe when the power goes. ``receipt`` goes into ``after=`` of a question."""
+    """Stored, and safe when the power goes. ``receipt`` goes into ``after=`` of a question.
+
+    ``merged_into`` is the ref of what the incident is gone on with as; ``open_children`` are those of a closed
+    parent that the sender may see.
+    """
 
     status: Literal["accepted"]
     id: str
     ref: str | None
     receipt: str
+    mark: str | None = None
+    merged_into: str | None = None
+    open_children: list[str] = []
 
 
 class Kept(Tolerant):
@@ -112,6 +119,55 @@ class _Item(Tolerant):
     erasure_asked: bool = False
 
 
+class Near(Tolerant):
+    """Another incident in short."""
+
+    id: str
+    ref: str
+    type: str
+    priority: Priority
+    state: IncidentState
+    owner: str
+
+
+class Function(Tolerant):
+    """Who has, or had, a function at the incident; persons are named to the owner's house only."""
+
+    id: str
+    function: str
+    person: str | None
+    watch: str | None
+    name: str | None
+    since: AwareDatetime
+    until: AwareDatetime | None
+
+
+class CaseNumber(Tolerant):
+    """The incident's case number in another system."""
+
+    id: str
+    system: str
+    number: str | None
+    level: Level
+    struck: bool
+
+
+class Transfer(Tolerant):
+    """A watch was asked to take over and has not answered; ``asked`` is the entry that asked."""
+
+    to: str
+    asked: str
+
+
+class Location(Tolerant):
+    """Where the incident is by the newest word about it."""
+
+    position: str | None = None
+    area: list[str] | None = None
+    place: str | None = None
+    since: AwareDatetime
+
+
 class Head(_Item):
     """An incident as it stands. Of one whose head may not be seen, only ``id`` and its open entries are."""
 
@@ -129,6 +185,15 @@ class Head(_Item):
     confirmed: bool = True
     channel: str | None = None
     late: bool = False
+    parent: Near | None = None
+    children: list[Near] = []
+    links: list[Near] = []
+    merged: list[Near] = []
+    instead_of: str | None = None
+    functions: list[Function] = []
+    references: list[CaseNumber] = []
+    transfer: Transfer | None = None
+    location: Location | None = None
 
 
 class Listed(Head):
@@ -177,6 +242,8 @@ class LogEntry(_Item):
     ``late``: typed in later from paper. ``closes`` is the task that the entry ends, ``answers`` the request
     for resources that it answers, ``step`` the step of the action card that it ticks. ``skew``, where the
     order of recording was asked for: the clock was behind what stands above.
+    ``event`` names what became of the incident, with ``detail``; ``of`` is the merged incident in whose log
+    the line lies.
     """
 
     id: str
@@ -200,6 +267,9 @@ class LogEntry(_Item):
     step: str | None = None
     attachment: AttachmentTold | None = None
     skew: bool = False
+    event: str | None = None
+    detail: dict[str, Any] | None = None
+    of: dict[str, str] | None = None
 
 
 class Task(Tolerant):
@@ -270,6 +340,32 @@ class Chain(Tolerant):
     outcome: Literal["open", "acknowledged", "nobody_reached"]
     sent: bool
     steps: list[dict[str, Any]]
+
+
+class Alike(Tolerant):
+    """Open incidents that may be the same, the newest first."""
+
+    status: Literal["ok"]
+    incidents: list[Listed]
+
+
+class CaseHolder(Tolerant):
+    """An incident with a case number; of one whose head may not be seen, no more than ``id``."""
+
+    id: str
+    ref: str | None
+    type: str | None
+    priority: Priority | None
+    state: IncidentState | None
+    owner: str | None
+    references: list[CaseNumber]
+
+
+class CasesFound(Tolerant):
+    """The incidents with a case number of another system, the newest first."""
+
+    status: Literal["ok"]
+    incidents: list[CaseHolder]
 
 
 class Incidents(Tolerant):

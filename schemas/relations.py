@@ -6,10 +6,10 @@ lies in the log of one of them; readers fold it into a picture of both (``schema
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Code, Request, Token, WatchKey
-from schemas.incidents import TRADE, Addressees, ItemContent, Municipalities, Ref, Tags
+from schemas.envelope import Body, Code, Request, Strict, Token, WatchKey
+from schemas.incidents import TRADE, Addressees, ItemContent, Municipalities, Position, Ref, Tags
 from schemas.vocabulary import IncidentState, Level, Tag
 
 BREAK_DAYS_MOST = 7
@@ -137,6 +137,22 @@ class BreakGlass(_OnIncident):
     to: WatchKey
     ground: Code
     until: AwareDatetime
+
+
+class SimilarTo(Strict):
+    """What is about to be reported, or stands in the log: which open incidents may be the same?"""
+
+    type: Code | None = None
+    occurred_at: AwareDatetime | None = None
+    position: Position | None = None
+    municipalities: Municipalities = Field(default_factory=list)
+
+
+class Case(Strict):
+    """A case of another system, by the number that it has there."""
+
+    system: Code
+    number: Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class _Pair(Body):

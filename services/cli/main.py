@@ -30,6 +30,7 @@ from services.cli import (
     reporting,
     running,
     searching,
+    tying,
     waiting,
 )
 from services.cli.frame import Exit
@@ -69,6 +70,7 @@ running.register(app)
 reporting.register(app)
 looking.register(app, reporting.incident)
 ending.register(app, reporting.incident)
+tying.register(app, reporting.incident)
 searching.register(app)
 exporting.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):

@@ -1,12 +1,13 @@
 """Verbs of the incident log: report, entry, incident, incidents."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from schemas.vocabulary import EntryKind, IncidentState, Level
+from schemas.vocabulary import EntryKind, IncidentState, Level, Priority
 from services.cli.frame import Call, Outcome, Usage, verb
-from services.cli.names import person_id
+from services.cli.names import incident_named, person_id
 from services.cli.options import (
     At,
     Attach,
@@ -26,7 +27,8 @@ from services.cli.options import (
     Text,
     Unconfirmed,
 )
-from services.cli.sending import figures_of, moment, on_incident, send, written
+from services.cli.sending import ask, figures_of, moment, on_incident, send, written
+from services.cli.texts import language, say
 
 incident = typer.Typer(
     help="One incident: show it, move it, correct it, close it, share it.", no_args_is_help=True
@@ -187,14 +189,39 @@ async def correct(
 
 
 async def close(
-    call: Call, said: Incident, text: Text = None, figures: Figures = None, at: At = None
+    call: Call,
+    said: Incident,
+    text: Text = None,
+    figures: Figures = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Close it even if it is critical (P1).")] = False,
+    at: At = None,
 ) -> Outcome:
-    """Close an incident, with its outcome."""
+    """Close an incident, with its outcome; a critical one (P1) is asked about once more."""
     from schemas.incidents import CloseIncident
 
+    if not yes:
+        await _sure(call, said)
     request = CloseIncident(**await on_incident(call, said))
     content = written(text=text, figures=figures_of(figures))
     return await send(call, request, content, moment(at), done="Incident {ref} is closed.")
+
+
+async def _sure(call: Call, said: str) -> None:
+    """Ask before a critical incident is closed; what cannot be looked up is closed as it is said.
+
+    Raises Usage where nobody can be asked, typer.Abort for a no.
+    """
+    from services.runtime.edge import AskRefused, Unanswered
+
+    try:
+        found = await ask(call, "incidents", "get", **incident_named(said))
+    except (AskRefused, Unanswered):
+        return
+    if found["incident"].get("priority") != Priority.CRITICAL.value:
+        return
+    if call.as_json or not sys.stdin.isatty():
+        raise Usage("the incident is critical (P1): say --yes to close it")
+    typer.confirm(say("The incident is critical (P1). Close it?", language(call.lang)), abort=True)
 
 
 async def share(

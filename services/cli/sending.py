@@ -66,7 +66,11 @@ def told(call: Call, answer: Any, done: str) -> Outcome:
     if answer.status == "refused":
         return refused(call, answer.code, answer.parameters)
     fields = _fields(answer)
-    lines = [say(done, lang, **fields), *_marked(answer.result.get("mark"), lang)]
+    lines = [
+        say(done, lang, **fields),
+        *_marked(answer.result.get("mark"), lang),
+        *_related(answer.result, lang),
+    ]
     return Outcome(answer.model_dump(mode="json", exclude_none=True), lines)
 
 
@@ -83,6 +87,16 @@ def _marked(mark: str | None, lang: str) -> list[str]:
     if mark == "closed":
         return [say("But the incident is closed.", lang)]
     return []
+
+
+def _related(result: dict[str, Any], lang: str) -> list[str]:
+    """What hangs together with the incident, as far as the sender may see it."""
+    lines = []
+    if result.get("merged_into"):
+        lines.append(say("It is merged into {ref}.", lang, ref=result["merged_into"]))
+    if result.get("open_children"):
+        lines.append(say("Still open under it: {refs}.", lang, refs=result["open_children"]))
+    return lines
 
 
 async def ask(call: Call, trade: str, what: str, **parameters: Any) -> dict[str, Any]:

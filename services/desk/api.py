@@ -13,7 +13,9 @@ from schemas.envelope import Request as Command
 from schemas.identifiers import derived_id, read_ref
 from schemas.incidents import AddEntry, CorrectEntry, OpenIncident
 from schemas.notifications import Acknowledge
+from schemas.relations import Case, SimilarTo
 from schemas.search import SearchFor
+from services.desk import related
 from services.desk.asker import CSRF_HEADER, Asker, Identity
 from services.desk.bodies import Said, read_json, read_said
 from services.desk.problems import problem
@@ -28,6 +30,8 @@ _ON_ENTRY: dict[str, type[Command]] = {
 }
 """What is said of an entry, or of a step of the action card, by path."""
 _SIZE_DIGITS = 15
+_TOLD = ("mark", "merged_into", "open_children")
+"""What an accepted command may say beside its receipt."""
 
 
 def api_routes(identity: Identity) -> APIRouter:
@@ -39,7 +43,11 @@ def api_routes(identity: Identity) -> APIRouter:
     router.add_api_route("/incidents", api.open, methods=["POST"])
     router.add_api_route("/incidents/{ref}", api.incident, methods=["GET"])
     router.add_api_route("/incidents/{ref}/entries", api.add_entry, methods=["POST"])
-    for path, command in _ON_ENTRY.items():
+    router.add_api_route("/incidents/{ref}/similar", api.similar, methods=["GET"])
+    router.add_api_route("/similar", api.similar_to, methods=["POST"])
+    router.add_api_route("/cases", api.case, methods=["POST"])
+    on_incident = {path: command for path, (command, _) in related.PATHS.items()}
+    for path, command in (_ON_ENTRY | on_incident).items():
         act = partial(api.act, command)
         router.add_api_route(f"/incidents/{{ref}}/{path}", act, methods=["POST"], name=path)
     router.add_api_route("/types", api.types, methods=["GET"])
@@ -100,6 +108,24 @@ class Api:
         named = dict(request.path_params)
         ref = known_ref(named.pop("ref"))
         return await self._send(asker, said, said.request(command, ref=ref, **named))
+
+    async def similar(self, request: Request, ref: str) -> Response:
+        """Open incidents that may be the same as one."""
+        asker = await self._identity.of(request)
+        return reply(await asker.ask("incidents", "similar", ref=known_ref(ref)))
+
+    async def similar_to(self, request: Request) -> Response:
+        """Open incidents that may be the same as what is about to be reported."""
+        asker = await self._identity.of(request)
+        wanted = validate(SimilarTo, await read_json(request))
+        asked = wanted.model_dump(mode="json", exclude_none=True)
+        return reply(await asker.ask("incidents", "similar", **asked))
+
+    async def case(self, request: Request) -> Response:
+        """The incidents that have this case number in another system."""
+        asker = await self._identity.of(request)
+        wanted = validate(Case, await read_json(request))
+        return reply(await asker.ask("incidents", "case", system=wanted.system, number=wanted.number))
 
     async def types(self, request: Request) -> Response:
         """The register of incident types."""
@@ -175,6 +201,7 @@ def told(answer: Accepted | Refused | Kept) -> Response:
     match answer:
         case Accepted():
             found = {"status": "accepted", "id": answer.id, "ref": answer.ref, "receipt": answer.receipt}
+            found |= {name: answer.result[name] for name in _TOLD if name in answer.result}
             place = {"Location": f"/v1/incidents/{answer.ref}"} if answer.ref else {}
             return reply(found, 201, place)
         case Kept():

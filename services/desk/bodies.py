@@ -9,6 +9,7 @@ from fastapi import Request as HttpRequest
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Request, Strict, Token
+from schemas.geometry import corners
 from schemas.identifiers import new_id
 from schemas.incidents import ItemContent
 from services.runtime.reading import LIMIT_BYTES, Refusal, read_question, validate
@@ -56,6 +57,8 @@ def said_in(fields: dict[str, Any]) -> Said:
     if not isinstance(content, dict):
         raise Refusal("MALFORMED", where=["content"])
     content |= {name: fields.pop(name) for name in _WORDS & fields.keys()}
+    if isinstance(content.get("area"), dict):
+        content["area"] = _corners(content["area"])
     validate(ItemContent, orjson.dumps(content), "content.")
     return Said(told.id, told.occurred_at, fields, content or None)
 
@@ -69,6 +72,13 @@ def _fields(request: HttpRequest, raw: bytes) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise Refusal("MALFORMED", where=["content-type"])
     return read_question(raw)
+
+
+def _corners(area: Any) -> list[str]:
+    try:
+        return corners(area)
+    except ValueError:
+        raise Refusal("MALFORMED", where=["content.area"]) from None
 
 
 async def read_bytes(request: HttpRequest) -> bytes:

@@ -19,8 +19,10 @@ from schemas.envelope import Request as Command
 from schemas.incidents import AddEntry, CorrectEntry, ItemContent, OpenIncident
 from schemas.notifications import Acknowledge
 from schemas.refusals import REFUSALS
+from schemas.relations import Case, SimilarTo
 from schemas.search import SearchFor
 from schemas.vocabulary import ReadReason
+from services.desk import related
 from services.desk.api import api_routes
 from services.desk.asker import Identity
 from services.desk.attachments import attachment_routes
@@ -110,6 +112,21 @@ TOLD: dict[tuple[str, str], Told] = {
         ("reason",),
         scope="read",
         is_file=True,
+    ),
+    **{
+        ("post", f"/v1/incidents/{{ref}}/{path}"): Told(
+            said, answers.Reported, says=command, from_path=related.known(path)
+        )
+        for path, (command, said) in related.PATHS.items()
+    },
+    ("get", "/v1/incidents/{ref}/similar"): Told(
+        "Open incidents that may be the same as one", answers.Alike, scope="read"
+    ),
+    ("post", "/v1/similar"): Told(
+        "Open incidents that may be the same as a report", answers.Alike, seeks=SimilarTo, scope="read"
+    ),
+    ("post", "/v1/cases"): Told(
+        "The incidents with a case number of another system", answers.CasesFound, seeks=Case, scope="read"
     ),
     ("get", "/v1/types"): Told(
         "The register of incident types", answers.IncidentTypes, ("receipt",), scope="read"

@@ -7,21 +7,20 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from schemas.canonical import unseal
-from schemas.envelope import Code, Municipality, Token
-from schemas.incidents import Position
+from schemas.relations import Case, SimilarTo
 from schemas.subjects import Address
 from services.incidents.kin import reach_of
 from services.incidents.projection import as_number
-from services.incidents.queries import Queries, Question, as_head
+from services.incidents.queries import GetQuestion, Queries, Question, as_head
 from services.incidents.view import is_restricted
 from services.incidents.viewer import Viewer
-from services.runtime.reading import validate
+from services.runtime.reading import Refusal, validate
 
 NEAR_M = 1000
 """Two incidents whose positions lie no further apart, in metres, may be the same."""
@@ -32,21 +31,14 @@ _MOST, _TOLD = 500, 10
 _TOLD_OF_CASE = ("id", "ref", "type", "priority", "state", "owner", "references")
 
 
-class SimilarQuestion(Question):
-    """What is about to be reported, or was: which open incidents may be the same?"""
+class SimilarQuestion(Question, SimilarTo):
+    """What may be the same; with ``ref``, as the incident of that ref."""
 
-    type: Code
-    occurred_at: AwareDatetime | None = None
-    position: Position | None = None
-    municipalities: Annotated[list[Municipality], Field(max_length=400, default_factory=list)]
-    incident: Token | None = None
+    ref: str | None = Field(None, max_length=20)
 
 
-class CaseQuestion(Question):
+class CaseQuestion(Question, Case):
     """Which incidents bear this case number of another system?"""
-
-    system: Code
-    number: str = Field(min_length=1, max_length=300)
 
 
 class LookingQueries(Queries):
@@ -80,10 +72,18 @@ class LookingQueries(Queries):
         return {"status": "ok", "incidents": [head for head, _ in found]}
 
     def _similar(self, mode: str, asked: SimilarQuestion, viewer: Viewer) -> list[Any]:
+        own = None
+        if asked.ref is not None:
+            shown = self._find(mode, GetQuestion(actor=asked.actor, ref=asked.ref), viewer)
+            if shown is None or "ref" not in shown.incident:
+                raise Refusal("UNKNOWN_INCIDENT")
+            own, asked = shown.incident["id"], _as_asked(shown.incident, asked)
+        if asked.type is None:
+            raise Refusal("MALFORMED", where=["type"])
         rows = [
             row
             for row in self._lookups.alike(mode, asked.type, viewer.watch, _MOST)
-            if viewer.sees(reach_of(row)) and row["id"] != asked.incident
+            if viewer.sees(reach_of(row)) and row["id"] != own
         ]
         moved = self._positions(mode, [row["id"] for row in rows])
         at = asked.occurred_at or viewer.directory.now(viewer.watch, viewer.now)
@@ -105,6 +105,17 @@ class LookingQueries(Queries):
                 told = {name: shown.incident.get(name) for name in _TOLD_OF_CASE}
                 found.setdefault(shown.incident["id"], (told, is_own))
         return list(found.values())
+
+
+def _as_asked(head: dict[str, Any], asked: SimilarQuestion) -> SimilarQuestion:
+    """The question that an incident which is there puts."""
+    known = {
+        "type": head["type"],
+        "occurred_at": datetime.fromisoformat(head["occurred_at"]),
+        "position": (head.get("location") or head["content"] or {}).get("position"),
+        "municipalities": head["municipalities"],
+    }
+    return asked.model_copy(update=known)
 
 
 def _is_near(row: Any, moved: str | None, asked: SimilarQuestion, at: datetime) -> bool:

@@ -14,8 +14,8 @@ from schemas.warnings import WarningContent
 class Reported(Tolerant):
     """Stored, and safe when the power goes. ``receipt`` goes into ``after=`` of a question.
 
-    ``merged_into`` is the ref of what the incident is gone on with as; ``open_children`` are those of a closed
-    parent that the sender may see.
+    ``merged_into`` is the ref of what the incident is gone on with as; ``open_children`` are those of a
+    closed parent that the sender may see.
     """
 
     status: Literal["accepted"]

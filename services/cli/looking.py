@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli import around
 from services.cli.begun import Begun
 from services.cli.ending import spoken
 from services.cli.frame import Call, Outcome, table, verb
@@ -44,7 +45,8 @@ async def show(
     entries = found.get("entries", [])
     writers = (one.get("actor", {}).get("person") for one in entries)
     names = await names_of(call, writers) if not call.as_json else {}
-    lines = [*_head(found["incident"], lang), *_entries(entries, names, lang, ids=ids, audit=audit)]
+    lines = [*_head(found["incident"], lang), *around.lines(found["incident"], lang)]
+    lines += _entries(entries, names, lang, ids=ids, audit=audit)
     begun = Begun(found, {one["id"]: words(one, lang) for one in entries}, lang)
     return Outcome(found, lines + _chains(found.get("chains", []), lang) + begun.lines())
 

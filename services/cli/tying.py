@@ -127,13 +127,8 @@ async def case_number(
     """Add the incident's case number in another system."""
     from schemas.relations import AddReference
 
-    shared: dict[str, Any] = {
-        "level": level,
-        "tags": tags or [],
-        "named": named or [],
-        "notify": notify or [],
-    }
-    request = AddReference(**await on_incident(call, said), system=system, **shared)
+    shared: dict[str, Any] = {"tags": tags or [], "named": named or [], "notify": notify or []}
+    request = AddReference(**await on_incident(call, said), system=system, level=level, **shared)
     return await send(call, request, {"reference": number}, done="The case number is added to {ref}.")
 
 
@@ -185,9 +180,9 @@ async def break_glass(
     """Let one watch see an item above its cap for a time; the data-protection officer is told."""
     from schemas.relations import BreakGlass
 
-    request = BreakGlass(
-        **await on_incident(call, said), entry=entry, to=to, ground=ground, until=moment(until)
-    )
+    end = moment(until)
+    assert end is not None  # noqa: S101  the option has no default
+    request = BreakGlass(**await on_incident(call, said), entry=entry, to=to, ground=ground, until=end)
     return await send(call, request, {"text": text}, done="The watch may see it until its time is over.")
 
 
@@ -209,8 +204,10 @@ async def case(
 def _listed(call: Call, found: dict[str, Any]) -> Outcome:
     lang = language(call.lang)
     rows = [
-        (one["ref"], word(one["priority"], lang), word(one["state"], lang), local(one.get("occurred_at")))
-        + (one["owner"], words(one, lang))
+        (
+            *(one["ref"], word(one["priority"], lang), word(one["state"], lang)),
+            *(local(one.get("occurred_at")), one["owner"], words(one, lang)),
+        )
         for one in found["incidents"]
         if one.get("ref")
     ]

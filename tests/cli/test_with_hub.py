@@ -48,6 +48,36 @@ def test_an_incident_is_reported_written_in_corrected_shared_and_closed(hub: Hub
     assert call(hub, "incident", "show", ref, watch=NEIGHBOUR, person=NEIGHBOUR_LEADER)[0] == 0
 
 
+def test_incidents_are_merged_put_under_each_other_moved_and_handed_over(hub: HubProcess) -> None:
+    whole, double = (opened(hub, "Ras ved Arna", "--type", "landslide") for _ in range(2))
+    storm = opened(hub, "Ekstremvær", "--type", "storm", "--priority", "critical")
+    code, merged = call(hub, "incident", "merge", double, whole)
+    assert (code, merged["result"]) == (0, {"merged_into": whole})
+    assert call(hub, "incident", "parent", whole, storm)[0] == 0
+    assert call(hub, "incident", "parent", storm, whole)[1]["code"] == "CIRCULAR_PARENTS"
+    assert call(hub, "incident", "place", double, "--position", "60.4207,5.4676")[0] == 0
+    assert call(hub, "incident", "case", whole, "110", "2027-0042")[0] == 0
+    function = call(hub, "incident", "assign", whole, "liaison", "--name", "Vakthavende, bane")[1]["id"]
+    code, asked = call(hub, "incident", "transfer", whole, NEIGHBOUR, "--text", "Ligger hos dere")
+    assert code == 0
+    code, shown = call(hub, "incident", "show", double, "--after", asked["receipt"])
+    head = shown["incident"]
+    assert (code, head["ref"], head["parent"]["ref"]) == (0, whole, storm)
+    assert head["location"]["position"] == "60.4207,5.4676"
+    assert (head["functions"][0]["id"], head["transfer"]["to"]) == (function, NEIGHBOUR)
+    assert [one["ref"] for one in call(hub, "case", "110", "2027 0042")[1]["incidents"]] == []
+    assert [one["ref"] for one in call(hub, "case", "110", "2027-0042")[1]["incidents"]] == [whole]
+    taken = call(hub, "incident", "take-over", whole, "accept", watch=NEIGHBOUR, person=NEIGHBOUR_LEADER)
+    assert taken[0] == 0
+    assert call(hub, "incident", "close", whole, "--yes")[1]["code"] == "NOT_ALLOWED"
+    assert call(hub, "incident", "close", storm)[0] == 64, "a critical one is asked about once more"
+    code, closed = call(hub, "incident", "close", storm, "--yes")
+    assert (code, closed["result"]) == (0, {"open_children": [whole]})
+    code, alone = call(hub, "incident", "unmerge", double)
+    code, shown = call(hub, "incident", "show", double, "--after", alone["receipt"])
+    assert (shown["incident"]["ref"], shown["incident"]["state"]) == (double, "new")
+
+
 def test_the_register_fills_in_a_report_and_its_card_tasks_and_requests_are_ended_and_shown(
     hub: HubProcess,
 ) -> None:

@@ -27,10 +27,11 @@ async def parent(
     """Put an incident under another, or take it out from under it."""
     from schemas.relations import SetParent
 
-    other = {} if parent is None else await _other(call, parent)
-    request = SetParent(**await on_incident(call, said), **other)
-    done = "Incident {ref} lies under no other." if parent is None else "Incident {ref} lies under the other."
-    return await send(call, request, done=done)
+    named = await on_incident(call, said)
+    if parent is None:
+        return await send(call, SetParent(**named), done="Incident {ref} lies under no other.")
+    request = SetParent(**named, **await _other(call, parent))
+    return await send(call, request, done="Incident {ref} lies under the other.")
 
 
 async def link(call: Call, said: Incident, other: Other) -> Outcome:
@@ -156,8 +157,9 @@ async def take_over(
 
     is_taken = answer is Answer.ACCEPT
     request = AnswerTransfer(**await on_incident(call, said), accept=is_taken)
-    done = "Your watch answers for {ref} now." if is_taken else "Declined."
-    return await send(call, request, written(text=text), done=done)
+    if is_taken:
+        return await send(call, request, written(text=text), done="Your watch answers for {ref} now.")
+    return await send(call, request, written(text=text), done="Declined.")
 
 
 async def withdraw(call: Call, said: Incident) -> Outcome:

@@ -16,7 +16,7 @@ PATHS: Mapping[str, tuple[type[Command], str]] = {
     "functions/{assignment}/end": (relations.EndFunction, "End a function at an incident"),
     "references": (relations.AddReference, "Add a case number of another system"),
     "transfer": (relations.AskTransfer, "Ask another watch to take over an incident"),
-    "transfer/answer": (relations.AnswerTransfer, "Take over an incident, or decline"),
+    "transfer/answer": (relations.AnswerTransfer, "Take over an incident; or decline"),
     "transfer/withdraw": (relations.WithdrawTransfer, "Ask no longer to be taken over from"),
     "break-glass": (relations.BreakGlass, "Let a watch see an item above its cap for a time"),
 }

@@ -64,6 +64,11 @@ class Directory:
             case exercise.Begun() | exercise.ClockSet() | exercise.Ended():
                 self.exercises.apply(body)
 
+    def type_for(self, watch_key: str, code: str) -> TypeSet | None:
+        """What the register says of a type, as far as the watch may know it (D13)."""
+        known = self.types.get(code)
+        return known if known is not None and known.is_for(watch_key) else None
+
     @property
     def exercises(self) -> Exercises:
         """The exercises of the mode, and their clocks."""

@@ -18,8 +18,7 @@ async def draw_rows(boards: Boards, mode: str, watch: str, rows: Sequence[Row]) 
         return ""
     texts = await boards.texts(mode, rows)
     board = boards.of(mode)
-    org = watch.partition(".")[0]
-    shown = [_shown(row, texts.get(row.words.fact), board, org) for row in rows]
+    shown = [_shown(row, texts.get(row.words.fact), board, watch) for row in rows]
     return render.part("rows", rows=shown, watch=watch)
 
 
@@ -29,13 +28,14 @@ def title_of(board: Board, watch: str) -> str:
     return known.title if known is not None else watch
 
 
-def _shown(row: Row, content: dict[str, Any] | None, board: Board, org: str) -> dict[str, Any]:
+def _shown(row: Row, content: dict[str, Any] | None, board: Board, watch: str) -> dict[str, Any]:
     """Times are those of the viewer's exercise, if it is in one (D23)."""
-    said = content or {}
+    said, org = content or {}, watch.partition(".")[0]
+    known = board.directory.type_for(watch, row.type)
     headline = str(said.get("headline") or said.get("text") or "")
     return {
         "row": row,
-        "type": known.title.spoken(spoken()) if (known := board.directory.types.get(row.type)) else None,
+        "type": known.title.spoken(spoken()) if known else None,
         "headline": headline[:_HEADLINE_MOST],
         "place": str(said.get("place") or ""),
         "owner": "" if row.is_own else title_of(board, row.owner),

@@ -114,9 +114,9 @@ def types_for(register: Mapping[str, TypeSet], watch: str) -> dict[str, tuple[st
     return {code: tuple(aliases) or (code,) for code, aliases in found.items()}
 
 
-def titles_of(register: Mapping[str, TypeSet]) -> dict[str, str]:
-    """What the register calls each type, in the language that is spoken."""
-    return {code: one.title.spoken(spoken()) for code, one in register.items()}
+def titles_of(register: Mapping[str, TypeSet], watch: str) -> dict[str, str]:
+    """What the register calls the types that a watch may know, in the language that is spoken."""
+    return {code: one.title.spoken(spoken()) for code, one in register.items() if one.is_for(watch)}
 
 
 def for_scripts(register: Mapping[str, TypeSet] = MappingProxyType({}), watch: str = "") -> dict[str, Any]:
@@ -130,6 +130,7 @@ def for_scripts(register: Mapping[str, TypeSet] = MappingProxyType({}), watch: s
         "states": STATES,
         "types": types,
         "defaults": {code: one.priority for code, one in known.items() if one.priority},
-        "words": {code: texts.word(code) for code in (*PRIORITIES, *STATES, *types)} | titles_of(known),
+        "words": {code: texts.word(code) for code in (*PRIORITIES, *STATES, *types)}
+        | titles_of(known, watch),
         "say": {code: texts.say(text, time="{time}") for code, text in SAYINGS.items()},
     }

@@ -103,7 +103,8 @@ class Pages:
             refused = texts.sentence(fault.code, fault.parameters)
         frame = await self._frame.of(asker)
         shown_states = {"states": STATES, "state": state, "refused": refused, "most": _MOST}
-        titles = lexicon.titles_of(self._frame.boards.of(asker.mode).directory.types)
+        register = self._frame.boards.of(asker.mode).directory.types
+        titles = lexicon.titles_of(register, asker.actor.key)
         status = 200 if refused is None else 403
         return page("incidents", status, **frame, incidents=found, type_titles=titles, **shown_states)
 
@@ -157,7 +158,7 @@ class Pages:
             counts=counts_of(rows),
             most=ROWS_MOST,
             types=list(lexicon.types_for(register, asker.actor.key)),
-            type_titles=lexicon.titles_of(register),
+            type_titles=lexicon.titles_of(register, asker.actor.key),
             priorities=[one.value for one in Priority],
             all_levels=_LEVELS,
             all_tags=_TAGS,

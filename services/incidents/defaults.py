@@ -20,7 +20,7 @@ from services.incidents.limits import Case
 def filled(case: Case[incidents.OpenIncident]) -> dict[str, Any]:
     """Priority, addressees and card version of a new incident, as the sender or else the register says."""
     request = case.request
-    known = case.directory.types.get(request.type)
+    known = case.directory.type_for(case.actor.key, request.type)
     priority = request.priority or (known and known.priority) or Priority.NORMAL
     card = known.card.version if known and known.card else None
     notify = request.notify

@@ -190,7 +190,7 @@ def _head(incident: Incident, head: Item, facts: dict[str, Filed], viewer: Viewe
 
 def _title(type: str, viewer: Viewer) -> dict[str, Any] | None:
     """What the register calls a type, by language."""
-    known = viewer.directory.types.get(type)
+    known = viewer.directory.type_for(viewer.watch, type)
     return known.title.model_dump() if known else None
 
 

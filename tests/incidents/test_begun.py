@@ -323,9 +323,13 @@ def test_only_the_centre_sets_types_and_no_persons_number_stands_in_them() -> No
     assert code(defaults.set_type(CENTRE, numbered, directory)) == "PERSON_TAG_MISSING"
 
 
-def test_a_type_may_be_for_some_watches_only() -> None:
-    body = incident_types.TypeSet(**a_type(used_by=[BARN]).model_dump())
-    assert (body.is_for(BARN), body.is_for(VAKT)) == (True, False)
+def test_a_type_of_some_watches_only_is_not_in_the_register_for_others_who_report_it() -> None:
+    story = registered(a_type(used_by=[BARN], priority="critical")).opened()
+    body = story.taken[-1][3]
+    assert isinstance(body, incidents.Opened)
+    assert (body.priority, body.card) == (Priority.NORMAL, None)
+    assert story.directory.type_for(VAKT, "water.main") is None
+    assert story.directory.type_for(BARN, "water.main") is not None
 
 
 def test_a_strike_is_not_corrected() -> None:

@@ -456,6 +456,48 @@ class ItemsFound(Tolerant):
     page: str | None = None
 
 
+class Figure(Tolerant):
+    """How many incidents belong to a type, watch or hour; never below five."""
+
+    name: str
+    count: int
+
+
+class Figures(Tolerant):
+    """Groups that are large enough, and ``rest`` of at least two others together."""
+
+    groups: list[Figure]
+    rest: int | None
+
+
+class Took(Tolerant):
+    """How long it took in minutes: half within ``median``, nine of ten within ``ninth_decile``."""
+
+    count: int | None
+    median: int | None
+    ninth_decile: int | None
+
+
+class TookByType(Took):
+    """The same for the incidents of one type."""
+
+    type: str
+
+
+class StatisticsFound(Tolerant):
+    """Incidents of the own house's watches that are not hidden; a hidden watch is told of itself alone."""
+
+    status: Literal["ok"]
+    total: int | None
+    by_type: Figures
+    by_watch: Figures
+    by_hour: Figures
+    to_acknowledge: Took
+    to_close: Took
+    to_acknowledge_by_type: list[TookByType]
+    to_close_by_type: list[TookByType]
+
+
 class Place(Tolerant):
     """A function of a post. The own organisation learns who holds it, others whether somebody does."""
 

@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,15 +14,23 @@ from services.cli.options import ReasonOption
 from services.cli.texts import language, say
 
 if TYPE_CHECKING:
-    from services.cli.export.gather import Ask, Counts, Scope
-
-FORM = "samvirke.export.v1"
-MANIFEST = "manifest.json"
+    from services.cli.export.gather import Scope
 
 _Of = Annotated[str | None, typer.Option("--of", help="Only incidents born in this watch.", metavar="WATCH")]
 _From = Annotated[str | None, typer.Option("--from", help="Only incidents opened since then.")]
 _To = Annotated[str | None, typer.Option("--to", help="Only incidents opened before then.")]
 _Out = Annotated[Path, typer.Option("--out", help="A new folder; it is there whole or not at all.")]
+_Archive = Annotated[
+    bool, typer.Option("--archive", help="The archive package of what is closed: an open and a sealed part.")
+]
+_Access = Annotated[
+    Path | None,
+    typer.Option(
+        "--public-access",
+        help="What the law of public access opens, as decided in this file; proposed when there is none.",
+        metavar="FILE",
+    ),
+]
 _One = Annotated[
     str | None,
     typer.Option("--incident", help="One incident: its reference, number or id.", metavar="INCIDENT"),
@@ -38,59 +44,40 @@ async def export(
     of: _Of = None,
     since: _From = None,
     until: _To = None,
+    archive: _Archive = False,
+    decisions: _Access = None,
     reason: ReasonOption = None,
 ) -> Outcome:
     """Write what the person may see as JSON Lines, tables, a log for print, proofs and checksums.
 
     Restricted items are noted as read. Exact facts and proofs are in it where the acting watch's own log is.
     """
-    from services.cli.export.folder import whole
+    from services.cli.export import making
+    from services.cli.export.access import BadDecision
+    from services.cli.export.archiving import NotClosed, NotWhole
+    from services.cli.failures import failed
     from services.cli.sending import edge_of
 
-    scope = scope_of(incident, of, since, until, reason)
-    lang = language(call.lang)
+    if archive and decisions is not None:
+        raise Usage("make an archive package, or what is given out, not both at once")
+    usual = ReadReason.ARCHIVE if archive else ReadReason.ACCESS_REQUEST if decisions else None
+    scope = scope_of(incident, of, since, until, reason or usual)
     async with edge_of(call) as edge:
 
         async def ask(what: str, /, **asked: Any) -> dict[str, Any]:
             return await edge.ask(call.mode, "incidents", what, call.actor(), **asked)
 
-        with whole(out) as folder:
-            counts = await write(call, ask, scope, folder, progress(call, lang))
-    data = {"status": "ok", "folder": str(out), **_counted(counts)}
-    line = say("{incidents} incidents with {entries} entries, {facts} exact facts: {folder}", lang, **data)
-    return Outcome(data, [line])
-
-
-async def write(
-    call: Call, ask: "Ask", scope: "Scope", folder: Path, told: Callable[[int], None]
-) -> "Counts":
-    """Write every file of a plain export but the checksums."""
-    import orjson
-
-    from services.cli.export.gather import gather
-    from services.cli.export.printed import moment, write_log
-    from services.cli.export.tables import write_tables
-
-    made_at, lang = datetime.now(UTC).astimezone(), language(call.lang)
-    counts = await gather(ask, scope, folder, told)
-    write_tables(folder)
-    made = say("Exported {time} for {watch}", lang, time=moment(made_at.isoformat()), watch=call.key)
-    title = say("Incident log", lang)
-    write_log(folder, title, made, lang, is_exercise=call.mode.value == "exercise")
-    named = {"watch": scope.watch, "since": scope.since, "until": scope.until} | (scope.incident or {})
-    manifest = {
-        "form": FORM,
-        "samvirke": version("samvirke"),
-        "made_at": made_at.isoformat(),
-        "mode": call.mode.value,
-        "watch": call.key,
-        "person": call.actor().person,
-        "reason": scope.reason,
-        "scope": {name: value for name, value in named.items() if value is not None},
-        **_counted(counts),
-    }
-    (folder / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
-    return counts
+        made = making.Making(call, ask, scope, out, progress(call))
+        try:
+            if decisions is not None:
+                return await made.access(decisions)
+            return await (made.archive() if archive else made.plain())
+        except NotClosed as fault:
+            return failed(call, "NOT_CLOSED", incident=str(fault))
+        except NotWhole as fault:
+            return failed(call, "PACKAGE_DIFFERS", what=str(fault))
+        except BadDecision as fault:
+            return failed(call, "BAD_DECISION", what=fault.args[0], item=fault.args[1])
 
 
 def scope_of(
@@ -107,8 +94,9 @@ def scope_of(
     return Scope(named, of, times[0], times[1], None if reason is None else reason.value)
 
 
-def progress(call: Call, lang: str) -> Callable[[int], None]:
+def progress(call: Call) -> Callable[[int], None]:
     """Tells people at a terminal how far it has come."""
+    lang = language(call.lang)
     if call.as_json or not sys.stderr.isatty():
         return lambda count: None
 
@@ -118,12 +106,10 @@ def progress(call: Call, lang: str) -> Callable[[int], None]:
     return tell
 
 
-def _counted(counts: "Counts") -> dict[str, int]:
-    return {"incidents": counts.incidents, "entries": counts.entries, "facts": counts.facts}
-
-
 def register(app: typer.Typer) -> None:
     """Put the verb under the program."""
     one = "samvirke export --out ./export --incident 7K3Q9XT"
     period = "samvirke export --out ./january --of 4601.vaktsentral --from 2027-01-14 --to 2027-01-17"
-    verb(app, "export", one, period, acting=True)(export)
+    package = "samvirke export --out ./package --incident 7K3Q9XT --archive"
+    access = "samvirke export --out ./answer --incident 7K3Q9XT --public-access decisions.toml"
+    verb(app, "export", one, period, package, access, acting=True)(export)

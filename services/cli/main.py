@@ -30,6 +30,7 @@ from services.cli import (
     reporting,
     running,
     searching,
+    statistics,
     tying,
     waiting,
 )
@@ -73,6 +74,7 @@ ending.register(app, reporting.incident)
 tying.register(app, reporting.incident)
 searching.register(app)
 exporting.register(app)
+statistics.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (attaching, doctor, config, logs, evidence):

@@ -116,6 +116,21 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
     "FOLDER_TAKEN": Sentences(
         "The folder {folder} is not empty.", UNCHANGED, "Name a folder that is new or empty."
     ),
+    "NOT_CLOSED": Sentences(
+        "The incident {incident} is not closed.",
+        "An archive package is made of what is closed; nothing was written.",
+        "Close it first, or make a plain export.",
+    ),
+    "PACKAGE_DIFFERS": Sentences(
+        "The export does not prove itself: {what}.",
+        "Nothing was written.",
+        "Run: samvirke verify, and report it if that finds nothing.",
+    ),
+    "BAD_DECISION": Sentences(
+        "A decision on public access cannot stand: {what} {item}.",
+        "Nothing was written. Secrecy is a duty: what is tagged with it is never open as a whole.",
+        "Correct that item in the file and run it again.",
+    ),
     "ARCHIVE_BEHIND": Sentences(
         "The archive did not catch up in time.",
         "The backup was not finished.",

@@ -52,6 +52,7 @@ def api_routes(identity: Identity) -> APIRouter:
         router.add_api_route(f"/incidents/{{ref}}/{path}", act, methods=["POST"], name=path)
     router.add_api_route("/types", api.types, methods=["GET"])
     router.add_api_route("/audit", api.audit, methods=["GET"])
+    router.add_api_route("/statistics", api.statistics, methods=["GET"])
     router.add_api_route("/search", api.search, methods=["POST"])
     router.add_api_route("/duty", api.duty, methods=["GET"])
     router.add_api_route("/notifications/{chain}/ack", api.acknowledge, methods=["POST"])
@@ -131,6 +132,12 @@ class Api:
         """The register of incident types."""
         asker = await self._identity.of(request)
         return reply(await asker.ask("incidents", "types", after=request.query_params.get("after")))
+
+    async def statistics(self, request: Request) -> Response:
+        """How much happened and how long it took, without persons."""
+        asker = await self._identity.of(request)
+        days = {name: request.query_params.get(name, "") for name in ("first", "last")}
+        return reply(await asker.ask("incidents", "statistics", **days))
 
     async def audit(self, request: Request) -> Response:
         """Who read what; for archive owner and data-protection officer."""

@@ -131,6 +131,9 @@ TOLD: dict[tuple[str, str], Told] = {
     ("get", "/v1/types"): Told(
         "The register of incident types", answers.IncidentTypes, ("receipt",), scope="read"
     ),
+    ("get", "/v1/statistics"): Told(
+        "How much happened and how long it took", answers.StatisticsFound, ("first", "last"), scope="read"
+    ),
     ("get", "/v1/audit"): Told(
         "Who read what; for archive owner and data-protection officer",
         answers.ReadsFound,
@@ -186,6 +189,8 @@ _ASKS: dict[str, Document] = {
         "schema": {"enum": [reason.value for reason in ReadReason]},
         "description": "Why one reads what is closed, or another watch's and tagged; it is kept.",
     },
+    "first": {"in": "query", "schema": {"type": "string", "format": "date"}, "required": True},
+    "last": {"in": "query", "schema": {"type": "string", "format": "date"}, "required": True},
     "named": {"name": "ref", "in": "query", "schema": {"type": "string"}, "description": "Its ref."},
     "incident": {"in": "query", "schema": {"type": "string"}, "description": "An incident's id."},
     "item": {"in": "query", "schema": {"type": "string"}, "description": "An item's id."},

@@ -28,6 +28,7 @@ from services.incidents.paper import IncidentPaper
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.search import Search
+from services.incidents.statistics import Statistics
 from services.incidents.store import SERVICE, Store
 from services.runtime import logs, names
 from services.runtime.connect import connect
@@ -104,6 +105,7 @@ class Archive:
             "export": exporter.part,
             "export_proof": exporter.proof,
             "file": FileQueries(queries, lookups, keeper, FileStore(store.engine)).file,
+            "statistics": Statistics(store.engine, queries).asked,
             "audit": Audit(store.engine, lookups, filing.directories).asked,
             **await self._seal(nc, queries, store, filing.directories),
         }

@@ -268,3 +268,49 @@ def test_an_export_has_right_checksums_and_proves_itself_without_the_hub(
     assert call(hub, "audit", ref)[1]["code"] == "NOT_ALLOWED"
     code, seen = call(hub, "audit", ref, person="stig")
     assert (code, {one["what"] for one in seen["reads"]}) == (0, {"export"})
+
+
+def test_an_archive_package_holds_narrow_words_in_its_sealed_part_alone_and_proves_both(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    ref = opened(hub, "Brudd i Arna", "--level", "organisation", "--type", "water.leak")
+    assert call(hub, "entry", ref, "Ventilkart hos NN", "--tag", "vuln")[0] == 0
+    assert call(hub, "entry", ref, "Tankbil kl. 8", "--level", "organisation")[0] == 0
+    package = ("export", "--out", str(tmp_path / "package"), "--incident", ref, "--archive")
+    assert call(hub, *package)[1]["code"] == "NOT_CLOSED"
+    assert call(hub, "incident", "close", ref, "--text", "Reparert")[0] == 0
+    code, made = call(hub, *package)
+    assert code == 0, made
+    folder = tmp_path / "package"
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)  # noqa: S607
+    kept = {path for path in folder.rglob("*") if path.is_file() and b"Ventilkart" in path.read_bytes()}
+    assert kept
+    assert {path.parent.name for path in kept} == {"sealed"}
+    assert b"Tankbil" in (folder / "facts.jsonl").read_bytes()
+    (file,) = json.loads((folder / "noark5.json").read_text("utf-8"))["mappe"]
+    assert [one["tittel"] for one in file["registrering"]][:2] == ["*****", "Tankbil kl. 8"]
+
+
+def test_what_is_given_out_marks_each_withheld_item_with_its_legal_ground(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    ref = opened(hub, "Ekstremvær", "--level", "organisation")
+    assert call(hub, "entry", ref, "Vitne NN, 99 00 00 01", "--tag", "person")[0] == 0
+    assert call(hub, "entry", ref, "Svakhet i stasjon X", "--tag", "vuln")[0] == 0
+    decisions, answer = tmp_path / "decisions.toml", tmp_path / "answer"
+    command = ("export", "--out", str(answer), "--incident", ref, "--public-access", str(decisions))
+    assert call(hub, *command)[1]["status"] == "proposed"
+    assert not answer.exists()
+    head = decisions.read_text("utf-8").replace('"withheld"', '"open"', 1)
+    decisions.write_text(head, "utf-8")
+    code, made = call(hub, *command)
+    assert (code, made["open"], made["withheld"]) == (0, 1, 2), made
+    told = "".join(path.read_text("utf-8") for path in answer.iterdir())
+    assert "Ekstremvær" in told
+    assert all(secret not in told for secret in ("NN", "99 00", "stasjon X"))
+    page = (answer / "log.html").read_text("utf-8")
+    assert "offl. § 13, fvl. § 13" in page
+    assert "offl. § 24 (3)" in page
+    decisions.write_text(decisions.read_text("utf-8").replace('"withheld"', '"open"'), "utf-8")
+    refused = call(hub, *command[:2], str(tmp_path / "again"), *command[3:])
+    assert refused[1]["code"] == "BAD_DECISION"

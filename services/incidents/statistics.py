@@ -83,7 +83,7 @@ class Statistics:
 
 
 def watches_of(viewer: Viewer) -> list[str]:
-    """Whose incidents are counted: a hidden watch's own alone, else those of the house that are not hidden."""
+    """Whose incidents are counted: a hidden watch's own alone, else those of the house not hidden."""
     if viewer.directory.hidden(viewer.watch):
         return [viewer.watch]
     return [key for key in viewer.directory.watches if viewer.is_house_of(key) and viewer.may_count(key)]

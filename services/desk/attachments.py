@@ -91,7 +91,8 @@ class Attachments:
     async def fetch(self, request: Request, id: str) -> Response:
         """One file, as it came or as a copy without hidden data, as the asker may have it."""
         asker = await self._identity.of(request)
-        asked = {"file": id, "most": _AT_ONCE, "reason": request.query_params.get("reason")}
+        said = {name: request.query_params.get(name) for name in ("after", "reason")}
+        asked = {"file": id, "most": _AT_ONCE, **said}
         first = await asker.ask("incidents", "file", **asked)
         headers = {**SAFE_HEADERS, "Content-Disposition": disposition(first["name"])}
         return StreamingResponse(

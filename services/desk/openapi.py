@@ -109,7 +109,7 @@ TOLD: dict[tuple[str, str], Told] = {
     ("get", "/v1/attachments/{id}"): Told(
         "An attached file; without hidden data for others than its own watch",
         answers.Problem,
-        ("reason",),
+        ("receipt", "reason"),
         scope="read",
         is_file=True,
     ),

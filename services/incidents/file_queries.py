@@ -51,7 +51,7 @@ class FileQueries:
         if found is None:
             raise Refusal("UNKNOWN_FILE")
         one, item, ground = found
-        copy = copy_for(item, viewer.watch)
+        copy = Refused(code="ALREADY_ERASED") if one.erased else copy_for(item, viewer.watch)
         if isinstance(copy, Refused):
             raise Refusal(copy.code, **copy.parameters)
         if is_restricted(item.reach, bool(item.tags), viewer):

@@ -159,4 +159,5 @@ def _small(hub: Hub, gateway_port: int) -> Hub:
     url = f"http://127.0.0.1:{gateway_port}/send"
     body = '{"to": "{to}", "text": "{text}"}'
     more = {"port_desk": 0, "port_phone": 0, "port_health": 0, "gateway_url": url, "gateway_body": body}
+    more |= {"scanner": "none"}
     return Hub(hub.settings.model_copy(update=more), hub.broker, hub.watches)

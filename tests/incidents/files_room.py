@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,10 @@ from schemas.vocabulary import Mode
 from services.incidents.archive import Archive
 from services.incidents.archive import build as build_archive
 from services.incidents.door import IncidentsDoor, build
+from services.incidents.files import FileStore
+from services.incidents.store import SERVICE
 from services.runtime import names
+from services.runtime.database import open_database
 from services.runtime.ledger import Ledger
 from services.runtime.objects import Tally
 from services.runtime.settings import Settings
@@ -115,6 +119,25 @@ class Files:
                 if entry is not None and entry["attachment"]["checked"] == checked:
                     return entry
                 await asyncio.sleep(0.05)
+
+    async def until_whole(self) -> None:
+        """Wait until the archive has its copy of every file."""
+        await asyncio.to_thread(self.wait, self._is_whole)
+
+    def _is_whole(self) -> bool:
+        engine = open_database(self.settings, SERVICE)
+        files = FileStore(engine)
+        found = bool(files.all(MODE)) and not files.missing(MODE)
+        engine.dispose()
+        return found
+
+    @staticmethod
+    def wait(condition: Callable[[], bool]) -> None:
+        """Wait in a thread until something holds."""
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def words_of(raw: bytes, name: str) -> dict[str, Any]:

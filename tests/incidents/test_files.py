@@ -4,8 +4,6 @@ import asyncio
 import io
 import os
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -161,8 +159,6 @@ async def test_a_file_to_an_unknown_incident_lies_unattached_in_ones_own_watch(f
 
 SCANNER = """
 import sys
-import time
-from collections.abc import Callable
 raw = sys.stdin.buffer.read()
 sys.exit(1 if b"EICAR" in raw else 0)
 """
@@ -288,11 +284,11 @@ async def test_a_damaged_second_copy_is_read_past_and_taken_over_anew(fresh_brok
     async with files_room(fresh_broker) as room:
         kari, incident = await room.person("kari", VAKT), await room.opened()
         file = await room.attached(kari, incident, LARGE, "brudd.jpg")
-        await asyncio.to_thread(_wait_until_whole, room)
+        await room.until_whole()
         await asyncio.to_thread(_spoil, room)
         assert await room.fetch(kari, file) == LARGE
     async with files_room(fresh_broker) as room:
-        await asyncio.to_thread(_wait_until_whole, room)
+        await room.until_whole()
         kari = await room.person("kari", VAKT)
         assert await room.fetch(kari, file) == LARGE
         (row,) = FileStore(open_database(room.settings, SERVICE)).all(MODE)
@@ -331,12 +327,6 @@ def _spoil(room: Files) -> None:
     engine.dispose()
 
 
-def _wait_until_whole(room: Files) -> None:
-    engine = open_database(room.settings, SERVICE)
-    _wait(lambda: not FileStore(engine).missing(MODE) and bool(FileStore(engine).all(MODE)))
-    engine.dispose()
-
-
 def _wait_until_erased(room: Files) -> None:
     engine = open_database(room.settings, SERVICE)
 
@@ -345,12 +335,5 @@ def _wait_until_erased(room: Files) -> None:
             rows = connection.execute(sa.select(ERASURES.c.done_at)).scalars().all()
         return bool(rows) and all(rows)
 
-    _wait(done)
+    Files.wait(done)
     engine.dispose()
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

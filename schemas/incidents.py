@@ -264,6 +264,18 @@ class Repaired(Body):
     last: int
 
 
+class ArchiveRebuilt(Body):
+    """The archive was made anew from the ledger and what was whole in its old tables.
+
+    It then had ``last`` facts; ``saved`` facts and contents were whole in the old tables only.
+    """
+
+    trade = TRADE
+    name = "archive_rebuilt"
+    last: int
+    saved: int
+
+
 COMMANDS = (
     OpenIncident,
     AddEntry,
@@ -274,4 +286,14 @@ COMMANDS = (
     AskErasure,
     ApproveErasure,
 )
-FACTS = (Opened, EntryAdded, StateChanged, Corrected, SharedWider, ErasureAsked, Erased, Repaired)
+FACTS = (
+    Opened,
+    EntryAdded,
+    StateChanged,
+    Corrected,
+    SharedWider,
+    ErasureAsked,
+    Erased,
+    Repaired,
+    ArchiveRebuilt,
+)

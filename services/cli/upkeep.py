@@ -80,26 +80,9 @@ def forget_questions(settings: Settings) -> None:
 
 
 async def _repair(settings: Settings) -> dict[str, Any]:
-    from services.incidents.copies import copies
-    from services.runtime.repair import repair as write_anew
+    from services.incidents.mending import mend
 
-    with copies(settings) as found:
-        done = await write_anew(settings, found)
-    return {
-        "status": "ok",
-        "modes": [
-            {
-                "mode": one.mode,
-                "epoch": one.epoch,
-                "facts": one.facts,
-                "contents": one.contents,
-                "salvaged": one.salvaged,
-                "files": one.files,
-                "quarantine": str(one.quarantine),
-            }
-            for one in done
-        ],
-    }
+    return (await mend(settings)).told()
 
 
 WORKS: dict[str, Work] = {"repair": _repair}

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import orjson
+import sqlalchemy as sa
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -25,6 +26,7 @@ from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
+from services.incidents.scrub import Scrub
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.search import Search
@@ -32,13 +34,14 @@ from services.incidents.statistics import Statistics
 from services.incidents.store import SERVICE, Store
 from services.runtime import logs, names
 from services.runtime.connect import connect
-from services.runtime.database import open_database
+from services.runtime.database import is_damage, open_database
 from services.runtime.direct import Direct
 from services.runtime.door import Door, QueryHandler
 from services.runtime.lasting import lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
+DAMAGED = "ARCHIVE_DAMAGED"
 HEAL_S = 30.0
 """How often content that should be there is looked for again."""
 
@@ -67,10 +70,21 @@ class Archive:
         self._work = asyncio.Event()
         self._files = asyncio.Event()
         self._paper: IncidentPaper | None = None
+        self._scrub: Scrub | None = None
+        self._is_damaged = False
         self.projectors: dict[str, Projector] = {}
 
     async def start(self) -> None:
-        """Open the tables, begin to read, and serve."""
+        """Open the tables, begin to read, and serve. Over damaged tables it stays shut, and says so."""
+        try:
+            await self._open()
+        except sa.exc.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self._is_damaged = True
+            logs.get(code=DAMAGED).error("archive.damaged")
+
+    async def _open(self) -> None:
         settings = self._settings
         self._store = store = Store(await asyncio.to_thread(open_database, settings, SERVICE))
         nc = await self._connect(names.INCIDENTS_ARCHIVE)
@@ -92,6 +106,9 @@ class Archive:
         self._run(self._tend(nc, eraser, paper), "tend")
         self._run(self._heal(direct), "heal")
         self._run(self._keep_files(nc, keeper), "files")
+        scrub = self._scrub = Scrub(store, direct, self.projectors, settings.scrub_hour)
+        for mode in settings.modes:
+            self._run(scrub.run(mode), f"{mode}.scrub")
         handlers = {
             "get": queries.get,
             "list": queries.listing,
@@ -127,12 +144,15 @@ class Archive:
             self._store.engine.dispose()
 
     def health(self) -> dict[str, object]:
-        """Why a mode is not read, if so; not ok then, or when a task ended.
+        """Why a mode is not read, or what a scrub found in it, if so; not ok then, or when a task ended.
 
         How many facts there are is not said: their number would tell of watches that leave no trace (D13).
         """
         modes = {mode: found.reason for mode, found in self.projectors.items()}
-        ok = bool(modes) and all(found.reason is None for found in self.projectors.values())
+        if self._is_damaged:
+            modes = dict.fromkeys(self._settings.modes, DAMAGED)
+        modes |= self._scrub.found if self._scrub else {}
+        ok = bool(modes) and not any(modes.values())
         ok = ok and not any(task.done() for task in self._tasks)
         printer = self._paper.printer if self._paper else None
         paper = printer.health if printer else {}

@@ -12,6 +12,7 @@ from schemas.directory import Directory
 from schemas.heads import BlindedHeads
 from services.incidents.sealing import Checkpoints
 from services.runtime import logs
+from services.runtime.lasting import in_thread
 
 TELL_S = 60.0
 """Heads are told again so often: who was away keeps them late."""
@@ -44,9 +45,9 @@ class Sealer:
             await asyncio.sleep(min(TELL_S, left_s))
 
     async def _seal(self, mode: str, watches: set[str], at: int) -> None:
-        if await asyncio.to_thread(self._checkpoints.last_round, mode) < at:
-            await asyncio.to_thread(self._checkpoints.make, mode, watches, at)
-        heads = await asyncio.to_thread(self._checkpoints.heads, mode, at)
+        if await in_thread(self._checkpoints.last_round, mode) < at:
+            await in_thread(self._checkpoints.make, mode, watches, at)
+        heads = await in_thread(self._checkpoints.heads, mode, at)
         if heads:
             told = BlindedHeads(at=at, heads={org: hash.hex() for org, hash in heads.items()})
             await self._nc.publish(subjects.heads(mode), orjson.dumps(told.model_dump(mode="json")))

@@ -356,3 +356,8 @@ DERIVED = (
     *(ITEMS, WORDS, TURNS, REFERENCES, FILES),
 )
 """What a rebuild from the ledger makes anew."""
+
+
+def as_bytes(value: object) -> bytes:
+    """What a column of bytes holds; nothing where damage put something else."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else b""

@@ -1,7 +1,6 @@
 """Holding the two copies against each other: chain, archive, ledger, content; names the first difference."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +13,19 @@ from services.incidents.chain import Link, beginning, extend, fact_hash
 from services.incidents.content import subject_of
 from services.incidents.residues import Residue, residues
 from services.incidents.store import SERVICE, Store
-from services.incidents.tables import CONTENT, ERASURES
+from services.incidents.tables import CONTENT, ERASURES, as_bytes
+from services.incidents.verify_ends import Ends, damaged_pages
 from services.runtime import names
-from services.runtime.database import open_database
+from services.runtime.database import is_damage, open_database
 from services.runtime.direct import Direct, Stored
+from services.runtime.epochs import Mark
+from services.runtime.lasting import in_thread
 from services.runtime.settings import Settings
 
 _PAGE = 1000
 _CONTENT_PAGE = 200
+
+Pace = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,10 @@ class Difference:
     """Where the copies differ first, and how.
 
     ``what``: GAP (a sequence is missing in the archive), FACT_CHANGED (bytes do not match their hash),
-    CHAIN_BROKEN, CURSOR (it stands elsewhere than the last fact), LEDGER_SHORT (the ledger lacks a fact),
-    LEDGER_DIFFERS, CONTENT_MISSING, CONTENT_CHANGED, NOT_ERASED (in the archive), BROKER_CONTENT_MISSING,
-    BROKER_CONTENT_CHANGED, BROKER_NOT_ERASED.
+    CHAIN_BROKEN, TREE_BROKEN, CHECKPOINT_DIFFERS (a signed one), HEADS_DIFFER (an incident's head is missing
+    or strange), TABLES_DAMAGED (they cannot be read), CURSOR (it stands elsewhere than the last fact),
+    LEDGER_SHORT (the ledger lacks a fact), LEDGER_DIFFERS, CONTENT_MISSING, CONTENT_CHANGED, NOT_ERASED (in
+    the archive), BROKER_CONTENT_MISSING, BROKER_CONTENT_CHANGED, BROKER_NOT_ERASED.
     """
 
     mode: str
@@ -54,21 +59,49 @@ class Report:
     first: Difference | None = None
 
 
+OF_THE_ARCHIVE = (
+    *("GAP", "FACT_CHANGED", "CHAIN_BROKEN", "TREE_BROKEN", "CHECKPOINT_DIFFERS", "HEADS_DIFFER"),
+    *("TABLES_DAMAGED", "CURSOR", "CONTENT_MISSING", "CONTENT_CHANGED", "NOT_ERASED"),
+)
+"""Differences that lie in the archive itself: it cannot be the copy from which the ledger is written."""
+
+
 async def verify(settings: Settings, nc: Client | None = None) -> list[Report]:
     """Check each mode's archive in itself and, with a connection that may read both, against the broker."""
-    store = Store(await asyncio.to_thread(open_database, settings, SERVICE))
+    try:
+        store = Store(await in_thread(open_database, settings, SERVICE))
+    except sa.exc.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return [_unreadable(mode) for mode in settings.modes]
     try:
         direct = None if nc is None else Direct(nc)
         if direct is not None:
             await direct.open()
-        return [await _Check(store, direct, mode).run() for mode in settings.modes]
+        return [await check(store, direct, mode) for mode in settings.modes]
     finally:
         store.engine.dispose()
 
 
+async def check(store: Store, direct: Direct | None, mode: str, pace: Pace | None = None) -> Report:
+    """Check one mode's archive; ``pace`` is awaited after each page, to leave room for others."""
+    try:
+        if await in_thread(damaged_pages, store.engine):
+            return _unreadable(mode)
+        return await _Check(store, direct, mode, pace).run()
+    except sa.exc.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return _unreadable(mode)
+
+
+def _unreadable(mode: str) -> Report:
+    return Report(mode, first=Difference(mode, 0, "TABLES_DAMAGED"))
+
+
 async def verify_erased(settings: Settings) -> list[Residue]:
     """Where bytes of erased content may still be, and until when."""
-    return await asyncio.to_thread(residues, settings)
+    return await in_thread(residues, settings)
 
 
 class _Found(Exception):
@@ -76,7 +109,9 @@ class _Found(Exception):
 
 
 class _Check:
-    def __init__(self, store: Store, direct: Direct | None, mode: str) -> None:
+    def __init__(self, store: Store, direct: Direct | None, mode: str, pace: Pace | None) -> None:
+        self._ends = Ends(store.engine, mode)
+        self._pace = pace
         self._store = store
         self._direct = direct
         self._mode = mode
@@ -85,17 +120,20 @@ class _Check:
 
     async def run(self) -> Report:
         """Go through the mode once, in ledger order."""
-        mark = await asyncio.to_thread(self._store.cursor, self._mode)
+        mark = await in_thread(self._store.cursor, self._mode)
         try:
             ledger = self._ledger() if self._direct is not None else None
             pages = self._store.facts(self._mode, until=mark.sequence)
-            while page := await asyncio.to_thread(next, pages, None):
-                self._check_page(page)
+            while page := await in_thread(next, pages, None):
+                await in_thread(self._check_page, page)
                 if ledger is not None:
                     await self._check_ledger(page, ledger)
                     await self._check_content(page)
+                if self._pace is not None:
+                    await self._pace()
             if self._report.facts != mark.sequence:
                 self._found(self._report.facts + 1, "CURSOR")
+            await in_thread(self._check_ends, mark)
             if ledger is not None:
                 async for rest in ledger:
                     self._report.behind += len(rest)
@@ -111,7 +149,7 @@ class _Check:
             sequence = row["sequence"]
             if sequence != self._report.facts + 1:
                 self._found(self._report.facts + 1, "GAP")
-            digest = fact_hash(row["raw"])
+            digest = fact_hash(as_bytes(row["raw"]))
             if digest != row["digest"]:
                 self._found(sequence, "FACT_CHANGED")
             key = (row["watch"], row["controller"])
@@ -120,8 +158,17 @@ class _Check:
                 self._found(sequence, "CHAIN_BROKEN")
             self._chains[key] = link
             self._report.facts += 1
+            wrong = self._ends.take(row)
+            if wrong is not None:
+                self._found(sequence, wrong)
             if row["commitment"] is not None:
                 self._check_sealed(row)
+
+    def _check_ends(self, mark: Mark) -> None:
+        """What follows from the facts, unless more were taken in meanwhile."""
+        wrong = self._ends.differ(self._chains)
+        if wrong is not None and self._store.cursor(self._mode) == mark:
+            self._found(mark.sequence, wrong)
 
     def _check_sealed(self, row: Any) -> None:
         if row["erased"]:
@@ -132,7 +179,7 @@ class _Check:
         self._report.contents += 1
         if row["sealed"] is None:
             self._found(row["sequence"], "CONTENT_MISSING")
-        if fact_hash(row["sealed"]) != row["commitment"]:
+        if fact_hash(as_bytes(row["sealed"])) != row["commitment"]:
             self._found(row["sequence"], "CONTENT_CHANGED")
 
     async def _ledger(self) -> AsyncIterator[list[Stored]]:
@@ -176,7 +223,7 @@ class _Check:
         }
         for subject, row in wanted.items():
             what = _judge(row, found.get(subject))
-            if what and not await asyncio.to_thread(_is_being_erased, self._store, self._mode, row):
+            if what and not await in_thread(_is_being_erased, self._store, self._mode, row):
                 self._found(row["sequence"], what)
 
 

@@ -1,5 +1,6 @@
 """A service's own tables, in SQLite or PostgreSQL, with the settings that keep what was committed (D11)."""
 
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from sqlalchemy.engine import Connection, Engine
 from services.runtime.settings import Settings
 
 MIGRATIONS = Path(__file__).parent.parent
+_SQLITE_DAMAGE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_POSTGRES_DAMAGE = "XX"
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps its state in the module: rooms of one process migrate one after another."""
 
@@ -21,7 +24,11 @@ class CursorMoved(Exception):
 def open_database(settings: Settings, service: str) -> Engine:
     """The service's database, migrated to the newest tables."""
     engine = engine_for(settings, service)
-    migrate(engine, service)
+    try:
+        migrate(engine, service)
+    except Exception:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -29,6 +36,14 @@ def engine_for(settings: Settings, service: str) -> Engine:
     """The service's database as it is, with or without tables."""
     url = settings.database_for(service)
     return _postgres(url, service) if url.startswith("postgresql") else _sqlite(url)
+
+
+def is_damage(error: sa.exc.DatabaseError) -> bool:
+    """True if the database finds its own files damaged, and is not merely away or busy."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE_DAMAGE
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith(_POSTGRES_DAMAGE)
 
 
 def migrate(engine: Engine, service: str, revision: str = "head") -> None:

@@ -1,11 +1,13 @@
 """Tasks that last as long as their room: one that ends by itself ends the worker, which is started anew."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 from services.runtime import logs
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _ended: list[str] = []
 
 
@@ -25,3 +27,13 @@ def _note_end(task: "asyncio.Task[None]") -> None:
     if not task.cancelled():
         _ended.append(task.get_name())
         logs.get(task=task.get_name()).error("task.ended", exc_info=task.exception())
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do blocking work beside the loop; who is cancelled meanwhile ends when the work has ended."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

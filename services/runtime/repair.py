@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from schemas import incidents, subjects
-from schemas.envelope import Actor, Fact
+from schemas.envelope import Actor, Body, Fact
 from schemas.identifiers import new_id
 from schemas.vocabulary import Authentication, Mode
 from services.runtime import accounts, credentials, logs, names, provisioner
@@ -88,8 +88,7 @@ async def repair(settings: Settings, copies: Mapping[str, Copy]) -> list[Repaire
     """
     if settings.nats_url:
         raise ForeignBroker(settings.nats_url)
-    folder = settings.home / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-    folder.mkdir(mode=0o700, parents=True)
+    folder = set_aside_in(settings)
     earlier = unfinished(folder.parent)
     async with _broker(settings) as nc:
         found = {mode: await salvage(nc, mode, copy, folder, earlier) for mode, copy in copies.items()}
@@ -106,6 +105,29 @@ async def repair(settings: Settings, copies: Mapping[str, Copy]) -> list[Repaire
     return done
 
 
+@contextlib.asynccontextmanager
+async def alone_with_broker(settings: Settings) -> AsyncIterator[Client]:
+    """A broker on the hub's streams that lets nobody else in. Raises ForeignBroker."""
+    if settings.nats_url:
+        raise ForeignBroker(settings.nats_url)
+    async with _broker(settings) as nc:
+        yield nc
+
+
+async def record(nc: Client, mode: str, body: Body) -> None:
+    """Append a fact of the repair to a mode's ledger; it is no incident's. Raises RewriteFailed."""
+    info = await nc.jetstream().stream_info(names.ledger(mode))
+    pages = single([_fact(mode, body)])
+    await Rewriter(nc).write(names.ledger(mode), pages, start=info.state.last_seq + 1)
+
+
+def set_aside_in(settings: Settings) -> Path:
+    """A new folder for what a repair sets aside."""
+    folder = settings.home / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
 async def _rewrite(nc: Client, mode: str, copy: Copy, saved: Salvage, epoch: int, folder: Path) -> Repaired:
     rewriter = Rewriter(nc)
     contents = await rewriter.write(names.content(mode), copy.contents())
@@ -113,15 +135,17 @@ async def _rewrite(nc: Client, mode: str, copy: Copy, saved: Salvage, epoch: int
     facts = await rewriter.write(names.ledger(mode), copy.facts(), start=1)
     salvaged = await rewriter.write(names.ledger(mode), single(saved.facts), start=facts + 1)
     last = facts + salvaged
-    await rewriter.write(names.ledger(mode), single([_repaired(mode, epoch, last)]), start=last + 1)
+    await rewriter.write(
+        names.ledger(mode), single([_fact(mode, incidents.Repaired(epoch=epoch, last=last))]), start=last + 1
+    )
     mended = await mend(nc, mode, copy.files())
     logs.get(mode=mode, epoch=epoch, count=last).warning("ledger.repaired")
     return Repaired(mode, epoch, facts, contents + len(saved.contents), salvaged, folder, mended.put_back)
 
 
-def _repaired(mode: str, epoch: int, last: int) -> Kept:
+def _fact(mode: str, body: Body) -> Kept:
     """The fact that says so; it is no incident's."""
-    body, id, about = incidents.Repaired(epoch=epoch, last=last), new_id(), new_id()
+    id, about = new_id(), new_id()
     now = datetime.now(UTC).astimezone()
     actor = Actor(
         machine=_USER,
@@ -142,7 +166,7 @@ def _repaired(mode: str, epoch: int, last: int) -> Kept:
         body=said,
     )
     fact = Fact(id=id, source=f"/{_USER}", type=body.type_name(), subject=about, time=now, data=data)
-    subject = subjects.fact(mode, _ORGANISATION, _WATCH, incidents.TRADE, about, body.name)
+    subject = subjects.fact(mode, _ORGANISATION, _WATCH, body.trade, about, body.name)
     return Kept(subject, fact.encode(), id)
 
 

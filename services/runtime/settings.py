@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     checkpoint_s: int = Field(
         600, ge=1, description="Seconds between two signed checkpoints of every log, news or none."
     )
+    scrub_hour: int = Field(
+        3, ge=0, le=23, description="Hour of the machine's clock at which ledger and archive are compared."
+    )
     replicas: int = Field(1, ge=1, le=5, description="Copies of each stream; more than 1 needs a cluster.")
     stream_bytes: int = Field(
         0, ge=0, description="Bytes that streams share; 0 derives it from the free disk."

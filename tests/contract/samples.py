@@ -157,6 +157,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "until": LATER,
         "commitment": "ab" * 32,
     },
+    incidents.ArchiveRebuilt: {"last": 4711, "saved": 3},
     notifications.PolicySet: {"watch": "4601.kk", "rules": [RULES], "channels": ["gateway", "email"]},
     notifications.Started: {
         **_CHAIN,

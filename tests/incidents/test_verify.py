@@ -24,6 +24,8 @@ from tests.incidents.make import Made, opened
 from tests.incidents.room import office
 from tests.incidents.shelf import Shelf
 
+_CHECKPOINT = "INSERT INTO checkpoints VALUES ('actual', '4601.vaktsentral', 1, {size}, 'x', 'y')"
+
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
@@ -53,6 +55,24 @@ async def test_an_untouched_archive_is_counted(shelf: Shelf) -> None:
         ("UPDATE facts SET raw = CAST('{}' AS BLOB) WHERE sequence = 3", 3, "FACT_CHANGED"),
         ("UPDATE facts SET controller = '4624' WHERE sequence = 2", 2, "CHAIN_BROKEN"),
         ("UPDATE facts SET position = 9 WHERE sequence = 2", 2, "CHAIN_BROKEN"),
+        ("UPDATE facts SET raw = 'x' WHERE sequence = 3", 3, "FACT_CHANGED"),
+        ("UPDATE facts SET subject = 'samvirke.actual.a.b.c.d.e' WHERE sequence = 3", 3, "FACT_CHANGED"),
+        ("DELETE FROM content WHERE sequence = 3", 3, "CONTENT_MISSING"),
+        ("DELETE FROM incidents WHERE sequence = 3", 6, "HEADS_DIFFER"),
+        ("UPDATE chains SET position = 9", 6, "CHAIN_BROKEN"),
+        ("UPDATE trees SET edge = CAST('x' AS BLOB)", 6, "TREE_BROKEN"),
+        ("DELETE FROM trees", 6, "TREE_BROKEN"),
+        ("INSERT INTO tree_nodes VALUES ('actual', '4601.vaktsentral', 8, 0, 'x', 1)", 6, "TREE_BROKEN"),
+        (
+            "INSERT INTO checkpoints VALUES ('actual', '4601.vaktsentral', 1, 3, 'x', 'y')",
+            3,
+            "CHECKPOINT_DIFFERS",
+        ),
+        (
+            "INSERT INTO checkpoints VALUES ('actual', '4601.vaktsentral', 1, 30, 'x', 'y')",
+            6,
+            "CHECKPOINT_DIFFERS",
+        ),
         ("DELETE FROM facts WHERE sequence = 2", 2, "GAP"),
         ("DELETE FROM facts WHERE sequence = 6", 6, "CURSOR"),
         ("UPDATE content SET sealed = NULL WHERE sequence = 5", 5, "CONTENT_MISSING"),
@@ -73,6 +93,13 @@ async def test_a_fact_rewritten_with_its_hash_breaks_the_chain(shelf: Shelf) -> 
         values = (b"{}", fact_hash(b"{}"))
         connection.exec_driver_sql("UPDATE facts SET raw = ?, digest = ? WHERE sequence = 2", values)
     assert await _first(shelf) == Difference("actual", 2, "CHAIN_BROKEN")
+
+
+async def test_a_database_that_cannot_be_read_is_named(shelf: Shelf) -> None:
+    file = shelf.settings.home / "db" / "incidents.db"
+    shelf.close()
+    file.write_bytes(b"\0" * file.stat().st_size)
+    assert await _first(shelf) == Difference("actual", 0, "TABLES_DAMAGED")
 
 
 class _Copies:

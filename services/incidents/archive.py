@@ -37,7 +37,7 @@ from services.runtime.connect import connect
 from services.runtime.database import is_damage, open_database
 from services.runtime.direct import Direct
 from services.runtime.door import Door, QueryHandler
-from services.runtime.lasting import lasting
+from services.runtime.lasting import in_thread, lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
@@ -264,13 +264,13 @@ class Archive:
         while True:
             for mode in self._settings.modes:
                 try:
-                    missing = await asyncio.to_thread(self._store.missing, mode)
+                    missing = await in_thread(self._store.missing, mode)
                     wanted = {
                         row["fact"]: Wanted(row["watch"], row["sort"], bytes(row["commitment"]))
                         for row in missing
                     }
                     found = await fetch(direct, mode, wanted)
-                    await asyncio.to_thread(self._store.heal, mode, found)
+                    await in_thread(self._store.heal, mode, found)
                 except Exception as fault:
                     logs.get(mode=mode).error("archive.not_healed", exc_info=fault)
             await asyncio.sleep(HEAL_S)

@@ -17,6 +17,7 @@ from services.incidents.open_list import OpenIncident, as_printed
 from services.incidents.queries import Queries, check_read
 from services.incidents.reads import Reading
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.paper import files
 from services.runtime.paper.page import Head, Pages, _
 from services.runtime.paper.printer import EVERY_S, Printer
@@ -72,7 +73,7 @@ class IncidentPaper:
         async with self._one_at_a_time:
             now = datetime.now(UTC)
             viewer = Viewer(watch, self._directories[mode], now)
-            shown, is_cut = await asyncio.to_thread(self._queries.open_ones, mode, viewer, MOST)
+            shown, is_cut = await in_thread(self._queries.open_ones, mode, viewer, MOST)
             restricted = [(str(one.incident["id"]), item) for one in shown for item in one.restricted]
             await self._record(mode, watch, actor, now, restricted)
             incidents = as_printed(shown, viewer.directory)
@@ -99,5 +100,5 @@ class IncidentPaper:
         person, machine = (None, "paper") if actor is None else (actor.person, actor.machine)
         via = "paper" if actor is None else actor.via
         reading = Reading(mode, now.astimezone().isoformat(), watch, person, machine, via, "paper")
-        await asyncio.to_thread(self._queries.record, reading, items)
+        await in_thread(self._queries.record, reading, items)
         self._noted |= {(mode, watch, item) for _incident, item in items}

@@ -137,12 +137,27 @@ class FeedItem(Tolerant):
     content: dict[str, Any] | None = None
 
 
+class FeedHead(Tolerant):
+    """A neighbour's blinded head of its log, made at ``at`` (seconds since 1970), in hexadecimal.
+
+    Keep it: it tells nothing now, and later its organisation can open it and show what its log was then.
+    """
+
+    organisation: str
+    at: int
+    head: str
+
+
 class FeedTick(Tolerant):
-    """Sent every 15 s beside the items: ``newest`` is the number of the last one in this feed."""
+    """Sent every 15 s beside the items: ``newest`` is the number of the last one in this feed.
+
+    ``heads`` are the newest blinded heads of those with whom the subscriber has an agreement.
+    """
 
     tick: Literal[True]
     newest: int
     epoch: str
+    heads: list[FeedHead] = []
 
 
 class AskNext(Tolerant):

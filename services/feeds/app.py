@@ -11,7 +11,8 @@ from nats.aio.client import Client
 from schemas import directory, feeds
 from schemas.directory import Directory
 from services.feeds.delivery import Counter, Delivery
-from services.feeds.handlers import Handlers
+from services.feeds.handlers import Handlers, HeadQueries
+from services.feeds.heads import Heads
 from services.feeds.store import Fresh, Store
 from services.runtime import names
 from services.runtime.connect import connect
@@ -65,14 +66,14 @@ class FeedsRoom:
     async def start(self) -> None:
         """Return when commands are taken in and feeds are given out."""
         ledger = await self._footing.open()
-        await self._open_feeds()
+        heads = await self._open_feeds()
         handlers = Handlers(Guarded(ledger, self._footing.folds), self._directories, self._deliveries)
         self._door = Door(
             self._settings,
             names.FEEDS_DOOR,
             feeds.TRADE,
             commands=routes(handlers),
-            queries={"state": handlers.state},
+            queries={"state": handlers.state, "heads": HeadQueries(heads, self._directories).heads},
             gates=self._footing.gates,
         )
         await self._door.start()
@@ -99,15 +100,18 @@ class FeedsRoom:
         running = bool(self._tasks) and not any(task.done() for task in self._tasks)
         return state | {"ok": bool(state["ok"]) and running and not reasons, "feeds": reasons}
 
-    async def _open_feeds(self) -> None:
+    async def _open_feeds(self) -> Heads:
         nc = self._nc = await connect(self._settings, names.FEEDS)
         engine = await asyncio.to_thread(open_database, self._settings, self.name)
         secret = await asyncio.to_thread(thread_secret, self._settings.home / "keys" / "feeds.key")
         store, direct = Store(engine, self._handing_over()), Direct(nc)
         self._store = store
+        heads = Heads(engine)
+        self._tasks.append(lasting(heads.keep(), "feeds.heads"))
+        await heads.open(nc)
         await direct.open()
         for mode in self._settings.modes:
-            delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret)
+            delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret, heads)
             await delivery.open()
             projector = self._projectors[mode] = Projector(nc, mode, names.FEEDS, store, PACE_S, CALM_S)
             self._tasks += [
@@ -116,6 +120,7 @@ class FeedsRoom:
                 lasting(delivery.tick(), f"feeds.{mode}.tick"),
             ]
         await Counter(nc, self._deliveries).open()
+        return heads
 
     def _handing_over(self) -> Any:
         """What the store calls after a commit, in its thread: the copies go out from the loop at once."""

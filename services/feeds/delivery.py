@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from schemas import subjects
 from schemas.envelope import Refused
 from services.feeds.content import Contents
+from services.feeds.heads import Heads
 from services.feeds.share import subscribers
 from services.feeds.store import Fresh, Page, Store
 from services.feeds.wording import Entry, as_item, is_open, read_position
@@ -42,7 +43,16 @@ Item = dict[str, Any]
 class Delivery:
     """One mode's way out. ``queue`` takes what the projector has committed."""
 
-    def __init__(self, nc: Client, direct: Direct, store: Store, mode: str, secret: bytes) -> None:
+    def __init__(
+        self,
+        nc: Client,
+        direct: Direct,
+        store: Store,
+        mode: str,
+        secret: bytes,
+        heads: Heads | None = None,
+    ) -> None:
+        self._heads = heads
         self._nc = nc
         self._store = store
         self._mode = mode
@@ -138,6 +148,9 @@ class Delivery:
 
     async def _tick(self, org: str) -> None:
         tick = {"tick": True, "newest": self._newest.get(org, 0), "epoch": self._epoch}
+        if self._heads is not None:
+            directory = self._store.directory(self._mode)
+            tick["heads"] = self._heads.newest(self._mode, org, directory, datetime.now(UTC))
         await self._nc.publish(self._subject(org), orjson.dumps(tick))
 
     def _subject(self, org: str) -> str:

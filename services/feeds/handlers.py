@@ -7,18 +7,21 @@ narrow an agreement that it is party to.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import orjson
+from pydantic import Field
 
 from schemas import feeds
 from schemas.authorisation import ADMINISTER, READ, check, is_centre
 from schemas.directory import Directory
-from schemas.envelope import Accepted, Actor, Body, Refused, Strict
+from schemas.envelope import Accepted, Actor, Body, Refused, Strict, Token
 from schemas.subjects import Address
 from services.feeds.delivery import Delivery
+from services.feeds.heads import Heads
 from services.feeds.wording import position
 from services.runtime.guarded import Guarded
+from services.runtime.lasting import in_thread
 from services.runtime.ledger import Recorded
 from services.runtime.reading import Received, Refusal, validate
 
@@ -27,6 +30,39 @@ class AskState(Strict):
     """How far the asker's feed has come."""
 
     actor: Actor
+
+
+class AskHeads(Strict):
+    """The kept heads of a neighbour's log, made before a moment (seconds since 1970)."""
+
+    actor: Actor
+    organisation: Token
+    before: Annotated[int, Field(ge=1, lt=1 << 53)] = (1 << 53) - 1
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+class HeadQueries:
+    """The handler of ``heads``; who has no agreement is answered as if there were none."""
+
+    def __init__(self, heads: Heads, directories: Mapping[str, Directory]) -> None:
+        self._heads = heads
+        self._directories = directories
+
+    async def heads(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """The heads, the newest first. Raises Refusal."""
+        question = validate(AskHeads, orjson.dumps(asked))
+        if question.actor.key != address.key:
+            raise Refusal("WRONG_SENDER")
+        directory, now = self._directories.get(address.mode), _now()
+        if directory is None:
+            raise Refusal("UNKNOWN_TYPE")
+        _refuse(check(question.actor, READ, "feed", directory, now))
+        if not directory.agreed(question.organisation, address.org, now):
+            return {"status": "ok", "heads": []}
+        found = await in_thread(
+            self._heads.kept, address.mode, question.organisation, question.before, question.limit
+        )
+        return {"status": "ok", "heads": found}
 
 
 class Handlers:

@@ -76,6 +76,16 @@ class EpochRow(_Table, table=True):
     ledger_epoch: int
 
 
+class KeptHeadRow(_Table, table=True):
+    """An organisation's blinded head of a round, in hexadecimal; ``at`` is in seconds since 1970."""
+
+    __tablename__ = "kept_heads"
+    mode: str = Field(primary_key=True)
+    organisation: str = Field(primary_key=True)
+    at: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    head: str
+
+
 METADATA = _Table.metadata
 CURSOR = cursor_table(METADATA)
 
@@ -88,3 +98,4 @@ def table_of(model: type[SQLModel]) -> sa.Table:
 
 ROWS, ITEMS, HEADS = table_of(RowRow), table_of(ItemRow), table_of(HeadRow)
 NEWEST, DIRECTORY, EPOCHS = table_of(NewestRow), table_of(DirectoryRow), table_of(EpochRow)
+KEPT_HEADS = table_of(KeptHeadRow)

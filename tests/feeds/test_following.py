@@ -218,7 +218,7 @@ async def test_a_tick_says_to_each_feed_how_far_it_has_come(
     async with asyncio.timeout(10):
         while not (tick := await heard.get()).get("tick") or tick["newest"] != 2:
             pass
-    assert set(tick) == {"tick", "newest", "epoch"}
+    assert set(tick) == {"tick", "newest", "epoch", "heads"}
 
 
 async def test_an_erasure_is_told_live_and_to_who_reads_later(hub: Office, scribe: Scribe) -> None:

@@ -61,7 +61,7 @@ async def _verify(call: Call, *, erased: bool) -> Outcome:
 
 
 def repair(call: Call) -> Outcome:
-    """Write a damaged ledger anew from the archive; a running hub stands still meanwhile, and goes on."""
+    """Make ledger or archive anew from the other; a running hub stands still meanwhile, and goes on."""
     from services.cli import upkeep
     from services.runtime import logs
 
@@ -80,6 +80,10 @@ def repair(call: Call) -> Outcome:
             **one,
         )
         for one in done["modes"]
+    ]
+    lines += [
+        say("{mode}: the archive was made anew: {facts} facts, {saved} of them saved.", lang, **one)
+        for one in done["archive"]
     ]
     return Outcome(done, lines or [say("The archive is empty: there is nothing to repair from.", lang)])
 

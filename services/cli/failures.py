@@ -98,12 +98,15 @@ def _of_hub(call: Call, error: Exception) -> Outcome | None:
 
 def _of_upkeep(call: Call, error: Exception) -> Outcome | None:
     from services.incidents.copies import ArchiveDamaged
+    from services.incidents.rebuild import BothDamaged
     from services.runtime import backup
     from services.runtime.broker import BrokerFailed
     from services.runtime.rewriting import RewriteFailed
 
     if isinstance(error, ArchiveDamaged):
         return failed(call, "ARCHIVE_DAMAGED", mode=error.args[0], sequence=error.args[1])
+    if isinstance(error, BothDamaged):
+        return failed(call, "BOTH_DAMAGED", mode=error.args[0], sequence=error.args[1])
     if isinstance(error, RewriteFailed):
         return failed(call, "REWRITE_FAILED", reason=str(error))
     if isinstance(error, BrokerFailed):

@@ -98,6 +98,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         UNCHANGED,
         "Restore the archive from a backup first, with: samvirke restore.",
     ),
+    "BOTH_DAMAGED": Sentences(
+        "Neither ledger nor archive has the fact whole that stands in {mode} at {sequence}.",
+        UNCHANGED,
+        "Restore the archive from a backup, with samvirke restore, and run: samvirke repair.",
+    ),
     "REWRITE_FAILED": Sentences(
         "The ledger could not be written anew: {reason}.",
         "The old one lies in the folder quarantine; nothing is lost.",

@@ -11,6 +11,24 @@ from services.cli.texts import say
 _MARKS = {True: "[x]", False: "[ ]"}
 
 
+def says_what(entry: dict[str, Any], lang: str) -> str:
+    """What an entry without words says: that a task is done, a request answered, a step ticked."""
+    if entry.get("closes"):
+        return say("the task is done", lang)
+    if entry.get("answer"):
+        return _answered(entry["answer"], lang)
+    return say("ticked: {step}", lang, step=entry["step"]) if entry.get("step") else ""
+
+
+def _answered(answer: str | None, lang: str) -> str:
+    told = {
+        "accept": say("accepts", lang),
+        "decline": say("declines", lang),
+        None: say("has not answered", lang),
+    }
+    return told.get(answer, str(answer))
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """An answer to `get`, with each entry's words by its id."""
@@ -37,19 +55,11 @@ class Begun:
 
     def _requests(self) -> list[str]:
         rows = [
-            (self.words.get(one["entry"]), asked["watch"], self._answer(asked["answer"]))
+            (self.words.get(one["entry"]), asked["watch"], _answered(asked["answer"], self.lang))
             for one in self.found.get("requests", [])
             for asked in one["asked"]
         ]
         return ["", say("Requests:", self.lang), *table(rows)] if rows else []
-
-    def _answer(self, answer: str | None) -> str:
-        told = {
-            "accept": say("accepts", self.lang),
-            "decline": say("declines", self.lang),
-            None: say("has not answered", self.lang),
-        }
-        return told.get(answer, str(answer))
 
     def _card(self) -> list[str]:
         card = self.found.get("card")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from services.cli import around
-from services.cli.begun import Begun
+from services.cli.begun import Begun, says_what
 from services.cli.ending import spoken
 from services.cli.frame import Call, Outcome, table, verb
 from services.cli.names import incident_named
@@ -43,7 +43,7 @@ async def show(
     found = await ask(call, "incidents", "get", **asked, **incident_named(said))
     lang = language(call.lang)
     entries = found.get("entries", [])
-    writers = (one.get("actor", {}).get("person") for one in entries)
+    writers = (who for one in entries for who in (one.get("actor", {}).get("person"), one.get("decider")))
     names = await names_of(call, writers) if not call.as_json else {}
     lines = [*_head(found["incident"], lang), *around.lines(found["incident"], lang)]
     lines += _entries(entries, names, lang, ids=ids, audit=audit)
@@ -119,7 +119,7 @@ def _entries(
             word(one["kind"], lang),
             _writer(one.get("actor", {}), names),
             word(one["level"], lang),
-            word(one.get("state"), lang) or _written(one, lang),
+            word(one.get("state"), lang) or _written(one, names, lang),
             _file(one.get("attachment"), lang),
         )
         for one in entries
@@ -149,9 +149,21 @@ def _file(attachment: dict[str, Any] | None, lang: str) -> str:
     return f"{told} {state}".strip()
 
 
-def _written(entry: dict[str, Any], lang: str) -> str:
-    text = words(entry, lang)
-    return say("(struck) {text}", lang, text=text) if entry.get("corrected_by") else text
+def _written(entry: dict[str, Any], names: dict[str, str], lang: str) -> str:
+    """The words; before them whether they were struck, after them how sure, how late and whose they are."""
+    text = words(entry, lang) or says_what(entry, lang)
+    if entry.get("corrected_by"):
+        text = say("(struck) {text}", lang, text=text)
+    decider = entry.get("decider")
+    is_own = decider == entry.get("actor", {}).get("person")
+    marks = [
+        say("(not confirmed)", lang) if entry.get("confirmed") is False else "",
+        say("(from paper)", lang) if entry.get("late") else "",
+        say("(decided by: {who})", lang, who=names.get(decider) or word(decider, lang))
+        if decider and not is_own
+        else "",
+    ]
+    return " ".join(filter(None, [text, *marks]))
 
 
 def _chains(chains: list[dict[str, Any]], lang: str) -> list[str]:

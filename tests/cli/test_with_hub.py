@@ -78,40 +78,6 @@ def test_incidents_are_merged_put_under_each_other_moved_and_handed_over(hub: Hu
     assert (shown["incident"]["ref"], shown["incident"]["state"]) == (double, "new")
 
 
-def test_the_register_fills_in_a_report_and_its_card_tasks_and_requests_are_ended_and_shown(
-    hub: HubProcess,
-) -> None:
-    known = {one["type"]: one for one in call(hub, "types")[1]["types"]}
-    assert "child.placement" not in known
-    assert (known["water.main"]["priority"], known["water.main"]["card"]["version"]) == ("critical", 1)
-    ref = opened(hub, "Trykkfall i Arna", "--type", "water.main", "--level", "organisation")
-    code, task = call(hub, "entry", ref, "Sett ut nødvann", "--kind", "task", "--due", "2027-01-15T09:00")
-    assert code == 0
-    asked = ("--ask", "4624.vakt", "--level", "named", "--named", "4624")
-    request = call(hub, "entry", ref, "2 pumper", *asked)[1]["id"]
-    late = ("--paper", "--at", "2026-11-01T07:02")
-    decided = ("--kind", "decision", "--decider", "chief_doctor", "--basis", "Råd fra lege")
-    assert call(hub, "entry", ref, "Kokevarsel", *decided, *late)[0] == 0
-    assert call(hub, "incident", "done", ref, task["id"], "--text", "Tanker står ute")[0] == 0
-    code, refused = call(hub, "incident", "answer", ref, request, "accept")
-    assert (code, refused["code"]) == (2, "NOT_ADDRESSED")
-    code, ticked = call(hub, "incident", "tick", ref, "valves")
-    assert code == 0
-    shown = call(hub, "incident", "show", ref, "--after", ticked["receipt"])[1]
-    assert (shown["incident"]["priority"], shown["incident"]["type_title"]["nb"]) == (
-        "critical",
-        "brudd på hovedvannledning",
-    )
-    assert {chain["watch"] for chain in shown["chains"]} >= {"4601.overlege", "4601.omsorg"}
-    decision = next(entry for entry in shown["entries"] if entry["kind"] == "decision")
-    assert (decision["decider"], decision["late"]) == ("chief_doctor", True)
-    assert decision["content"]["basis"] == "Råd fra lege"
-    assert shown["entries"][0] == decision
-    lines = here(hub, "incident", "show", ref, "--lang", "nn").out
-    for part in ("[x]  Sett ut nødvann", "4624.vakt  har ikkje svart", "[x]  valves", "versjon 1:"):
-        assert part in lines, lines
-
-
 def test_a_text_that_is_too_long_is_refused_whole_and_not_repeated(hub: HubProcess) -> None:
     ref = opened(hub, "Langt")
     ran = here(hub, "entry", ref, "æ" * 60_000, "--json")
@@ -314,3 +280,38 @@ def test_what_is_given_out_marks_each_withheld_item_with_its_legal_ground(
     decisions.write_text(decisions.read_text("utf-8").replace('"withheld"', '"open"'), "utf-8")
     refused = call(hub, *command[:2], str(tmp_path / "again"), *command[3:])
     assert refused[1]["code"] == "BAD_DECISION"
+
+
+def test_the_register_fills_in_a_report_and_its_card_tasks_and_requests_are_ended_and_shown(
+    hub: HubProcess,
+) -> None:
+    known = {one["type"]: one for one in call(hub, "types")[1]["types"]}
+    assert "child.placement" not in known
+    assert (known["water.main"]["priority"], known["water.main"]["card"]["version"]) == ("critical", 1)
+    ref = opened(hub, "Trykkfall i Arna", "--type", "water.main", "--level", "organisation")
+    code, task = call(hub, "entry", ref, "Sett ut nødvann", "--kind", "task", "--due", "2027-01-15T09:00")
+    assert code == 0
+    asked = ("--ask", "4624.vakt", "--level", "named", "--named", "4624")
+    request = call(hub, "entry", ref, "2 pumper", *asked)[1]["id"]
+    late = ("--paper", "--at", "2026-11-01T07:02")
+    decided = ("--kind", "decision", "--decider", "chief_doctor", "--basis", "Råd fra lege")
+    assert call(hub, "entry", ref, "Kokevarsel", *decided, *late)[0] == 0
+    assert call(hub, "incident", "done", ref, task["id"], "--text", "Tanker står ute")[0] == 0
+    code, refused = call(hub, "incident", "answer", ref, request, "accept")
+    assert (code, refused["code"]) == (2, "NOT_ADDRESSED")
+    code, ticked = call(hub, "incident", "tick", ref, "valves")
+    assert code == 0
+    shown = call(hub, "incident", "show", ref, "--after", ticked["receipt"])[1]
+    assert (shown["incident"]["priority"], shown["incident"]["type_title"]["nb"]) == (
+        "critical",
+        "brudd på hovedvannledning",
+    )
+    assert {chain["watch"] for chain in shown["chains"]} >= {"4601.overlege", "4601.omsorg"}
+    decision = next(entry for entry in shown["entries"] if entry["kind"] == "decision")
+    assert (decision["decider"], decision["late"]) == ("chief_doctor", True)
+    assert decision["content"]["basis"] == "Råd fra lege"
+    assert shown["entries"][0] == decision
+    lines = here(hub, "incident", "show", ref, "--lang", "nn").out
+    wanted = ("[x]  Sett ut nødvann", "4624.vakt  har ikkje svart", "[x]  valves", "versjon 1:")
+    for part in (*wanted, "Kokevarsel (frå papir) (bestemt av: kommuneoverlege)", "kryssa av: valves"):
+        assert part in lines, lines

@@ -24,9 +24,7 @@ _AT_ONCE = 4
 async def attach(
     call: Call,
     said: Incident,
-    file: Annotated[
-        Path, typer.Argument(help="A picture, PDF, film (MP4) or plain text.", exists=True, dir_okay=False)
-    ],
+    file: Annotated[Path, typer.Argument(help="A picture, PDF, film (MP4) or plain text.")],
     text: Text = None,
     source: Source = None,
     level: LevelOption = Level.WATCH,

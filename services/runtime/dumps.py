@@ -142,6 +142,7 @@ class _Postgres:
             tables = _tables(engine)
             with engine.begin() as connection:
                 for name, columns in tables.items():
+                    connection.execute(sa.delete(sa.table(name)))  # rows that a migration made
                     _copy_in(connection, name, columns, place / f"{name}.copy")
                 _move_sequences(connection, tables)
         _migrated(self.settings, self.service)

@@ -187,6 +187,9 @@ class Picture:
         head = self.heads.get(taken.incident)
         fact = body.entry if body.entry != incidents.HEAD else head.fact if head else ""
         item = self.items.get(fact)
+        if item is not None and item.kind == "state" and body.commitment is not None:
+            late = set(self._receivers(self.items[item.about], taken)) - self.had.get(fact, set())
+            self._give(late, "state", fact, taken)
         if item is None or item.kind == "state":
             return
         item = replace(widened(item, body.level, body.named), commitment=body.commitment or item.commitment)

@@ -26,6 +26,7 @@ _WITH_HEAD = (
     | relations.TransferAsked
     | relations.TransferAnswered
     | relations.TransferWithdrawn
+    | relations.GlassBroken
 )
 
 
@@ -54,6 +55,8 @@ def told_with_head(body: Body, viewer: "Viewer", incident: Incident, near: Near)
             return _event(body, {"function": body.function, "person": person, "watch": body.watch})
         case relations.FunctionEnded():
             return _event(body, {"assignment": body.assignment})
+        case relations.GlassBroken():
+            return _glass_line(body, viewer, incident)
     return _transfer_line(body, viewer, incident)
 
 
@@ -99,6 +102,14 @@ def may_name(watch: str, incident: Incident, viewer: "Viewer") -> bool:
     """True if the viewer may know that the watch has to do with the incident."""
     sides = (watch, incident.owner, incident.responsible)
     return viewer.watch in sides or not viewer.directory.hidden(watch)
+
+
+def _glass_line(body: relations.GlassBroken, viewer: "Viewer", incident: Incident) -> dict[str, Any] | None:
+    """That the glass was broken stands in the log for its own watch alone."""
+    if viewer.watch != incident.owner:
+        return None
+    until = body.until.isoformat()
+    return _event(body, {"entry": body.entry, "to": body.to, "ground": body.ground, "until": until})
 
 
 def _transfer_line(body: Body, viewer: "Viewer", incident: Incident) -> dict[str, Any] | None:

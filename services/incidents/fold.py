@@ -111,12 +111,13 @@ class Incident:
         """Take in an item with a level of its own."""
         self._add(self._item(fact, kind, body))
 
-    def add_outcome(self, fact: Fact) -> None:
-        """Take in words that reach as far as the head does."""
+    def add_outcome(self, fact: Fact, *, is_narrow: bool = False) -> None:
+        """Take in words that reach as far as the head does, or no further than the log's own watch."""
         head = self.items.get(self.head)
         if head is not None and fact.data.commitment is not None:
-            author = fact.data.actor.key
-            outcome = Item(fact.id, "outcome", head.reach, author, head.tags, commitment=fact.data.commitment)
+            author, commitment = fact.data.actor.key, fact.data.commitment
+            reach = self._reach(Level.WATCH, [], author) if is_narrow else head.reach
+            outcome = Item(fact.id, "outcome", reach, author, head.tags, commitment=commitment)
             self.items[outcome.id] = outcome
 
     def _item(self, fact: Fact, kind: Kind, body: Any) -> Item:

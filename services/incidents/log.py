@@ -137,7 +137,8 @@ def share_wider(case: Case[incidents.ShareWider]) -> Verdict:
 def raise_followers(part: Incident, entry: str) -> Iterator[tuple[int, Decided]]:
     """What corrects or ends an item is raised to where that is now, so that nobody holds the old word alone.
 
-    Each with its place in the row, from 1 on: the corrections first, in the order in which they were made.
+    With the head goes the newest word about where the incident is. Each with its place in the row, from 1 on:
+    the corrections first, in the order in which they were made.
     """
     item = part.item(entry)
     if item is None:
@@ -154,6 +155,9 @@ def _followers(part: Incident, item: Item) -> Iterator[Item]:
         yield correction
     for ending in part.pending.endings_of(item.id):
         yield part.items[ending]
+    place = part.items.get(part.places[-1]) if part.places and item.kind == "head" else None
+    if place is not None:
+        yield place
 
 
 def ask_erasure(case: Case[incidents.AskErasure]) -> Verdict:

@@ -44,6 +44,7 @@ def apply(incident: "Incident", fact: Fact, body: Body | None) -> None:
             incident.add_item(fact, "reference", body)
         case relations.GlassBroken():
             _break(incident, body)
+            incident.add_outcome(fact, is_narrow=True)
         case relations.PlaceChanged():
             incident.places.append(fact.id)
             incident.add_outcome(fact)

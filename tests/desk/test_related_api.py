@@ -1,5 +1,7 @@
 """Over HTTP: incidents are tied, moved and handed over, and those that may be the same are looked for."""
 
+from typing import Any
+
 import pytest
 
 from tests.desk.house import NEIGHBOUR, House
@@ -12,7 +14,7 @@ TRIANGLE = {
 
 
 async def test_a_duplicate_is_found_merged_and_answered_by_the_other(house: House) -> None:
-    words = {"type": "landslide", "municipalities": ["4601"]}
+    words: dict[str, Any] = {"type": "landslide", "municipalities": ["4601"]}
     double, whole = await house.report(**words), await house.report(**words)
     async with house.marked() as kari:
         alike = (await kari.get(f"/v1/incidents/{double['ref']}/similar")).json()["incidents"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas import relations
+from schemas.incidents import SharedWider
 from schemas.vocabulary import IncidentState, Level
 from services.feeds.wording import is_open
 from services.runtime.database import open_database
@@ -80,7 +81,7 @@ def test_a_broken_glass_gives_one_item_to_its_receiver_until_its_end(feeds: Feed
 
 def test_a_new_place_and_a_new_responsible_watch_go_to_whoever_sees_the_head(feeds: Feeds) -> None:
     one = opening(Level.REGION)
-    answer = {"asked": "f1", "former": VAKT, "responsible": NEIGHBOUR}
+    answer: dict[str, Any] = {"asked": "f1", "former": VAKT, "responsible": NEIGHBOUR}
     feeds.take(one)
     feeds.take(
         following(one, relations.PlaceChanged(municipalities=["4624"])),
@@ -92,3 +93,16 @@ def test_a_new_place_and_a_new_responsible_watch_go_to_whoever_sees_the_head(fee
         {"change": "transfer_answered", "responsible": NEIGHBOUR},
     ]
     assert feeds.shown("110-vest")[-1]["municipalities"] == ["4624"]
+
+
+def test_who_gets_an_incident_later_gets_the_newest_word_of_where_it_is(feeds: Feeds) -> None:
+    one = opening(Level.WATCH)
+    moved = following(one, relations.PlaceChanged(), content={"place": "Trengereid"})
+    wider: dict[str, Any] = {"level": Level.REGION, "named": [], "commitment": "ab" * 32}
+    feeds.take(one, moved)
+    feeds.take(following(one, SharedWider(entry="head", **wider)))
+    feeds.take(following(one, SharedWider(entry=moved.id, **wider)))
+    assert [(item["kind"], item["id"]) for item in feeds.shown("4624")] == [
+        ("shared", one.id),
+        ("state", moved.id),
+    ]

@@ -116,6 +116,8 @@ async def test_a_broken_glass_lets_one_watch_see_one_item_until_its_end(here: Of
     seen = await here.get(AUST, ref=ref(one), reason="urgent")
     assert seen["incident"]["content"]["headline"] == "Flom i Storgata"
     assert seen["entries"] == []
+    own = (await here.get(VAKT, ref=ref(one)))["entries"][-1]
+    assert (own["event"], own["content"], own["detail"]["to"]) == ("glass_broken", {"text": "fare"}, AUST)
     assert refs((await here.ask(AUST, "list"))["incidents"]) == {ref(one)}
     two = opened(level=Level.ORGANISATION, tags=[Tag.PERSON])
     over = glass.model_copy(update={"until": datetime.now(UTC) - timedelta(seconds=1)})

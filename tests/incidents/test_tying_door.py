@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas import incidents, relations
+from schemas import incidents, relations, subjects
+from schemas.canonical import unseal
 from schemas.envelope import Accepted, Answer, Refused, Request
 from schemas.identifiers import new_id
-from schemas.vocabulary import IncidentState, Level, Tag
+from schemas.vocabulary import ContentClass, IncidentState, Level, Tag
 from tests.hub import Hub
 from tests.incidents.centre import BARN, NEIGHBOUR, VAKT, Centre, Sender, open_centre
 
@@ -147,3 +148,19 @@ async def test_the_glass_is_broken_by_a_leader_for_a_named_watch_and_a_time(
     assert code(await lene.send(ask, why)) == "SEES_ALREADY"
     mark = taken(await nora.send(incidents.AddEntry(ref=one.ref), SAID)).result
     assert mark == {}
+
+
+async def test_who_is_let_see_an_incident_later_gets_the_newest_word_of_where_it_is(
+    centre: Centre, kari: Sender
+) -> None:
+    one = await opened(kari)
+    for place in ("Arna stasjon", "Trengereid"):
+        await do(kari, relations.ChangePlace(ref=one.ref), {"place": place})
+    await do(kari, incidents.ShareWider(ref=one.ref, level=Level.NAMED, named=["4624"]))
+    (*_, newest, _, raised) = await centre.facts(one.subject)
+    assert raised.body.entry == newest.fact.id
+    lies = subjects.parse_place(newest.subject)
+    assert lies is not None
+    found = await centre.ledger.sealed_content("exercise", lies, newest.fact.id, [ContentClass.SHARED])
+    assert found is not None
+    assert unseal(found) == {"place": "Trengereid"}

@@ -111,12 +111,17 @@ def ask_transfer(case: Case[relations.AskTransfer]) -> Verdict:
 
 
 def share_first(case: Case[relations.AskTransfer]) -> Verdict | None:
-    """The share by which the watch that is asked comes to see the head, within its caps; None if it does."""
+    """The share by which the watch that is asked comes to see the head, within its caps; None if it does.
+
+    Nothing of a hidden watch is shared by the way: any share opens to the house too, so it is its own act.
+    """
     to, incident = case.request.to, limits.of_head(case)
     if incident is None or incident.responsible != case.actor.key or to not in case.directory.watches:
         return None
     head = incident.items[incident.head]
     if incident.transfer is not None or may_see(head.reach, to, case.directory, case.now):
+        return None
+    if case.directory.hidden(incident.owner):
         return None
     is_house = to.partition(".")[0] == incident.controller
     least = Level.ORGANISATION if is_house else Level.NAMED

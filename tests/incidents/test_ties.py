@@ -205,6 +205,23 @@ def test_a_parent_that_may_not_be_seen_is_taken_away_like_none() -> None:
     assert world.ask(ties.set_parent, parent("i1", None), VAKT) == alone
 
 
+# Transfers
+
+
+def test_a_transfer_shares_the_head_with_the_watch_that_is_asked_but_nothing_of_a_hidden_one() -> None:
+    ask = relations.AskTransfer(incident="i1", to=NEIGHBOUR)
+    shared = two().ask(staffing.share_first, ask, VAKT)
+    assert (shared.body.level, shared.body.named) == (Level.NAMED, [NEIGHBOUR])
+    capped = World().opened("i1", tags=[Tag.PERSON])
+    assert code(capped.ask(staffing.share_first, ask, VAKT)) == "LEVEL_ABOVE_CAP"
+    assert code(two().ask(staffing.share_first, ask.model_copy(update={"to": FIRE}), VAKT)) == "NO_AGREEMENT"
+    hidden = two()
+    hidden.directory.apply(watch.Established(watch=VAKT, code="V", title="V", posts=["duty"], hidden=True))
+    hidden.directory.apply(Granted(person="kari", role=Role.OPERATOR, where=VAKT))
+    assert hidden.ask(staffing.share_first, ask, VAKT) is None
+    assert code(hidden.ask(staffing.ask_transfer, ask, VAKT)) == "ADDRESSEE_CANNOT_SEE"
+
+
 # The glass
 
 
@@ -293,8 +310,8 @@ def run(world: World, verb: str, id: str, other: str, key: str) -> set[str]:
         if isinstance(first, Decided):
             world.take(first, WHO[key])
             world.do(staffing.ask_transfer, asked, key)
-            is_house = asked.to.partition(".")[0] == first.part.controller
-            return {VAKT, BARN} if is_house else {asked.to}
+            house = {watch for watch in WHO if watch.partition(".")[0] == first.part.controller}
+            return {asked.to, *house}
         world.do(staffing.ask_transfer, asked, key)
     return set()
 

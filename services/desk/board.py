@@ -44,7 +44,10 @@ class Chain:
 
 @dataclass(slots=True)
 class Standing:
-    """An incident as it stands; ``told`` are the items that somebody was to be told about."""
+    """An incident as it stands; ``told`` are the items that somebody was to be told about.
+
+    ``guests`` are the watches that wrote in its log without owning it, by item: they hear of what follows.
+    """
 
     key: Key
     ref: str = ""
@@ -62,6 +65,7 @@ class Standing:
     erased: bool = False
     replaced_by: Words | None = None
     told: dict[str, Words] = field(default_factory=dict)
+    guests: dict[str, str] = field(default_factory=dict)
     chains: dict[str, Chain] = field(default_factory=dict)
 
     @property
@@ -159,8 +163,8 @@ class Board:
         return Change(key, fact.id, head.reach, row=True)
 
     def _add_entry(self, key: Key, fact: Fact, body: incidents.EntryAdded) -> Change:
-        author = fact.data.actor.key
-        reach = Reach(key[0], body.level, tuple(body.named), None if author == key[0] else author)
+        begun = getattr(body, "closes", None) or getattr(body, "answers", None)
+        reach = Reach(key[0], body.level, tuple(body.named), self._guest(key, fact, begun))
         if body.notify:
             standing = self.find(key) or self.open.setdefault(key, Standing(key))
             standing.told[fact.id] = Words(fact.id, fact.data.content_class, reach)
@@ -217,7 +221,7 @@ class Board:
             del self.closed[key]
 
     def _correct(self, key: Key, fact: Fact, body: incidents.Corrected) -> Change:
-        reach = Reach(key[0], body.level, tuple(body.named), fact.data.actor.key)
+        reach = Reach(key[0], body.level, tuple(body.named), self._guest(key, fact, body.entry))
         standing = self.find(key)
         words = None if standing is None else standing.replaced_by or standing.head
         is_head = words is not None and words.fact == body.entry
@@ -225,6 +229,15 @@ class Board:
             standing.struck = body.manner == "strike"
             standing.replaced_by = Words(fact.id, fact.data.content_class, reach)
         return Change(key, fact.id, reach, row=is_head)
+
+    def _guest(self, key: Key, fact: Fact, about: str | None) -> str | None:
+        """The watch that hears of an item beside the owner: who wrote what it is about, else its writer."""
+        standing, author = self.find(key), fact.data.actor.key
+        known = standing.guests.get(about or "") if standing else None
+        guest = known or (None if author == key[0] else author)
+        if standing is not None and guest is not None:
+            standing.guests[fact.id] = guest
+        return guest
 
     def _share(self, key: Key, fact: Fact, body: incidents.SharedWider) -> Change | None:
         standing = self.find(key)

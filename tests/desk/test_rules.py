@@ -135,6 +135,22 @@ def test_a_hidden_watch_s_incident_is_not_there_for_any_other_watch() -> None:
     assert learns_of(change, BARN, ledger.board.directory, ledger.now)
 
 
+def test_who_wrote_in_anothers_log_hears_of_the_correction_and_of_what_ends_its_task() -> None:
+    ledger = Ledger()
+    id = ledger.open(level=Level.ORGANISATION)
+    narrow: dict[str, Any] = {"incident": id, "level": Level.WATCH}
+    task = incidents.EntryAdded(kind=EntryKind.TASK, **narrow)
+    written = ledger.add(VAKT, id, task, author=RESPONS)
+    assert written is not None
+    done = incidents.EntryAdded(kind=EntryKind.STATUS, closes=written.fact, **narrow)
+    wrong = incidents.Corrected(entry=written.fact, manner="replace", level=Level.WATCH)
+    for body in (done, wrong):
+        change = ledger.add(VAKT, id, body)
+        assert change is not None
+        assert learns_of(change, RESPONS, ledger.board.directory, NOW)
+        assert not learns_of(change, BARN, ledger.board.directory, NOW)
+
+
 def test_an_own_incident_waits_until_it_is_acknowledged_and_another_s_only_when_the_watch_is_told() -> None:
     ledger = Ledger()
     id = ledger.open(level=Level.ORGANISATION)

@@ -30,6 +30,7 @@ from services.cli import (
     reporting,
     running,
     searching,
+    sitrep,
     statistics,
     tying,
     waiting,
@@ -80,6 +81,7 @@ for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, wai
 for _verbs in (attaching, doctor, config, logs, evidence):
     _verbs.register(app)
 papers.register(app)
+sitrep.register(app)
 provisioning.register(app)
 
 

@@ -110,6 +110,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "met": "answered",
         "missed": "missed",
         "ended": "ended",
+        "nothing_to_report": "nothing to report",
         "report": "situation report",
         "summary": "summary",
         "consequences": "consequences",

@@ -26,6 +26,7 @@ def problems(exercise: Exercise, centre: Centre, folder: Path) -> Found:
         yield from _answers(event, index)
     yield from _incidents(exercise)
     yield from _markers(exercise, centre)
+    yield from _reports(exercise, centre)
 
 
 def person_for(event: Event, centre: Centre) -> str | None:
@@ -66,7 +67,7 @@ def _order(exercise: Exercise) -> Found:
 
 
 def _act(event: Event, index: int, folder: Path) -> Found:
-    if not event.acts and event.needs is None and not event.gaps:
+    if not event.acts and event.needs is None and not (event.gaps or event.overdue):
         yield "NOTHING_TO_DO", ("events", index, "no"), f"{event.no} has no act, and says not what it needs"
     if len(event.acts) > 1:
         named = " and ".join(name for name, _ in event.acts)
@@ -129,7 +130,7 @@ def _known(centre: Centre, place: tuple[int | str, ...], names: Iterable[str]) -
 
 
 def _answers(event: Event, index: int) -> Found:
-    told = {*event.notified, *event.gaps}
+    told = {*event.notified, *event.gaps, *event.overdue}
     for section in ("answers", "escalates"):
         seen: set[str] = set()
         for one in getattr(event, section):
@@ -153,6 +154,27 @@ def _incidents(exercise: Exercise) -> Found:
             letters.add(event.incident)
         if event.entry is not None and event.entry.label is not None:
             labels[event.entry.label] = event.incident or ""
+
+
+def _reports(exercise: Exercise, centre: Centre) -> Found:
+    """Templates and persons that the centre has, and wheels that were begun before."""
+    wheels: set[str] = set()
+    templates = {report.code for report in centre.reports}
+    for index, event in enumerate(exercise.events):
+        place = ("events", index)
+        if event.wheel is not None:
+            yield from _known(centre, (*place, "wheel", "reporters"), event.wheel.reporters)
+            yield from _known(centre, (*place, "wheel", "receiver"), [event.wheel.receiver])
+            wheels.add(event.wheel.label)
+        for said in filter(None, (event.nothing, event.deadline)):
+            if said.wheel not in wheels:
+                yield "UNKNOWN_LABEL", (*place, "no"), f"no wheel {said.wheel} is begun before {event.no}"
+        yield from _known(centre, (*place, "deadline"), event.overdue)
+        if event.report is not None and event.report.template not in templates:
+            yield "UNKNOWN_TEMPLATE", (*place, "report", "template"), f"no template {event.report.template}"
+        for key in event.report.approvers if event.report else ():
+            if centre.person(key) is None:
+                yield "UNKNOWN_PERSON", (*place, "report", "approvers"), f"there is no person {key}"
 
 
 def _letter(event: Event, index: int, opened: set[str]) -> Found:

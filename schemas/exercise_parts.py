@@ -6,11 +6,11 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.centre_parts import Who
 from schemas.envelope import Code, Line, Strict, Text, Token, WatchKey
+from schemas.exercise_reports import Deadline, Label, Nothing, Report, Wheel
 from schemas.incidents import Decider, ItemContent, Municipalities, Tags
 from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Priority
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,3}[a-z]?$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
 Feature = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z ,-]{2,59}$")]
 Sender = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?$")]
 """A watch's key, or the alias that the centre file gives it."""
@@ -185,7 +185,8 @@ class Event(Strict):
     ``incident`` is a letter: an opening gives it, everything else refers to it. ``needs`` names what the hub
     cannot do yet; the rest of the event is played, if there is any. ``refused`` is the code with which the
     hub must refuse the act. ``delivered`` are organisations that have the item once in their feed,
-    ``seen_by`` watches that find it; ``gaps`` are watches of which an empty post is said by then.
+    ``seen_by`` watches that find it; ``gaps`` are watches of which an empty post is said by then,
+    ``deadline`` what is said of reports that are due.
     """
 
     no: Number
@@ -207,6 +208,9 @@ class Event(Strict):
     respond: Respond | None = None
     tick: Tick | None = None
     intake: Intake | None = None
+    report: Report | None = None
+    wheel: Wheel | None = None
+    nothing: Nothing | None = None
     take: Function | None = None
     release: Function | None = None
     man: Man | None = None
@@ -216,6 +220,7 @@ class Event(Strict):
     answers: list[Answers] = []
     escalates: list[Escalates] = []
     gaps: list[WatchKey] = []
+    deadline: Deadline | None = None
     delivered: list[Token] = []
     not_delivered: list[Token] = []
     seen_by: list[WatchKey] = []
@@ -239,14 +244,21 @@ class Event(Strict):
         named = (*getattr(body, "notify", ()), *getattr(body, "asks", ()), *filter(None, to_do))
         return list(dict.fromkeys(named))
 
+    @property
+    def overdue(self) -> list[str]:
+        """The watches that are told of a deadline of theirs."""
+        return [] if self.deadline is None else [*self.deadline.reminds, *self.deadline.misses]
+
 
 ACTS = (
     "open", "entry", "state", "close", "correct", "share", "done", "respond", "tick", "intake",
+    "report", "wheel", "nothing",
     "take", "release", "man", "cut", "kill", "settle",
 )  # fmt: skip
-SENT = ACTS[:13]
+SENT = ACTS[:16]
 """Acts that a watch sends; the others befall the hub or the player."""
 ON_INCIDENT = ACTS[:9]
+OF_REPORTS = ("report", "wheel", "nothing")
 
 
 class Marker(Strict):

@@ -169,6 +169,8 @@ async def _chains(player: Player) -> None:
     found: dict[str, dict[str, Any]] = {}
     for opened in player.known.incidents.values():
         found |= await _asked(player, opened.owner, opened.id)
+    for begun in player.reports.wheels.values():
+        found |= await _asked(player, begun.owner, begun.id)
     for telling in player.pace.tellings:
         if telling.chain and telling.chain not in found:
             found |= await _asked(player, telling.watch, telling.incident)

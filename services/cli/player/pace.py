@@ -101,6 +101,12 @@ class Pace:
         while not self.phones.fresh.empty():
             self._take(self.phones.fresh.get_nowait())
 
+    def hear_again(self) -> None:
+        """Look anew at messages that came before it was known whom they tell of what."""
+        strange, self.strange = self.strange, []
+        for message in strange:
+            self._take(message)
+
     def _take(self, message: Message) -> None:
         """Find whom a message tells of what."""
         person = person_at(self.centre, message.to)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from schemas import exercise, subjects
-from schemas.envelope import Accepted, Refused
+from schemas.envelope import Accepted, Answer, Refused
 from schemas.exercise_check import person_for
 from schemas.exercise_file import Plan
-from schemas.exercise_parts import SENT, Event
+from schemas.exercise_parts import OF_REPORTS, SENT, Event
 from schemas.identifiers import new_id
 from schemas.vocabulary import Mode, Priority
 from services.cli import applying
-from services.cli.player import checks
+from services.cli.player import checks, deadlines
 from services.cli.player.acts import Known, Opened, command_of
 from services.cli.player.faults import kill
 from services.cli.player.hub import Hub, HubSilent
@@ -50,6 +50,7 @@ class Played:
     event: Event
     fact: str
     items: list[str] = field(default_factory=list)
+    subject: str = ""
 
 
 Tell = Callable[[datetime, Event, str], None]
@@ -68,6 +69,7 @@ class Player:
         self.hub = Hub(settings, self.id, plan.centre.centre.host)
         self.phones = Phones(settings)
         self.known = Known()
+        self.reports = deadlines.Reports()
         self.played: list[Played] = []
         self.told: set[tuple[str, str]] = set()
         self.lines: dict[str, Line] = {}
@@ -136,11 +138,11 @@ class Player:
         """Wait for the event's time, and let it happen."""
         await self.pace.reach(event.at)
         if event.needs is not None:
-            what = "in part" if event.act or event.gaps else "skipped"
+            what = "in part" if event.act or event.gaps or event.overdue else "skipped"
             self.report.skipped.append(
                 {"no": event.no, "title": event.title, "needs": event.needs, "what": what}
             )
-        if event.act is None and not event.gaps:
+        if event.act is None and not (event.gaps or event.overdue):
             self._tell(self.pace.now, event, "skipped")
             return
         left_out = event.incident in self.wanted.without
@@ -175,11 +177,10 @@ class Player:
         check = self.report.check("acts")
         watch, person = self.sender(event)
         try:
-            request, content = command_of(self.plan, event, self.known)
+            answer = await self._answer_to(event, watch, person)
         except KeyError:
             check.hold(False, "{no}: what it refers to was not taken in", no=event.no)
             return None
-        answer = await self.hub.send(watch, person, request, content, event.occurred_at or event.at)
         said = answer.code if isinstance(answer, Refused) else "accepted"
         wanted = event.refused or "accepted"
         told = {"no": event.no, "who": watch, "found": said, "wanted": wanted}
@@ -191,6 +192,12 @@ class Player:
         check.hold(not unattached, "{no}: {who} does not see incident {incident}", **told)
         await self._learn(event, watch, answer)
         return answer.id
+
+    async def _answer_to(self, event: Event, watch: str, person: str) -> Answer:
+        if event.act is not None and event.act[0] in OF_REPORTS:
+            return await deadlines.send(self, event)
+        request, content = command_of(self.plan, event, self.known)
+        return await self.hub.send(watch, person, request, content, event.occurred_at or event.at)
 
     async def _learn(self, event: Event, watch: str, answer: Accepted) -> None:
         """Note what letters and labels now stand for, and which item others get."""
@@ -206,7 +213,7 @@ class Player:
             items = [self.known.entries[event.share.entry] if event.share.entry else head]
         elif event.intake is not None:
             items = await checks.warnings_of(self, event, answer)
-        self.played.append(Played(event, answer.id, items))
+        self.played.append(Played(event, answer.id, items, answer.subject))
 
     def _expect(self, index: int, event: Event, fact: str | None) -> None:
         """Note who must be told now."""
@@ -215,7 +222,7 @@ class Player:
         item = self.played[-1].items[0] if fact and self.played and self.played[-1].items else ""
         priority = getattr(event.act[1], "priority", None) if event.act else None
         head = Priority.NORMAL if event.correct else self._priorities.get(event.incident or "")
-        priority = priority or head or Priority.NORMAL
+        priority = priority or (self._of_template(event) if event.report else head) or Priority.NORMAL
         after_s = self.plan.exercise.exercise.acknowledge_after_s
         notified = event.notified or self._corrected(event) or self._answered(event)
         for telling in tellings_of(event, notified, index, self.plan.centre, after_s, priority, fact):
@@ -224,7 +231,15 @@ class Player:
             self.told.add((item, telling.watch))
             opened = self.known.incidents.get(event.incident or "")
             telling.incident = opened.id if opened else ""
+            if event.report is not None:
+                telling.incident = self.played[-1].subject
             self.pace.tellings.append(telling)
+        self.pace.tellings += deadlines.tellings(self, event, index)
+        self.pace.hear_again()
+
+    def _of_template(self, event: Event) -> Priority | None:
+        code = event.report.template if event.report else ""
+        return next((one.priority for one in self.plan.centre.reports if one.code == code), None)
 
     def _corrected(self, event: Event) -> list[str]:
         """Who had a wrong entry is told of its correction."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from schemas.centre import Centre
-from schemas.exercise_parts import Answers, Event
+from schemas.exercise_parts import Answerer, Answers, Event
 from schemas.notifications import Step, chain_id, reference_of
 from schemas.vocabulary import DutyFunction, Priority, Role
 from services.cli.player.phones import Message
@@ -98,8 +98,7 @@ def tellings_of(
         steps = _LEADER if is_gap else steps_of(centre, watch, priority)
         if not steps:
             continue
-        default = Answers(watch=watch, by="leader" if is_gap else "primary")
-        answers = next((one for one in event.answers if one.watch == watch), default)
+        answers = answers_of(event, watch, "leader" if is_gap else "primary")
         telling = Telling(event, (index, place), watch, answers, steps, answers.after_s or after_s)
         if answers.act == "silent":
             telling.state = SILENT
@@ -110,6 +109,12 @@ def tellings_of(
         elif not is_gap:
             telling.chain = chain_id(cause, watch)
         yield telling
+
+
+def answers_of(event: Event, watch: str, by: Answerer) -> Answers:
+    """How a watch answers: as the event says, else ``by`` acknowledges."""
+    default = Answers(watch=watch, by=by)
+    return next((one for one in event.answers if one.watch == watch), default)
 
 
 def steps_of(centre: Centre, watch: str, priority: Priority) -> list[Step]:

@@ -166,9 +166,9 @@ def _reports(exercise: Exercise, centre: Centre) -> Found:
             yield from _known(centre, (*place, "wheel", "reporters"), event.wheel.reporters)
             yield from _known(centre, (*place, "wheel", "receiver"), [event.wheel.receiver])
             wheels.add(event.wheel.label)
-        for said in filter(None, (event.nothing, event.deadline)):
-            if said.wheel not in wheels:
-                yield "UNKNOWN_LABEL", (*place, "no"), f"no wheel {said.wheel} is begun before {event.no}"
+        told = [one.wheel for one in (event.nothing, event.deadline) if one is not None]
+        for label in (label for label in told if label not in wheels):
+            yield "UNKNOWN_LABEL", (*place, "no"), f"no wheel {label} is begun before {event.no}"
         yield from _known(centre, (*place, "deadline"), event.overdue)
         if event.report is not None and event.report.template not in templates:
             yield "UNKNOWN_TEMPLATE", (*place, "report", "template"), f"no template {event.report.template}"

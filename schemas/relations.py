@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Code, Request, Strict, Token, WatchKey
+from schemas.envelope import Body, Code, Line, Request, Strict, Token, WatchKey
 from schemas.incidents import TRADE, Addressees, ItemContent, Municipalities, Position, Ref, Tags
 from schemas.vocabulary import IncidentState, Level, Tag
 
@@ -152,7 +152,7 @@ class Case(Strict):
     """A case of another system, by the number that it has there."""
 
     system: Code
-    number: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    number: Annotated[Line, StringConstraints(min_length=1)]
 
 
 class _Pair(Body):

@@ -46,11 +46,13 @@ class Chain:
 class Standing:
     """An incident as it stands; ``told`` are the items that somebody was to be told about.
 
+    ``responsible`` is the watch that answers for it now.
     ``guests`` are the watches that wrote in its log without owning it, by item: they hear of what follows.
     """
 
     key: Key
     ref: str = ""
+    responsible: str = ""
     number: int = 0
     year: int = 0
     type: str = ""
@@ -146,6 +148,7 @@ class Board:
         standing = Standing(
             key,
             body.ref,
+            key[0],
             self.numbers[key[0], year],
             year,
             body.type,
@@ -199,7 +202,10 @@ class Board:
         named = (getattr(body, "to", key[0]), getattr(body, "responsible", key[0]))
         hidden = [watch for watch in named if watch != key[0] and self.directory.hidden(watch)]
         watches = frozenset((key[0], *hidden)) if hidden else None
-        return Change(key, fact.id, standing.head.reach, watches=watches)
+        is_taken = isinstance(body, relations.TransferAnswered) and body.accepted
+        if is_taken:
+            standing.responsible = body.responsible
+        return Change(key, fact.id, standing.head.reach, row=is_taken, watches=watches)
 
     def _break_glass(self, key: Key, fact: Fact, body: relations.GlassBroken) -> Change | None:
         """One watch more sees the head, for a time; other items are looked up when the log is shown."""

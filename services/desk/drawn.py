@@ -38,7 +38,7 @@ def _shown(row: Row, content: dict[str, Any] | None, board: Board, watch: str) -
         "type": known.title.spoken(spoken()) if known else None,
         "headline": headline[:_HEADLINE_MOST],
         "place": str(said.get("place") or ""),
-        "owner": "" if row.is_own else title_of(board, row.owner),
+        "owner": "" if row.is_born_here else title_of(board, row.owner),
         "since": board.exercises.time(org, row.since).isoformat(),
         "occurred_at": row.occurred_at.isoformat(),
     }

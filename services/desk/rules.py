@@ -18,6 +18,7 @@ _AGES = 10**15
 class Row:
     """An open incident as one watch sees it. ``name`` opens it; ``order`` sorts it, least first.
 
+    ``is_own`` is one that the watch answers for, ``is_born_here`` one of its own log.
     ``since`` is from when the clock counts. ``chain`` is what an acknowledgement answers. Who has been shown
     a ``restricted`` one is recorded.
     """
@@ -38,6 +39,7 @@ class Row:
     unacknowledged: bool = False
     nobody_reached: bool = False
     is_own: bool = False
+    is_born_here: bool = False
     shared: bool = False
     restricted: bool = False
     struck: bool = False
@@ -68,7 +70,7 @@ def row_of(standing: Standing, viewer: str, directory: Directory, now: datetime)
         return _part(standing, viewer, directory, now)
     assert standing.opened_at is not None  # noqa: S101  every head was opened at a time
     assert standing.occurred_at is not None  # noqa: S101  the same
-    is_own = standing.owner == viewer
+    is_born_here, is_own = standing.owner == viewer, standing.responsible == viewer
     unacknowledged = waiting is not None or (is_own and standing.state is IncidentState.NEW)
     return Row(
         key=standing.key,
@@ -87,8 +89,9 @@ def row_of(standing: Standing, viewer: str, directory: Directory, now: datetime)
         unacknowledged=unacknowledged,
         nobody_reached=any(chain.outcome == "nobody_reached" for chain in chains),
         is_own=is_own,
-        shared=is_own and head.reach.level.rank > 0,
-        restricted=bool(standing.tags) or not (is_own or head.reach.level is Level.PUBLIC),
+        is_born_here=is_born_here,
+        shared=is_born_here and head.reach.level.rank > 0,
+        restricted=bool(standing.tags) or not (is_born_here or head.reach.level is Level.PUBLIC),
         struck=standing.struck,
         erased=standing.erased,
     )

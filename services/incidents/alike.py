@@ -132,4 +132,4 @@ def metres(one: str, other: str) -> float:
     """The way between two positions, "latitude,longitude" in degrees, along the earth's surface."""
     (a, b), (c, d) = ([radians(float(part)) for part in said.split(",")] for said in (one, other))
     half = sin((c - a) / 2) ** 2 + cos(a) * cos(c) * sin((d - b) / 2) ** 2
-    return 2 * _EARTH_M * asin(sqrt(min(1.0, half)))
+    return 2 * _EARTH_M * asin(sqrt(min(1.0, max(0.0, half))))

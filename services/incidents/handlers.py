@@ -108,7 +108,8 @@ class Handlers:
             top = relations.survivor(named.id)
             for id in (named.id, top, *relations.family(top)):
                 found = await self._logs.look(mode, id)
-                if any(item in part.facts for part in found.parts.values()):
+                is_there = any(item in part.facts for part in found.parts.values())
+                if is_there and limits.concerns(self._case(received, found)):
                     return found
             return named
         return await self._seen_survivor(received, named) or named

@@ -15,6 +15,7 @@ from schemas import (
     incidents,
     notifications,
     people,
+    records,
     relations,
     reports,
     warnings,
@@ -35,6 +36,7 @@ TRADES = (
     warnings,
     exercise,
     reports,
+    records,
 )
 REQUESTS: dict[str, type[Request]] = {c.type_name(): c for trade in TRADES for c in trade.COMMANDS}
 BODIES: dict[str, type[Body]] = {f.type_name(): f for trade in TRADES for f in trade.FACTS}

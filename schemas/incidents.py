@@ -245,7 +245,10 @@ class ErasureAsked(Body):
 
 
 class Erased(Body):
-    """The content of one fact is gone; chains stay whole, since they cover facts only (D16)."""
+    """The content of one fact is gone; chains stay whole, since they cover facts only (D16).
+
+    ``order`` is the order of retention that it was erased by; ``asked_by`` gave that order.
+    """
 
     trade = TRADE
     name = "erased"
@@ -253,6 +256,7 @@ class Erased(Body):
     ground: str
     law: str
     asked_by: str
+    order: str | None = None
 
 
 class Repaired(Body):

@@ -54,6 +54,8 @@ REFUSALS: dict[str, str] = {
     "UNKNOWN_STEP": "The incident has no action card with that step that the sender may see.",
     "VERSION_TAKEN": "That version of the card says something else; raise `version` to change a card.",
     "ALREADY_ERASED": "The content is erased already.",
+    "ON_HOLD": "The incident is on legal hold; nothing of it is erased until the hold is lifted.",
+    "UNKNOWN_ORDER": "No such order of retention is in force or waits here.",
     "NOT_ASKED": "Nobody has asked for this erasure.",
     "SECOND_PERSON_NEEDED": "The one who asked cannot approve; another person must.",
     "ID_TAKEN": "That id stands for something else already.",

@@ -28,6 +28,7 @@ from services.cli import (
     people,
     provisioning,
     reporting,
+    retaining,
     running,
     searching,
     sitrep,
@@ -76,6 +77,7 @@ tying.register(app, reporting.incident)
 searching.register(app)
 exporting.register(app)
 statistics.register(app)
+retaining.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (attaching, doctor, config, logs, evidence):

@@ -58,6 +58,7 @@ STATUS: Mapping[str, int] = {
     "NOT_ADDRESSED": 403,
     "UNKNOWN_STEP": 404,
     "ALREADY_ERASED": 409,
+    "ON_HOLD": 409,
     "ID_TAKEN": 409,
     "CHAIN_ENDED": 409,
     "LEDGER_BEHIND": 503,

@@ -26,6 +26,8 @@ from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
+from services.incidents.queries import Queries
+from services.incidents.retention import Retention, RetentionQueries
 from services.incidents.scrub import Scrub
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed
@@ -72,6 +74,7 @@ class Archive:
         self._paper: IncidentPaper | None = None
         self._scrub: Scrub | None = None
         self._is_damaged = False
+        self._retention: Retention | None = None
         self.projectors: dict[str, Projector] = {}
 
     async def start(self) -> None:
@@ -99,7 +102,6 @@ class Archive:
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
         lookups = Lookups(store.engine)
         queries = LookingQueries(store, lookups, self.projectors, filing.directories, filing.relations)
-        exporter = Exporter(store.engine, settings.home, lookups, queries)
         keeper = FileKeeper(FileStore(store.engine), nc, direct, eraser)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()
@@ -118,16 +120,32 @@ class Archive:
             "similar": queries.similar,
             "case": queries.case,
             "paper": paper.asked,
-            "export_plan": exporter.plan,
-            "export": exporter.part,
-            "export_proof": exporter.proof,
             "file": FileQueries(queries, lookups, keeper, FileStore(store.engine)).file,
-            "statistics": Statistics(store.engine, queries).asked,
-            "audit": Audit(store.engine, lookups, filing.directories).asked,
+            **self._records(store, lookups, queries, filing.directories),
             **await self._seal(nc, queries, store, filing.directories),
         }
         self._door = Door(settings, names.INCIDENTS_ARCHIVE, incidents.TRADE, queries=handlers)
         await self._door.start()
+
+    def _records(
+        self, store: Store, lookups: Lookups, queries: Queries, directories: Mapping[str, Directory]
+    ) -> dict[str, QueryHandler]:
+        """What is given out, looked into and kept no longer."""
+        settings = self._settings
+        exporter = Exporter(store.engine, settings.home, lookups, queries)
+        retention = self._retention = Retention(store.engine, lookups, directories)
+        nightly = retention.keep(
+            lambda: connect(settings, names.RETENTION), settings.retention_hour, settings.reads_days
+        )
+        self._run(nightly, "retention")
+        return {
+            "export_plan": exporter.plan,
+            "export": exporter.part,
+            "export_proof": exporter.proof,
+            "retention": RetentionQueries(retention, queries).asked,
+            "statistics": Statistics(store.engine, queries).asked,
+            "audit": Audit(store.engine, lookups, directories).asked,
+        }
 
     async def stop(self) -> None:
         """Answer what was asked, end the readers, close."""

@@ -11,7 +11,7 @@ from schemas.identifiers import new_ref
 from schemas.sharing import Reach
 from schemas.subjects import Place
 from schemas.vocabulary import IncidentState, Level, Tag
-from services.incidents import particulars_fold
+from services.incidents import kept_fold, particulars_fold
 from services.incidents.particulars_fold import Assignment, Transfer
 from services.incidents.pending import Pending
 
@@ -74,6 +74,8 @@ class Incident:
     transfer: Transfer | None = None
     functions: dict[str, Assignment] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)
+    order: "kept_fold.Order | None" = None
+    held: str | None = None
 
     @property
     def controller(self) -> str:
@@ -105,6 +107,7 @@ class Incident:
                 self.state = IncidentState.ACKNOWLEDGED
             case _:
                 particulars_fold.apply(self, fact, body)
+        kept_fold.take(self, fact, body)
         self._take_file(fact.id, body)
 
     def add_item(self, fact: Fact, kind: Kind, body: Any) -> None:

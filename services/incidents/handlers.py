@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from schemas import entries, incident_types, incidents, subjects
+from schemas import entries, incident_types, incidents, records, subjects
 from schemas.envelope import Accepted, Answer, Refused
 from schemas.identifiers import derived_id, read_ref
-from services.incidents import defaults, endings, limits, log
+from services.incidents import defaults, endings, limits, log, retaining
 from services.incidents.fold import Incident, Log
 from services.incidents.limits import Case
 from services.incidents.picture import Logs, Picture
@@ -157,7 +157,8 @@ class Handlers:
         By ref, two are read in any case: how long it takes does not tell whether there is such an incident.
         """
         mode, request, sender = received.address.mode, received.request, received.command.data.actor.key
-        id, said = getattr(request, "incident", None), getattr(request, "ref", None)
+        id = getattr(request, "incident", None) or getattr(request, "order", None)
+        said = getattr(request, "ref", None)
         if id is not None:
             return await self._logs.look(mode, id)
         if said is None:
@@ -265,4 +266,9 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
         Route(entries.AnswerRequest, partial(handlers.in_turn, endings.answer_request)),
         Route(entries.TickStep, partial(handlers.in_turn, endings.tick_step)),
         Route(incident_types.SetType, handlers.set_type),
+        Route(records.OrderRetention, partial(handlers.in_turn, retaining.order_retention)),
+        Route(records.ApproveRetention, partial(handlers.in_turn, retaining.approve_retention)),
+        Route(records.EndRetention, partial(handlers.in_turn, retaining.end_retention)),
+        Route(records.PlaceHold, partial(handlers.in_turn, retaining.place_hold)),
+        Route(records.LiftHold, partial(handlers.in_turn, retaining.lift_hold)),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from schemas import incidents
+from schemas import incidents, records
 from schemas.authorisation import APPROVE_ERASURE, WRITE, check, check_report
 from schemas.content_rules import check_item, holds_identity_number
 from schemas.directory import Directory
@@ -17,6 +17,8 @@ from services.incidents.fold import Incident, Item, Log
 R = TypeVar("R", bound=Request)
 Content = dict[str, Any] | None
 _WORDS = ("headline", "text", "reference", "figures")
+_OF_ARCHIVE = (incidents.AskErasure, incidents.ApproveErasure, records.PlaceHold, records.LiftHold)
+"""Who answers for an archive acts on what its own watch may not see."""
 _OF_KIND = {
     "decider": EntryKind.DECISION,
     "assignee": EntryKind.TASK,
@@ -72,7 +74,7 @@ def concerns(case: Case[Any]) -> bool:
     """True if the command may be about this log: the sender sees it, or may erase there."""
     if visible(case.log, case.actor.key, case.directory, case.now) is not None:
         return True
-    is_erasure = isinstance(case.request, incidents.AskErasure | incidents.ApproveErasure)
+    is_erasure = isinstance(case.request, _OF_ARCHIVE)
     return is_erasure and bool(parts_under(case.log, case.actor, APPROVE_ERASURE, case.directory, case.now))
 
 
@@ -191,6 +193,8 @@ def erasable(case: Case[Any], act: str, roles: tuple[Role, ...]) -> tuple[Incide
         return refused
     parts = parts_under(case.log, case.actor, roles, case.directory, case.now)
     found = next(((part, item) for part in parts if (item := part.item(case.request.entry))), None)
+    if found is not None and any(part.held is not None for part in parts):
+        return Refused(code="ON_HOLD")
     if found is not None:
         is_there = found[1].commitment is not None and not found[1].erased
         return found if is_there else Refused(code="ALREADY_ERASED")

@@ -9,7 +9,7 @@ from schemas.envelope import Body, Refused, Request
 from schemas.identifiers import derived_id
 from schemas.sharing import Reach, content_class
 from schemas.vocabulary import IncidentState
-from services.incidents import defaults, limits
+from services.incidents import defaults, limits, retaining
 from services.incidents.fold import Incident, Item
 from services.incidents.limits import Case
 from services.incidents.verdict import Decided, Verdict
@@ -27,6 +27,7 @@ LEADS_TO: dict[type[Request], type[Body]] = {
     entries.CloseTask: incidents.EntryAdded,
     entries.AnswerRequest: incidents.EntryAdded,
     entries.TickStep: incidents.EntryAdded,
+    **retaining.LEADS_TO,
 }
 
 

@@ -57,6 +57,10 @@ def hub_grants() -> tuple[Grant, ...]:
         *(_door(trade, door) for trade, (door, _) in TRADES.items()),
         *(_appender(trade, user) for trade, (_, user) in TRADES.items()),
         _archive(),
+        Grant(
+            names.RETENTION,
+            tuple(subjects.fact(mode, "*", "*", "incidents", "*", "erased") for mode in MODES),
+        ),
         Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in _ERASABLE)),
         _reaction(),
         Grant(names.NOTIFICATIONS_PEOPLE, _reader(names.NOTIFICATIONS_PEOPLE, [names.PEOPLE_STREAM])),

@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     gateway_headers: SecretStr = Field(SecretStr(""), description="Templates of its headers, a line each.")
     gateway_receipt_field: str = Field("", description="Field of its answer that holds a receipt.")
 
+    retention_hour: int = Field(
+        3, ge=-1, le=23, description="Hour in Norway at which orders of retention erase; -1 means never."
+    )
+    reads_days: int = Field(730, ge=1, description="Days for which the log of reads is kept.")
+
     @field_validator("modes", mode="before")
     @classmethod
     def _split_modes(cls, value: object) -> object:

@@ -240,6 +240,16 @@ OF_THE_HUB: dict[str, Sentences] = {
     "ALREADY_ERASED": Sentences(
         "The content is erased already.", "There is nothing left to erase.", "Nothing needs to be done."
     ),
+    "ON_HOLD": Sentences(
+        "The incident is on legal hold.",
+        "Nothing of it is erased until the hold is lifted.",
+        "Whoever placed it decides; lift it with: samvirke hold lift.",
+    ),
+    "UNKNOWN_ORDER": Sentences(
+        "No such order of retention is in force or waits here.",
+        UNCHANGED,
+        "See the orders with: samvirke retention preview.",
+    ),
     "NOT_ASKED": Sentences(
         "Nobody has asked for this erasure.",
         UNCHANGED,

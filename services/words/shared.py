@@ -91,6 +91,8 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "file_unscanned": "not scanned for viruses",
         "roster_gap": "gap in the duty roster",
         "urgent": "urgent",
+        "asked": "waits for a second person",
+        "in_force": "in force",
         "duty": "own duty",
         "follow_up": "following up",
         "evaluation": "evaluation",

@@ -151,6 +151,26 @@ async def test_a_person_writes_over_the_interface_with_the_session_s_own_mark(ho
     assert [answer.status_code for answer in (refused, foreign, done)] == [403, 403, 201]
 
 
+async def test_a_person_corrects_an_entry_over_the_interface_and_a_strike_stands(house: House) -> None:
+    report = await house.report()
+    log = f"/v1/incidents/{report['ref']}"
+    async with house.signed_in() as browser:
+        mark = {"X-CSRF-Token": (await browser.get("/v1/session")).json()["csrf"]}
+        written = (await browser.post(f"{log}/entries", json={"text": "to biler"}, headers=mark)).json()
+        said = {"manner": "replace", "text": "én bil"}
+        path = f"{log}/entries/{written['receipt']}/correct"
+        right = (await browser.post(path, json=said, headers=mark)).json()
+        again = await browser.post(path, json=said, headers=mark)
+        struck = await browser.post(f"{log}/entries/{right['receipt']}/correct", headers=mark)
+        path = f"{log}/entries/{struck.json()['receipt']}/correct"
+        stands = await browser.post(path, json=said, headers=mark)
+        found = (await browser.get(log, params={"after": struck.json()["receipt"]})).json()
+    assert (again.status_code, again.json()["code"]) == (409, "ALREADY_CORRECTED")
+    assert (stands.status_code, stands.json()["code"]) == (409, "STRIKE_STANDS")
+    assert [entry["manner"] for entry in found["entries"]] == ["replace", "strike", None]
+    assert found["entries"][0]["content"] == {"text": "to biler"}
+
+
 async def test_no_path_secret_or_query_is_logged(house: House, capfd: pytest.CaptureFixture[str]) -> None:
     path = await house.link()
     async with house.client(params={"q": SECRET_WORD}) as browser:

@@ -31,7 +31,7 @@ async def kept(
         return Outcome(found, [say("No checkpoint has been made yet.", lang)])
     if note:
         return Outcome(found, made[0]["note"].rstrip("\n").split("\n"))
-    return Outcome(found, table((_time(one["at"]), one["size"], one["root"]) for one in made))
+    return Outcome(found, table((moment(one["at"]), one["size"], one["root"]) for one in made))
 
 
 async def key(call: Call) -> Outcome:
@@ -103,7 +103,7 @@ def _said(checked: "Checked", held: Sequence[Path], lang: str) -> list[str]:
         )
     if not held:
         lines += [
-            say("Nothing here can tell of what was written after {time},", lang, time=_time(checked.newest)),
+            say("Nothing here can tell of what was written after {time},", lang, time=moment(checked.newest)),
             say("or cut off back to an older checkpoint: for that, name one that was kept elsewhere.", lang),
         ]
     return lines
@@ -114,7 +114,8 @@ def _text(public: str) -> str:
     return file.read_text(encoding="utf-8") if "+" not in public or file.exists() else public
 
 
-def _time(at: int) -> str | None:
+def moment(at: int) -> str | None:
+    """A moment in seconds since 1970 as people read it."""
     return local(datetime.fromtimestamp(at, UTC).isoformat())
 
 

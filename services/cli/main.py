@@ -21,6 +21,7 @@ from services.cli import (
     exercise,
     exporting,
     feed,
+    heads,
     intake,
     logs,
     looking,
@@ -82,6 +83,7 @@ for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, wai
     _verbs.register(app)
 for _verbs in (attaching, doctor, config, logs, evidence):
     _verbs.register(app)
+heads.register(app)
 papers.register(app)
 sitrep.register(app)
 provisioning.register(app)

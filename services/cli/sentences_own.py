@@ -88,6 +88,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "Nothing was checked.",
         "Use what samvirke checkpoint key and samvirke checkpoint --note print, unchanged.",
     ),
+    "HEAD_DIFFERS": Sentences(
+        "That is not what was kept of the log of {organisation} at {time}.",
+        "The log was another then, or no head is kept of that time.",
+        "Keep both, and ask them how their log came to differ.",
+    ),
     "ABANDONED": Sentences(
         "The running hub ended before it had done this.",
         "What was begun is finished by the next try.",

@@ -22,7 +22,7 @@ from services.runtime.direct import Direct
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
-from services.runtime.lasting import lasting
+from services.runtime.lasting import in_thread, lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
@@ -102,8 +102,8 @@ class FeedsRoom:
 
     async def _open_feeds(self) -> Heads:
         nc = self._nc = await connect(self._settings, names.FEEDS)
-        engine = await asyncio.to_thread(open_database, self._settings, self.name)
-        secret = await asyncio.to_thread(thread_secret, self._settings.home / "keys" / "feeds.key")
+        engine = await in_thread(open_database, self._settings, self.name)
+        secret = await in_thread(thread_secret, self._settings.home / "keys" / "feeds.key")
         store, direct = Store(engine, self._handing_over()), Direct(nc)
         self._store = store
         heads = Heads(engine)

@@ -20,6 +20,7 @@ from services.feeds.store import Fresh, Page, Store
 from services.feeds.wording import Entry, as_item, is_open, read_position
 from services.runtime import logs
 from services.runtime.direct import Direct
+from services.runtime.lasting import in_thread
 from services.runtime.reading import LIMIT_BYTES, Refusal, read_json
 
 TICK_S = 15.0
@@ -64,7 +65,7 @@ class Delivery:
 
     async def open(self) -> None:
         """Learn how far each feed has come."""
-        self._epoch, self._newest = await asyncio.to_thread(self._store.standing, self._mode)
+        self._epoch, self._newest = await in_thread(self._store.standing, self._mode)
 
     def newest(self, org: str) -> tuple[str, int]:
         """The feeds' epoch and the last number in an organisation's feed."""
@@ -114,10 +115,10 @@ class Delivery:
         """The rows, and True if the position is of another epoch, so that the reader begins anew."""
         epoch, number = read_position(after)
         if epoch:
-            page = await asyncio.to_thread(self._store.page, self._mode, org, number, limit)
+            page = await in_thread(self._store.page, self._mode, org, number, limit)
             if page.epoch == epoch and number <= page.newest:
                 return page, False
-        page = await asyncio.to_thread(self._store.page_since, self._mode, org, now - KEPT_FOR, limit)
+        page = await in_thread(self._store.page_since, self._mode, org, now - KEPT_FOR, limit)
         return page, after is not None
 
     async def _publish(self, fresh: Fresh) -> None:

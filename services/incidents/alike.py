@@ -3,7 +3,6 @@
 The hint at a likely duplicate never blocks, and names only incidents whose heads the asking watch may see.
 """
 
-import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
@@ -20,6 +19,7 @@ from services.incidents.projection import as_number
 from services.incidents.queries import GetQuestion, Queries, Question, as_head
 from services.incidents.view import is_restricted
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 NEAR_M = 1000
@@ -48,7 +48,7 @@ class LookingQueries(Queries):
         """Open incidents of the same type, near in space and time, the newest first; at most ten."""
         question = validate(SimilarQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
-        rows = await asyncio.to_thread(self._similar, address.mode, question, viewer)
+        rows = await in_thread(self._similar, address.mode, question, viewer)
         restricted = [
             (row["id"], row["fact"])
             for row in rows
@@ -61,7 +61,7 @@ class LookingQueries(Queries):
         """The incidents with a reference to a case, where the watch may see the reference."""
         question = validate(CaseQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
-        found = await asyncio.to_thread(self._of_case, address.mode, question, viewer)
+        found = await in_thread(self._of_case, address.mode, question, viewer)
         restricted = [
             (head["id"], one["id"])
             for head, is_own in found

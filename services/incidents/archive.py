@@ -89,12 +89,12 @@ class Archive:
 
     async def _open(self) -> None:
         settings = self._settings
-        self._store = store = Store(await asyncio.to_thread(open_database, settings, SERVICE))
+        self._store = store = Store(await in_thread(open_database, settings, SERVICE))
         nc = await self._connect(names.INCIDENTS_ARCHIVE)
         direct = Direct(nc)
         await direct.open()
         filing = Filing(store, direct, Register(settings.home), settings.modes, self._on_tasks)
-        await asyncio.to_thread(filing.open)
+        await in_thread(filing.open)
         for mode in settings.modes:
             self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing, PACE_S)
             self._run(self.projectors[mode].run(), f"{mode}.projector")
@@ -180,7 +180,7 @@ class Archive:
         self, nc: Client, queries: LookingQueries, store: Store, directories: Mapping[str, Directory]
     ) -> dict[str, QueryHandler]:
         """Begin to make checkpoints; the questions about them."""
-        seed = await asyncio.to_thread(signing_seed, self._settings.home)
+        seed = await in_thread(signing_seed, self._settings.home)
         checkpoints = Checkpoints(store.engine, seed)
         sealer = Sealer(nc, checkpoints, directories, self._settings.checkpoint_s)
         self._run(sealer.run(), "sealer")
@@ -233,7 +233,7 @@ class Archive:
         if store is None or not message.reply:
             return
         try:
-            mark = await asyncio.to_thread(store.cursor, message.subject.rpartition(".")[2])
+            mark = await in_thread(store.cursor, message.subject.rpartition(".")[2])
         except Exception as fault:
             logs.get().error("archive.mark_unread", exc_info=fault)
             return
@@ -266,7 +266,7 @@ class Archive:
     async def _tell_of_parked(self, nc: Client, mode: str) -> None:
         """Reason and place, never a body (D24); the same message twice is stored once."""
         assert self._store is not None  # noqa: S101  set before this runs
-        parked = await asyncio.to_thread(self._store.unannounced, mode)
+        parked = await in_thread(self._store.unannounced, mode)
         js = nc.jetstream()
         for row in parked:
             where = {"code": row["code"], "stream": row["stream"], "sequence": row["sequence"]}
@@ -274,7 +274,7 @@ class Archive:
             body = orjson.dumps({**where, "epoch": row["epoch"]})
             await js.publish(subjects.parked(mode, SERVICE), body, headers={"Nats-Msg-Id": key})
         if parked:
-            await asyncio.to_thread(self._store.announced, mode, [row["sequence"] for row in parked])
+            await in_thread(self._store.announced, mode, [row["sequence"] for row in parked])
 
     async def _heal(self, direct: Direct) -> None:
         """Content is written before its fact, so what is absent is damage: look for the other copy."""

@@ -1,6 +1,5 @@
 """Questions to the log of reads, for those who answer for it: archive owner and data-protection officer."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from schemas.subjects import Address
 from services.incidents import reads
 from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading, Wanted
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 _NOTE = "audit"
@@ -55,7 +55,7 @@ class Audit:
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         wanted = _wanted(question, address.mode, directory, now)
-        found, is_cut = await asyncio.to_thread(self._find, question, wanted)
+        found, is_cut = await in_thread(self._find, question, wanted)
         await self._note(question.actor, address.mode, now)
         return {"status": "ok", "reads": found, "more": is_cut}
 
@@ -72,7 +72,7 @@ class Audit:
     async def _note(self, actor: Actor, mode: str, now: datetime) -> None:
         read_at = now.astimezone().isoformat()
         reading = Reading(mode, read_at, actor.key, actor.person, None, actor.via, _NOTE)
-        await asyncio.to_thread(reads.append, self._engine, reading, [("", "")])
+        await in_thread(reads.append, self._engine, reading, [("", "")])
 
 
 def _wanted(question: AuditQuestion, mode: str, directory: Directory, now: datetime) -> Wanted:

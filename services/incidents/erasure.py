@@ -3,7 +3,6 @@
 Each step may be repeated, and what is not done is done at the next start.
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from services.runtime import logs, names
 from services.runtime.credentials import write_durably
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
+from services.runtime.lasting import in_thread
 from services.runtime.objects import PAGE, Object
 from services.runtime.settings import Settings
 
@@ -78,17 +78,17 @@ class Eraser:
 
     async def pending(self) -> list[Pending]:
         """Whose content is gone from the tables, and not yet from everywhere."""
-        return await asyncio.to_thread(_pending, self._engine)
+        return await in_thread(_pending, self._engine)
 
     async def erase(self, pending: list[Pending]) -> None:
         """Do these, and note that they are done. Raises EraseFailed when the broker refuses."""
         for one in pending:
             await self._delete(one)
-            for name in await asyncio.to_thread(files.objects_of, self._engine, one.mode, one.fact):
+            for name in await in_thread(files.objects_of, self._engine, one.mode, one.fact):
                 await self.delete_object(Object(one.mode, name))
         if pending:
-            await asyncio.to_thread(wipe_traces, self._engine)
-            await asyncio.to_thread(_note_done, self._engine, pending)
+            await in_thread(wipe_traces, self._engine)
+            await in_thread(_note_done, self._engine, pending)
             logs.get(count=len(pending)).info("erasure.done")
 
     async def _delete(self, one: Pending) -> None:

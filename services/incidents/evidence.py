@@ -1,6 +1,5 @@
 """Questions about what the log can prove: a watch's own checkpoints, and proofs of its own facts."""
 
-import asyncio
 import base64
 import time
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from services.incidents.queries import Queries, Question
 from services.incidents.sealing import Checkpoints
 from services.incidents.store import Store
 from services.incidents.trees import Trees
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 _EVER = 1 << 53
@@ -63,7 +63,7 @@ class Evidence:
         """The kept checkpoints and the public key. Raises Refusal."""
         asked = validate(CheckpointsQuestion, orjson.dumps(body))
         await self._queries.admit(asked, address)
-        kept = await asyncio.to_thread(
+        kept = await in_thread(
             self._checkpoints.listing, address.mode, address.key, asked.before, asked.limit
         )
         key = verifier_key(f"samvirke/{log_name(address.mode, address.key)}", self._checkpoints.public)
@@ -73,20 +73,20 @@ class Evidence:
         """The proof for one fact against the log as it is now. Raises Refusal: UNKNOWN_ENTRY."""
         asked = validate(InclusionQuestion, orjson.dumps(body))
         await self._queries.admit(asked, address)
-        return await asyncio.to_thread(self._inclusion, address, asked.fact)
+        return await in_thread(self._inclusion, address, asked.fact)
 
     async def consistency(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """The proof between two sizes of the log. Raises Refusal: NO_CHECKPOINT."""
         asked = validate(ConsistencyQuestion, orjson.dumps(body))
         await self._queries.admit(asked, address)
-        return await asyncio.to_thread(self._consistency, address, asked.former, asked.size)
+        return await in_thread(self._consistency, address, asked.former, asked.size)
 
     async def opening(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """What opens a blinded head that a neighbour keeps. Raises Refusal: NO_CHECKPOINT."""
         asked = validate(OpeningQuestion, orjson.dumps(body))
         await self._queries.admit(asked, address)
         try:
-            found = await asyncio.to_thread(self._checkpoints.opening, address.mode, address.key, asked.at)
+            found = await in_thread(self._checkpoints.opening, address.mode, address.key, asked.at)
         except KeyError:
             raise Refusal("NO_CHECKPOINT") from None
         place = {"salt": _text(found.salt), "leaf": found.leaf, "size": found.size}

@@ -4,7 +4,6 @@ The person's own sight decides, as with any other reading, and restricted items 
 and their proof are for the watch they were born in: only there are the whole log and its checkpoints seen.
 """
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.trees import Trees
 from services.incidents.view import Filed, Shown, filed
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 PAGE_BYTES = 400_000
@@ -74,7 +74,7 @@ class Exporter:
         """The ids of the incidents, the newest first, and whether there are more. Raises Refusal."""
         question = validate(PlanQuestion, orjson.dumps(body))
         viewer = await self._admit(question, address)
-        found, is_cut = await asyncio.to_thread(self._plan, question, address.mode, viewer)
+        found, is_cut = await in_thread(self._plan, question, address.mode, viewer)
         return {"status": "ok", "incidents": found, "more": is_cut}
 
     async def part(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Exporter:
         shown, reason = await self._queries.look(question, address.mode, viewer)
         id = str(shown.incident["id"])
         if question.part == "facts":
-            answer = await asyncio.to_thread(self._facts, question, address.mode, id, viewer)
+            answer = await in_thread(self._facts, question, address.mode, id, viewer)
             told = {fact.pop("id") for fact in answer["facts"]}
         else:
             answer = _log(shown, question.start)
@@ -100,7 +100,7 @@ class Exporter:
         """The checkpoint as of now, or the hashes of some nodes. Raises Refusal."""
         question = validate(ProofQuestion, orjson.dumps(body))
         await self._admit(question, address)
-        return await asyncio.to_thread(self._proof, address.mode, address.key, question.nodes)
+        return await in_thread(self._proof, address.mode, address.key, question.nodes)
 
     async def _admit(self, question: Question, address: Address) -> Viewer:
         if question.actor.person is None:

@@ -1,6 +1,5 @@
 """The question for an attached file: some parts at a time, as the asking watch may have it."""
 
-import asyncio
 import base64
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from services.incidents.lookups import Lookups
 from services.incidents.queries import Queries, Reasoned
 from services.incidents.view import Filed, Shown, filed, find_file, is_restricted
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 
@@ -47,7 +47,7 @@ class FileQueries:
         """
         question, mode = validate(FileQuestion, orjson.dumps(body)), address.mode
         viewer = await self._queries.admit(question, address, "feed")
-        found = await asyncio.to_thread(self._find, mode, question.file, viewer)
+        found = await in_thread(self._find, mode, question.file, viewer)
         if found is None:
             raise Refusal("UNKNOWN_FILE")
         one, item, ground = found

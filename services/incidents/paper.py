@@ -50,7 +50,7 @@ class IncidentPaper:
         """Every watch's papers, and no others; how many watches."""
         known = {mode: list(directory.watches) for mode, directory in self._directories.items()}
         for served, name in ((mode.value, name) for mode in Mode for name in (INCIDENTS, LOG)):
-            await asyncio.to_thread(files.keep_only, self._home, served, name, known.get(served, []))
+            await in_thread(files.keep_only, self._home, served, name, known.get(served, []))
         for mode, watch in ((mode, watch) for mode, watches in known.items() for watch in watches):
             await self._make(mode, watch, None)
             await asyncio.sleep(_REST_S)
@@ -78,7 +78,7 @@ class IncidentPaper:
             await self._record(mode, watch, actor, now, restricted)
             incidents = as_printed(shown, viewer.directory)
             with speaking(viewer.directory.language(watch)):
-                await asyncio.to_thread(self._put, folder, viewer, mode, incidents, is_cut)
+                await in_thread(self._put, folder, viewer, mode, incidents, is_cut)
         return [folder / INCIDENTS, folder / LOG]
 
     def _put(

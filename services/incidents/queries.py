@@ -28,6 +28,7 @@ from services.incidents.reasons import CODES, SHIFT, is_long_closed
 from services.incidents.store import Store
 from services.incidents.view import Filed, Shown, filed, is_restricted, show
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.projector import Projector
 from services.runtime.reading import Refusal, validate
 
@@ -125,7 +126,7 @@ class Queries:
 
     async def look(self, question: GetQuestion, mode: str, viewer: Viewer) -> tuple[Shown, str | None]:
         """One incident as the viewer sees it, and why it may; reads are not noted yet. Raises Refusal."""
-        shown = await asyncio.to_thread(self._find, mode, question, viewer)
+        shown = await in_thread(self._find, mode, question, viewer)
         if shown is None:
             raise Refusal("UNKNOWN_INCIDENT")
         return shown, await self.reason_for(question, mode, shown, viewer)
@@ -141,7 +142,7 @@ class Queries:
         question = validate(ListQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
         wanted = (question.state, question.limit, viewer, question.at)
-        rows = await asyncio.to_thread(self._heads, address.mode, *wanted)
+        rows = await in_thread(self._heads, address.mode, *wanted)
         restricted = [
             (row["id"], row["fact"])
             for row in rows
@@ -196,7 +197,7 @@ class Queries:
         self._waiting[watch] += 1
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()), projector.moved:
-                while not await asyncio.to_thread(self._store.has_fact, mode, receipt):
+                while not await in_thread(self._store.has_fact, mode, receipt):
                     await projector.moved.wait()
         except TimeoutError:
             return
@@ -307,7 +308,7 @@ class Queries:
         person, id = question.actor.person, str(shown.incident["id"])
         if person is not None:
             since = viewer.now - SHIFT
-            known = await asyncio.to_thread(self._lookups.reason_given, mode, person, id, since, CODES)
+            known = await in_thread(self._lookups.reason_given, mode, person, id, since, CODES)
         if known is None:
             raise Refusal("REASON_NEEDED", reasons=list(CODES))
         return known
@@ -325,7 +326,7 @@ class Queries:
         if items:
             now = viewer.now.astimezone().isoformat()
             reading = Reading(mode, now, actor.key, actor.person, actor.machine, actor.via, what, reason)
-            await asyncio.to_thread(self._lookups.record, reading, items)
+            await in_thread(self._lookups.record, reading, items)
 
 
 def check_read(actor: Actor, directory: Directory, now: datetime, *scopes: str) -> Refused | None:

@@ -4,7 +4,6 @@ Needs a broker to itself and a hub that stands still. The new tables are made be
 set aside once the new ones are whole; may be killed and run again.
 """
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Mapping
@@ -25,6 +24,7 @@ from services.runtime import logs, names
 from services.runtime.database import open_database
 from services.runtime.direct import Direct, Stored
 from services.runtime.epochs import EPOCH_KEY
+from services.runtime.lasting import in_thread
 from services.runtime.settings import Settings
 
 
@@ -52,7 +52,7 @@ async def rebuild(settings: Settings, nc: Client, folder: Path) -> list[Rebuilt]
     scratch = folder / "new"
     shutil.rmtree(scratch, ignore_errors=True)
     apart = settings.model_copy(update={"home": scratch, "database_url": SecretStr("")})
-    fresh = Store(await asyncio.to_thread(open_database, apart, SERVICE))
+    fresh = Store(await in_thread(open_database, apart, SERVICE))
     old = Old(settings)
     erased = Register(settings.home).times()
     try:
@@ -60,11 +60,11 @@ async def rebuild(settings: Settings, nc: Client, folder: Path) -> list[Rebuilt]
             await _one_mode(direct, await _epoch(nc, mode), fresh, old, mode, erased)
             for mode in settings.modes
         ]
-        await asyncio.to_thread(old.hand_over, fresh.engine)
+        await in_thread(old.hand_over, fresh.engine)
     finally:
         old.close()
         fresh.engine.dispose()
-    await asyncio.to_thread(_put_in_place, settings, fresh, scratch, folder)
+    await in_thread(_put_in_place, settings, fresh, scratch, folder)
     fresh.engine.dispose()
     shutil.rmtree(scratch)
     logs.get(count=sum(one.facts for one in done)).warning("archive.rebuilt")
@@ -100,10 +100,10 @@ async def _take_in(
     lacking = {
         fact: one.commitment for fact, one in wanted.items() if fact not in contents and fact not in erased
     }
-    kept = await asyncio.to_thread(old.contents, done.mode, lacking)
+    kept = await in_thread(old.contents, done.mode, lacking)
     contents |= kept
     batch = Batch(done.mode, epoch, names.ledger(done.mode), taken, contents, erased)
-    await asyncio.to_thread(fresh.write, batch)
+    await in_thread(fresh.write, batch)
     done.facts += len(taken)
     done.contents += len(contents)
     done.saved += len(kept)
@@ -118,7 +118,7 @@ async def _merged(direct: Direct, old: Old, mode: str) -> AsyncIterator[tuple[Ta
     ledger = _ledger(direct, mode)
     theirs, chains, sequence = await anext(ledger, None), _Chains(mode), 1
     tables = old.facts(mode)
-    ours = await asyncio.to_thread(next, tables, None)
+    ours = await in_thread(next, tables, None)
     while ours is not None or theirs is not None:
         own = _at(ours, sequence)
         stored = None if theirs is None or theirs.sequence != sequence else theirs
@@ -129,7 +129,7 @@ async def _merged(direct: Direct, old: Old, mode: str) -> AsyncIterator[tuple[Ta
             raise BothDamaged(mode, sequence)
         chains.add(mine)
         yield mine, stored is None or (stored.data, stored.subject) != (mine.raw, mine.subject)
-        ours = ours if own is None else await asyncio.to_thread(next, tables, None)
+        ours = ours if own is None else await in_thread(next, tables, None)
         theirs = theirs if stored is None else await anext(ledger, None)
         sequence += 1
 

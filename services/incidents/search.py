@@ -1,6 +1,5 @@
 """Searching the archive: what a watch may see and no more, the newest first (D13, D24)."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from services.incidents.reasons import is_long_closed
 from services.incidents.terms import words
 from services.incidents.view import Filed, filed, is_restricted, shown_actor
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 _PAGE = 200
@@ -49,7 +49,7 @@ class Search:
         """Items that match; ``page`` is there when there are more. Raises Refusal."""
         question = validate(SearchQuestion, orjson.dumps(body))
         viewer = await self._queries.admit(question, address)
-        hits, page = await asyncio.to_thread(find, self._finder, address.mode, question, viewer)
+        hits, page = await in_thread(find, self._finder, address.mode, question, viewer)
         read = list(dict.fromkeys(place for hit in hits for place in hit.restricted))
         await self._queries.note("search", question.actor, address.mode, viewer, read, question.reason)
         return {"status": "ok", "found": [hit.shown for hit in hits], "page": page}

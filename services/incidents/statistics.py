@@ -1,6 +1,5 @@
 """The question ``statistics``: how much happened and how long it took, without persons (D13)."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
@@ -17,6 +16,7 @@ from services.incidents.figures import Groups, Happened, by_group, groups, times
 from services.incidents.queries import Queries, Question
 from services.incidents.tables import INCIDENTS
 from services.incidents.viewer import Viewer
+from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -48,7 +48,7 @@ class Statistics:
             raise Refusal("MALFORMED", where=["first", "last"]) from None
         if until <= since:
             raise Refusal("BAD_PERIOD")
-        return await asyncio.to_thread(self._count, address.mode, watches_of(viewer), since, until)
+        return await in_thread(self._count, address.mode, watches_of(viewer), since, until)
 
     def _count(self, mode: str, watches: list[str], since: datetime, until: datetime) -> dict[str, Any]:
         happened = [_happened(row) for row in self._rows(mode, watches, since, until)]

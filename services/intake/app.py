@@ -1,7 +1,5 @@
 """The room intake: its command and question as data, and how it is started and stopped."""
 
-import asyncio
-
 from schemas import directory, warnings
 from services.intake.handlers import Handlers, Picture
 from services.intake.store import SERVICE, Store
@@ -9,6 +7,7 @@ from services.runtime import names
 from services.runtime.database import open_database
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
+from services.runtime.lasting import in_thread
 from services.runtime.settings import Settings
 
 TAKE_BYTES = 3 * 1024 * 1024
@@ -40,7 +39,7 @@ class IntakeRoom:
 
     async def start(self) -> None:
         """Return when the door serves."""
-        self._store = Store(await asyncio.to_thread(open_database, self._settings, SERVICE))
+        self._store = Store(await in_thread(open_database, self._settings, SERVICE))
         ledger = await self._footing.open()
         handlers = Handlers(ledger, self._footing.folds, self._pictures, self._store)
         self._door = Door(

@@ -23,6 +23,7 @@ from services.intake.store import Raw, Store
 from services.intake.warning import MAX_BYTES, OfficialWarning, ParseRefused
 from services.runtime.appender import Unreachable
 from services.runtime.guarded import Folded
+from services.runtime.lasting import in_thread
 from services.runtime.ledger import IdTaken, Ledger, Recorded, command_draft
 from services.runtime.reading import Received, Refusal, validate
 
@@ -85,9 +86,9 @@ class Handlers:
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         request = cast(TakeIn, received.request)
-        raw, items = await asyncio.to_thread(_read, request, mode)
+        raw, items = await in_thread(_read, request, mode)
         kept = Raw(request.digest, mode, command.data.occurred_at, now, raw)
-        await asyncio.to_thread(self._store.keep, kept)
+        await in_thread(self._store.keep, kept)
         async with self._taking[mode]:
             fresh = await self._publish(received, items, request.digest)
         return _accept(received, items, fresh, picture.warnings)

@@ -29,7 +29,7 @@ from services.runtime.door import Door, Route
 from services.runtime.fact_reaction import FactReaction
 from services.runtime.footing import Footing
 from services.runtime.http import Server
-from services.runtime.lasting import lasting
+from services.runtime.lasting import in_thread, lasting
 from services.runtime.reaction import STARTING, Reaction, Source
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
@@ -86,7 +86,7 @@ class NotificationsRoom:
     async def start(self) -> None:
         """Return when chains are driven, and door and page serve."""
         settings, later = self._settings, self._closing
-        rows = Store(await asyncio.to_thread(open_database, settings, self.name))
+        rows = Store(await in_thread(open_database, settings, self.name))
         later.push_async_callback(rows.close)
         channels = Channels(settings)
         later.push_async_callback(channels.close)

@@ -17,6 +17,7 @@ from services.notifications import texts
 from services.notifications.contacts import Contacts
 from services.notifications.duty_list import DutyList, duty_list
 from services.notifications.picture import Picture
+from services.runtime.lasting import in_thread
 from services.runtime.paper import files
 from services.runtime.paper.page import Head, Pages, _
 from services.runtime.paper.printer import Printer
@@ -53,7 +54,7 @@ class DutyPaper:
         """Every watch's list, and no other; how many."""
         known = {mode: list(picture.directory.watches) for mode, picture in self._pictures.items()}
         for served in Mode:
-            await asyncio.to_thread(files.keep_only, self._home, served, NAME, known.get(served.value, []))
+            await in_thread(files.keep_only, self._home, served, NAME, known.get(served.value, []))
         for mode, watch in ((mode, watch) for mode, watches in known.items() for watch in watches):
             await self._make(mode, watch)
             await asyncio.sleep(_REST_S)
@@ -80,7 +81,7 @@ class DutyPaper:
             found = duty_list(watch, picture.directory, picture.duty, self._contacts.get, now)
             with speaking(picture.directory.language(watch)):
                 text = self._render(found, mode, now)
-            await asyncio.to_thread(files.put, path, text)
+            await in_thread(files.put, path, text)
         return path
 
     def _render(self, found: DutyList, mode: str, now: datetime) -> str:

@@ -19,7 +19,7 @@ from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
-from services.runtime.lasting import lasting
+from services.runtime.lasting import in_thread, lasting
 from services.runtime.reader import Reader
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
@@ -71,7 +71,7 @@ class ReportsRoom:
     async def start(self) -> None:
         """Return when the door serves and every deadline is looked after."""
         settings, later = self._settings, self._closing
-        store = Store(await asyncio.to_thread(open_database, settings, self.name))
+        store = Store(await in_thread(open_database, settings, self.name))
         later.callback(store.close)
         later.push_async_callback(self._footing.close)
         ledger = await self._footing.open()

@@ -24,6 +24,7 @@ from services.runtime import logs
 from services.runtime.appender import AppendError, Conflict
 from services.runtime.direct import StreamUnreachable
 from services.runtime.guarded import Folded
+from services.runtime.lasting import in_thread
 from services.runtime.ledger import Draft, IdTaken, Ledger
 from services.runtime.locks import KeyedLocks
 from services.runtime.timers import Key, TimerFailed, Timers
@@ -62,11 +63,11 @@ class Keeper:
             for picture in self._pictures.values()
             for turning in picture.wheels.values()
         }
-        for row in await asyncio.to_thread(self._store.open):
+        for row in await in_thread(self._store.open):
             wheel = (row.mode, row.org, row.owner, row.wheel)
             if wheel not in known:
                 logs.get(mode=row.mode).warning("deadline.unknown")
-                await asyncio.to_thread(self._store.replace, wheel, [])
+                await in_thread(self._store.replace, wheel, [])
         for mode, picture in self._pictures.items():
             picture.on_wheel = lambda key, mode=mode: self.wake((mode, key))  # type: ignore[misc]
             picture.on_clock = lambda mode=mode: self._wake_exercises(mode)  # type: ignore[misc]
@@ -230,7 +231,7 @@ class Keeper:
         if self._rows.get(named) == wanted:
             return
         try:
-            await asyncio.to_thread(self._store.replace, (place.mode, place.org, place.watch, place.id), rows)
+            await in_thread(self._store.replace, (place.mode, place.org, place.watch, place.id), rows)
             self._rows[named] = wanted
         except Exception as fault:
             logs.get().error("store.failed", exc_info=fault)

@@ -27,6 +27,7 @@ from services.cli import (
     looking,
     papers,
     people,
+    privacy,
     provisioning,
     reporting,
     retaining,
@@ -79,6 +80,7 @@ searching.register(app)
 exporting.register(app)
 statistics.register(app)
 retaining.register(app)
+privacy.register(app)
 for _verbs in (duty, people, feed, intake, backups, care, erasing, auditing, waiting, centre, exercise):
     _verbs.register(app)
 for _verbs in (attaching, doctor, config, logs, evidence):

@@ -26,6 +26,7 @@ from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
+from services.incidents.privacy import Privacy
 from services.incidents.queries import Queries
 from services.incidents.retention import Retention, RetentionQueries
 from services.incidents.scrub import Scrub
@@ -138,11 +139,14 @@ class Archive:
             lambda: connect(settings, names.RETENTION), settings.retention_hour, settings.reads_days
         )
         self._run(nightly, "retention")
+        privacy = Privacy(store.engine, lookups, queries)
         return {
             "export_plan": exporter.plan,
             "export": exporter.part,
             "export_proof": exporter.proof,
             "retention": RetentionQueries(retention, queries).asked,
+            "received": privacy.received,
+            "person": privacy.person,
             "statistics": Statistics(store.engine, queries).asked,
             "audit": Audit(store.engine, lookups, directories).asked,
         }

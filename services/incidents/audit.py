@@ -67,7 +67,7 @@ class Audit:
         rows, is_cut = reads.lines(self._engine, wanted, question.limit)
         ids = {row["incident"] for row in rows if row["owner"] in wanted.watches}
         refs = self._lookups.refs(wanted.mode, ids)
-        return [_line(row, question.actor.organisation, refs) for row in rows], is_cut
+        return [line(row, question.actor.organisation, refs) for row in rows], is_cut
 
     async def _note(self, actor: Actor, mode: str, now: datetime) -> None:
         read_at = now.astimezone().isoformat()
@@ -77,19 +77,23 @@ class Audit:
 
 def _wanted(question: AuditQuestion, mode: str, directory: Directory, now: datetime) -> Wanted:
     """Lines of the watches over which the asker has the role; of another hidden watch there are none."""
-    person = question.actor.person or ""
-    own = [
-        key
-        for key in directory.watches
-        if key.partition(".")[0] == question.actor.organisation
-        and directory.has_role(person, key, now, *AUDIT)
-    ]
+    own = watches_overseen(question.actor, directory, now)
     hidden = [key for key in directory.watches if directory.hidden(key) and key not in own]
     names = ("incident", "item", "person", "since", "until")
     return Wanted(mode, own, hidden, **{name: getattr(question, name) for name in names})
 
 
-def _line(row: Mapping[str, Any], organisation: str, refs: Mapping[str, str]) -> dict[str, Any]:
+def watches_overseen(actor: Actor, directory: Directory, now: datetime) -> list[str]:
+    """The watches over which a person is archive owner or data-protection officer."""
+    return [
+        key
+        for key in directory.watches
+        if key.partition(".")[0] == actor.organisation
+        and directory.has_role(actor.person or "", key, now, *AUDIT)
+    ]
+
+
+def line(row: Mapping[str, Any], organisation: str, refs: Mapping[str, str]) -> dict[str, Any]:
     """A line as it is told: another house's reader is known by watch only."""
     shown = {name: row[name] for name in ("read_at", "watch", "what", "reason", "owner")}
     shown |= {name: row[name] or None for name in ("incident", "item")}

@@ -1,6 +1,6 @@
 """Open incidents as they stand on paper: what matters first, and no more than a page can hold. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,8 +26,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class ToDo:
+    """An open task, or a request that a watch has not answered; ``text`` is None when it is erased.
+
+    ``who`` is a watch; a person's name is not kept here, so it is empty for a person's task.
+    """
+
+    text: str | None
+    who: str
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """One incident; ``more`` is how many older entries are left out."""
+    """One incident; ``more`` is how many older entries are left out, ``title`` the type's by language."""
 
     ref: str
     number: str | None
@@ -42,6 +54,8 @@ class OpenIncident:
     told: list[dict[str, Any]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     more: int = 0
+    title: dict[str, str | None] | None = None
+    to_do: list[ToDo] = field(default_factory=list)
 
 
 def as_printed(shown: Iterable[Shown], directory: Directory) -> list[OpenIncident]:
@@ -75,7 +89,23 @@ def _printed(one: Shown, directory: Directory) -> OpenIncident:
         ],
         entries=[_entry(entry) for entry in one.entries[-ENTRIES:]],
         more=max(0, len(one.entries) - ENTRIES),
+        title=head.get("type_title"),
+        to_do=list(_to_do(one, directory)),
     )
+
+
+def _to_do(one: Shown, directory: Directory) -> Iterator[ToDo]:
+    """What waits for somebody, tasks first."""
+    said = {entry["id"]: _entry(entry).text for entry in one.entries}
+    for task in one.tasks:
+        if task["done_by"] is None:
+            due = datetime.fromisoformat(task["due"]) if task["due"] else None
+            watch = task["assignee"] if "." in (task["assignee"] or "") else ""
+            yield ToDo(said.get(task["entry"]), _title(watch, directory), due)
+    for request in one.requests:
+        for asked in request["asked"]:
+            if asked["answer"] is None:
+                yield ToDo(said.get(request["entry"]), _title(asked["watch"], directory))
 
 
 def _entry(entry: dict[str, Any]) -> Entry:

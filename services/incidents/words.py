@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from services.runtime.paper.page import _
+from services.words.languages import spoken
 from services.words.shared import priority_word, word
 
 
@@ -16,10 +17,17 @@ def outcome_word(outcome: str) -> str:
     return _("NOBODY REACHED – call") if outcome == "nobody_reached" else word(outcome) or ""
 
 
-PRINTED: Mapping[str, Callable[[str], str | None]] = {
+def type_word(code: str, title: Mapping[str, str | None] | None) -> str:
+    """What the register calls a type, else the shipped word for its code."""
+    known = (title or {}).get(spoken()) or (title or {}).get("nb")
+    return known or word(code) or code
+
+
+PRINTED: Mapping[str, Callable[..., str | None]] = {
     "priority_word": priority_word,
     "word": word,
     "kind_word": kind_word,
+    "type_word": type_word,
     "outcome_word": outcome_word,
 }
 """What the templates call."""

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.directory import Directory
 from services.incidents import words
-from services.incidents.open_list import Entry, OpenIncident
+from services.incidents.open_list import Entry, OpenIncident, ToDo, as_printed
+from services.incidents.view import Shown
 from services.runtime.paper.page import Head, Pages, clock, css_string
 from services.words.languages import speaking
 
@@ -32,8 +34,9 @@ def printed(text: str, mode: str = "actual", until: datetime | None = NOW + time
     entries = [Entry(NOW, "decision", text, struck=False), Entry(NOW, "status", None, struck=False)]
     told = [{"watch": text, "outcome": "nobody_reached"}]
     one = OpenIncident(
-        "7K3Q9XT", "VAKT-2026-0001", "critical", "new", text, text, NOW, text, text, text, told, entries, 2
-    )
+        "7K3Q9XT", "VAKT-2026-0001", "critical", "new", text, text, NOW, text, text, text, told, entries, 2,
+        title={"nb": text}, to_do=[ToDo(text, text, NOW), ToDo(None, "")],
+    )  # fmt: skip
     head = Head("Åpne hendelser", text, mode, NOW, until)
     return pages.render("incidents", head, incidents=[one], is_cut=True)
 
@@ -99,3 +102,28 @@ def test_no_text_leaves_the_string_of_a_style_sheet_that_it_stands_in(text: str)
 def test_times_are_norways_and_a_missing_one_is_a_dash() -> None:
     assert clock(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == "tor. 02.07. kl. 00.30"
     assert clock(None) == "–"
+
+
+def test_what_is_still_to_be_done_stands_on_the_paper() -> None:
+    with speaking("nn"):
+        page = printed("Set ut naudvatn")
+    assert "Skal gjerast:" in page
+    assert page.count("☐ <span") == len(("task", "erased"))
+
+
+def test_an_open_task_and_an_unanswered_request_are_still_to_be_done_and_a_closed_one_is_not() -> None:
+    at = NOW.isoformat()
+    common = {"occurred_at": at, "kind": "task", "erased": False, "corrected_by": None}
+    entries = [common | {"id": id, "content": {"text": id}} for id in ("open", "closed", "asked")]
+    head = {"ref": "7K3Q9XT", "number": None, "priority": "high", "state": "new", "type": "fire"}
+    head |= {"owner": "4601.vakt", "occurred_at": at, "content": None, "erased": False, "type_title": None}
+    task = {"assignee": "4601.ikt", "due": at, "done_by": None}
+    asked = [{"watch": "4624.vakt", "answer": None}, {"watch": "4628.vakt", "answer": "decline"}]
+    shown = Shown(
+        head,
+        entries,
+        tasks=[task | {"entry": "open"}, task | {"entry": "closed", "done_by": "x"}],
+        requests=[{"entry": "asked", "asked": asked}],
+    )
+    (one,) = as_printed([shown], Directory())
+    assert one.to_do == [ToDo("open", "4601.ikt", NOW), ToDo("asked", "4624.vakt")]

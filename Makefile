@@ -10,7 +10,7 @@ TESTS ?= tests
 WORKERS ?= 4
 BENCH ?= core
 
-.PHONY: help setup up test-setup test exercise check format schemas bench containers lock clean
+.PHONY: help setup up test-setup test exercise check format schemas bench containers pdf lock clean
 
 # list the commands
 help:
@@ -52,6 +52,10 @@ schemas: setup
 	@$(BIN)/python -m schemas.catalogue
 	@$(BIN)/python -m services.desk.openapi
 
+# install what makes PDF of situation reports
+pdf: setup
+	@$(PIP) install --require-hashes -r requirements-pdf.lock
+
 # measure one part (BENCH=core)
 bench: test-setup
 	@$(BIN)/python -m tests.bench.$(BENCH)
@@ -63,7 +67,8 @@ containers: test-setup
 # choose the pinned versions anew; needs uv
 lock:
 	@$(LOCK) --upgrade --extra build -o requirements.lock pyproject.toml
-	@$(LOCK) --upgrade --extra build --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+	@$(LOCK) --upgrade --extra build --extra pdf --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+	@echo 'typst' | $(LOCK) -c requirements-test.lock -o requirements-pdf.lock -
 
 # remove what make has made, never the hub's data
 clean:

@@ -15,7 +15,6 @@ from schemas.incidents import ItemContent
 from services.runtime.reading import LIMIT_BYTES, Refusal, read_question, validate
 
 JSON = "application/json"
-_WORDS = frozenset(ItemContent.model_fields)
 
 R = TypeVar("R", bound=Request)
 
@@ -41,25 +40,27 @@ class Said:
         return validate(model, orjson.dumps({**self.fields, **known}))
 
 
-async def read_said(request: HttpRequest, *, optional: bool = False) -> Said:
+async def read_said(
+    request: HttpRequest, *, optional: bool = False, words: type[Strict] = ItemContent
+) -> Said:
     """The body of a call: words stand in ``content``, or beside the other fields. Raises Refusal."""
     raw = await read_bytes(request)
     if optional and not raw:
         return Said(new_id(), None, {}, None)
-    return said_in(_fields(request, raw))
+    return said_in(_fields(request, raw), words)
 
 
-def said_in(fields: dict[str, Any]) -> Said:
-    """A call's JSON, taken apart. Raises Refusal."""
+def said_in(fields: dict[str, Any], words: type[Strict] = ItemContent) -> Said:
+    """A call's JSON, taken apart; ``words`` is the form of its content. Raises Refusal."""
     about = {name: fields.pop(name) for name in About.model_fields if name in fields}
     told = validate(About, orjson.dumps(about))
     content = fields.pop("content", None) or {}
     if not isinstance(content, dict):
         raise Refusal("MALFORMED", where=["content"])
-    content |= {name: fields.pop(name) for name in _WORDS & fields.keys()}
+    content |= {name: fields.pop(name) for name in words.model_fields.keys() & fields.keys()}
     if isinstance(content.get("area"), dict):
         content["area"] = _corners(content["area"])
-    validate(ItemContent, orjson.dumps(content), "content.")
+    validate(words, orjson.dumps(content), "content.")
     return Said(told.id, told.occurred_at, fields, content or None)
 
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -32,6 +31,9 @@ from services.desk.feeds import FeedRoutes
 from services.desk.live import STREAM, Lives
 from services.desk.multipart import FORM
 from services.desk.problems import PROBLEM, status_of
+from services.desk.reporting import reporting_routes
+from services.desk.told import Told
+from services.desk.told_reports import REPORTING
 from services.runtime.settings import Settings
 
 Document = dict[str, Any]
@@ -47,26 +49,8 @@ problem with a `code`, which keeps its meaning.
 _KEPT = "Not stored yet: kept on the desk's machine and sent again by itself, with the same id."
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What one operation says: ``asks`` are its query parameters and headers, ``says`` is its command.
-
-    ``seeks`` is what a question that changes nothing holds in its body.
-    ``is_file``: a file comes with the command in a form, or is the answer.
-    """
-
-    summary: str
-    answer: type[BaseModel]
-    asks: tuple[str, ...] = ()
-    says: type[Command] | None = None
-    from_path: tuple[str, ...] = ()
-    scope: str | None = None
-    is_stream: bool = False
-    seeks: type[BaseModel] | None = None
-    is_file: bool = False
-
-
 TOLD: dict[tuple[str, str], Told] = {
+    **REPORTING,
     ("get", "/v1/session"): Told("Who is signed in", answers.Session),
     ("get", "/v1/incidents"): Told(
         "The incidents that one may see",
@@ -171,6 +155,14 @@ TOLD: dict[tuple[str, str], Told] = {
 
 _POSITION = "Go on after this position: `<epoch>.<n>`, as the last item said it."
 _ASKS: dict[str, Document] = {
+    "version": {
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "A locked version, else what stands now.",
+    },
+    "format": {"in": "query", "schema": {"enum": ["html", "md", "pdf"], "default": "html"}},
+    "lang": {"in": "query", "schema": {"enum": ["nb", "nn", "en"], "default": "nb"}},
+    "which": {"in": "query", "schema": {"enum": ["open", "all"], "default": "open"}},
     "mode": {
         "in": "query",
         "schema": {"enum": ["actual", "exercise"]},
@@ -239,6 +231,8 @@ _ASKS: dict[str, Document] = {
     },
 }
 _IN_PATH = {
+    "report": "The id of a situation report.",
+    "wheel": "The id of a request for reports.",
     "ref": "What people call the incident: seven characters.",
     "id": "The id of the file's entry, as log and feed say it.",
     "chain": "The chain of a notification.",
@@ -262,6 +256,7 @@ def routes() -> Sequence[BaseRoute]:
     app = FastAPI(openapi_url=None)
     app.include_router(api_routes(identity))
     app.include_router(attachment_routes(identity))
+    app.include_router(reporting_routes(identity))
     app.include_router(FeedRoutes(identity, cast(Any, None), Lives()).router())
     return app.routes
 
@@ -335,15 +330,16 @@ def _security(told: Told) -> list[Document]:
 
 def _said(command: type[Command], known: tuple[str, ...]) -> Document:
     """The command's fields and, beside them or in ``content``, its words; ``known`` ones may be left out."""
-    parts: list[type[BaseModel]] = [About, *([ItemContent] if command.content_model else []), command]
+    words = command.content_model
+    parts: list[type[BaseModel]] = [About, *([words] if words else []), command]
     fields: Document = {}
     needed: list[str] = []
     for part in parts:
         schema = part.model_json_schema(ref_template=_MODELS)
         fields |= schema["properties"]
         needed += [name for name in schema.get("required", []) if name not in known]
-    if command.content_model:
-        fields["content"] = _ref(ItemContent)
+    if words is not None:
+        fields["content"] = _ref(words)
     return {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
 
 
@@ -375,6 +371,7 @@ def _schemas() -> Document:
     models: set[type[BaseModel]] = {answers.Kept, answers.Problem, ItemContent}
     models |= {told.answer for told in TOLD.values()}
     models |= {one for told in TOLD.values() for one in (told.says, told.seeks) if one is not None}
+    models |= {told.says.content_model for told in TOLD.values() if told.says and told.says.content_model}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "validation") for model in ordered], ref_template=_MODELS)
     codes = "\n".join(f"- `{code}` ({status_of(code)}): {said}" for code, said in sorted(REFUSALS.items()))

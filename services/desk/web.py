@@ -16,6 +16,7 @@ from services.desk.contract import contract_routes
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.pages import Pages
+from services.desk.reporting import reporting_routes
 from services.desk.reports import Reports
 from services.desk.shown import unknown
 from services.desk.sign_in import SignInPages
@@ -46,6 +47,7 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages)
     app.add_exception_handler(HTTPException, unknown)
     app.include_router(api_routes(identity))
     app.include_router(attachment_routes(identity))
+    app.include_router(reporting_routes(identity))
     app.include_router(attachment_pages(identity))
     app.include_router(feeds.router())
     app.include_router(SignInPages(identity, edges).router())

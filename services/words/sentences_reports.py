@@ -54,7 +54,7 @@ OF_REPORTS: Mapping[str, tuple[str, str, str]] = {
     "NO_PDF": (
         "This hub makes no PDF: the extra that does it is not installed.",
         "HTML and Markdown work all the same.",
-        "Install it where the hub runs, with: pip install 'samvirke[pdf]'.",
+        "Install it where the hub runs, with: make pdf.",
     ),
     "NOT_PRINTED": (
         "The report could not be printed.",

@@ -60,8 +60,11 @@ class Pace:
         """Let the time run until every chain has ended."""
         while True:
             await self.reach(self.now + timedelta(milliseconds=1))
-            if self._is_quiet() and await self.jump(self.now + timedelta(seconds=1)):
-                return
+            if self._is_quiet():
+                await self.stand(still=True)
+                if await self.jump(self.now + timedelta(seconds=1)):
+                    return
+                await self.stand(still=False)
             await self._wait(self.now + timedelta(seconds=60))
 
     async def stand(self, *, still: bool) -> None:

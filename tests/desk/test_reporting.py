@@ -1,0 +1,89 @@
+"""Situation reports and deadlines over HTTP: written, approved, printed and answered, by who may."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from schemas.people import Grant
+from schemas.reports import ReportField, SetTemplate
+from schemas.vocabulary import Role
+from services.reports.app import build
+from tests.desk.house import VAKT, House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def reports(house: House) -> AsyncIterator[House]:
+    """The room reports runs too, with a template; Ola may approve."""
+    room = build(house.hub.settings)
+    await room.start()
+    centre = await house.caller("4601.centre")
+    await centre.accepted(Grant(person="ola", role=Role.APPROVER, where=VAKT))
+    fields = [ReportField(code="measures", required=True)]
+    template = SetTemplate(template="nabo", where=VAKT, title="Til 5001", receivers=["5001"], fields=fields)
+    await centre.accepted(template)
+    yield house
+    await room.stop()
+
+
+async def test_a_report_goes_from_draft_to_a_locked_version_that_can_be_printed(reports: House) -> None:
+    async with reports.marked() as kari:
+        content = {"headline": "Rapport 1", "words": {"measures": "Pumper <på> plass"}}
+        answer = await kari.post("/v1/reports", json={"template": "nabo", "content": content})
+        assert answer.status_code == 201, answer.text
+        report = answer.json()["report"]
+        handed = await kari.post(f"/v1/reports/{report}/submit")
+        assert handed.status_code == 201, handed.text
+        digest = handed.json()["digest"]
+        own = await kari.post(f"/v1/reports/{report}/approve", json={"digest": digest})
+        assert (own.status_code, own.json()["code"]) == (403, "NOT_ALLOWED")
+        draft = (await kari.get(f"/v1/reports/{report}")).json()["report"]
+        assert (draft["state"], draft["digest"]) == ("submitted", digest)
+    async with reports.signed_in("ola") as ola:
+        ola.headers["X-CSRF-Token"] = (await ola.get("/v1/session")).json()["csrf"]
+        locked = await ola.post(f"/v1/reports/{report}/approve", json={"digest": digest})
+        assert (locked.status_code, locked.json()["locked"]) == (201, True)
+        page = await ola.get(f"/v1/reports/{report}/document", params={"format": "html"}, timeout=60)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Pumper &lt;på&gt; plass" in page.text
+    assert "Ola Ås" in page.text
+    async with reports.machine("report") as program:
+        listed = (await program.get("/v1/reports")).json()["reports"]
+        assert [(one["id"], one["state"], one["locked"]) for one in listed] == [(report, "locked", 1)]
+        refused = await program.post("/v1/reports", json={"template": "nabo"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "PERSON_NEEDED")
+
+
+async def test_a_deadline_is_set_and_answered_and_ends(reports: House) -> None:
+    due = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    async with reports.marked() as kari:
+        asked = {"receiver": "4601", "reporters": [VAKT], "moments": [due]}
+        begun = await kari.post("/v1/deadlines", json=asked)
+        assert begun.status_code == 201, begun.text
+        wheel = begun.json()["wheel"]
+        shown = (await kari.get("/v1/deadlines")).json()
+        assert [(one["watch"], one["state"]) for one in shown["deadlines"]] == [(VAKT, "open")]
+        met = await kari.post(f"/v1/deadlines/{wheel}/nothing")
+        assert (met.status_code, met.json()["nothing"], met.json()["late"]) == (201, True, False)
+        ended = await kari.post(f"/v1/deadlines/{wheel}/end")
+        assert ended.status_code == 201, ended.text
+        known = (await kari.get("/v1/deadlines", params={"which": "all"})).json()
+    assert [(one["id"], one["state"]) for one in known["wheels"]] == [(wheel, "ended")]
+    assert {one["state"] for one in known["deadlines"]} == {"met"}
+
+
+async def test_what_is_malformed_is_refused_and_not_repeated(reports: House) -> None:
+    async with reports.marked() as kari:
+        for path, said in (
+            ("/v1/reports", {"template": "nabo", "content": {"words": {"measures": ["Hemmelig"]}}}),
+            ("/v1/deadlines", {"receiver": "4601", "reporters": "Hemmelig"}),
+        ):
+            answer = await kari.post(path, json=said)
+            assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED")
+            assert "Hemmelig" not in answer.text
+        odd = await kari.get("/v1/reports/x/document", params={"format": "exe"})
+        assert odd.json()["code"] in ("MALFORMED", "UNKNOWN_REPORT")
+        assert (await kari.get("/v1/reports/x", params={"version": "-1"})).status_code == 400

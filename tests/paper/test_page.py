@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -113,11 +114,17 @@ def test_what_is_still_to_be_done_stands_on_the_paper() -> None:
 
 def test_an_open_task_and_an_unanswered_request_are_still_to_be_done_and_a_closed_one_is_not() -> None:
     at = NOW.isoformat()
-    common = {"occurred_at": at, "kind": "task", "erased": False, "corrected_by": None}
+    common: dict[str, Any] = {"occurred_at": at, "kind": "task", "erased": False, "corrected_by": None}
     entries = [common | {"id": id, "content": {"text": id}} for id in ("open", "closed", "asked")]
-    head = {"ref": "7K3Q9XT", "number": None, "priority": "high", "state": "new", "type": "fire"}
+    head: dict[str, Any] = {
+        "ref": "7K3Q9XT",
+        "number": None,
+        "priority": "high",
+        "state": "new",
+        "type": "fire",
+    }
     head |= {"owner": "4601.vakt", "occurred_at": at, "content": None, "erased": False, "type_title": None}
-    task = {"assignee": "4601.ikt", "due": at, "done_by": None}
+    task: dict[str, Any] = {"assignee": "4601.ikt", "due": at, "done_by": None}
     asked = [{"watch": "4624.vakt", "answer": None}, {"watch": "4628.vakt", "answer": "decline"}]
     shown = Shown(
         head,

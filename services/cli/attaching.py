@@ -34,6 +34,7 @@ async def attach(
     at: At = None,
 ) -> Outcome:
     """Attach a file to an incident; others than the log's and your watch get it without hidden data."""
+    _require(file)
     fields: dict[str, Any] = {
         **await on_incident(call, said),
         "level": level,
@@ -42,6 +43,12 @@ async def attach(
         "notify": notify or [],
     }
     return await attach_all(call, [file], fields, written(text=text, source=source), at)
+
+
+def _require(file: Path) -> None:
+    """Raises Usage for what is no file."""
+    if not file.is_file():
+        raise Usage(f"{file} is no file")
 
 
 async def attach_all(

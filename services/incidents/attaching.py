@@ -100,5 +100,9 @@ def file_told(item: Item, file: attachments.Attached, content: dict[str, Any], w
         "checked": outcome if is_own(item, watch) else None,
         "given": None if isinstance(copy, Refused) else copy.sort,
     }
-    words = {name: said for name, said in content.items() if name not in _OF_FILE}
-    return {"attachment": told, "content": words or None}
+    return {"attachment": told, "content": words_beside(content)}
+
+
+def words_beside(content: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What somebody wrote, without what tells one file from another."""
+    return {name: said for name, said in (content or {}).items() if name not in _OF_FILE} or None

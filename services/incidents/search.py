@@ -12,6 +12,7 @@ from schemas.search import SearchFor
 from schemas.sharing import may_see
 from schemas.subjects import Address
 from schemas.vocabulary import IncidentState
+from services.incidents.attaching import words_beside
 from services.incidents.finding import Finder, Found, Head, Looked
 from services.incidents.items import reach_of
 from services.incidents.queries import Queries, Question
@@ -163,7 +164,7 @@ def _hit(found: Found, item: Filed, head: Head | None, viewer: Viewer, *, is_rea
         "occurred_at": item.fact.data.occurred_at.isoformat(),
         "recorded_at": item.fact.recorded_at.isoformat(),
         "actor": shown_actor(item.fact.data.actor, viewer),
-        "content": None if is_held else item.content,
+        "content": None if is_held else words_beside(item.content),
         "erased": item.erased,
         "corrected_by": found.corrected_by,
         "reason_needed": is_held,

@@ -236,6 +236,34 @@ def test_an_export_has_right_checksums_and_proves_itself_without_the_hub(
     assert (code, {one["what"] for one in seen["reads"]}) == (0, {"export"})
 
 
+def test_files_are_attached_fetched_and_lie_in_exports_where_their_entries_may(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    ref = opened(hub, "Brudd med bilder", "--level", "organisation")
+    (tmp_path / "hemmelig.txt").write_bytes(b"Fjellfiolett\n")
+    (tmp_path / "kart.txt").write_bytes(b"Sluk 14\n")
+    narrow = call(hub, "attach", ref, str(tmp_path / "hemmelig.txt"))
+    assert narrow[0] == 0, narrow
+    wide = ["--level", "organisation", "--attach", str(tmp_path / "kart.txt")]
+    code, written = call(hub, "entry", ref, "Se kartet", *wide)
+    assert code == 0, written
+    assert here(hub, "attach", ref, str(tmp_path / "borte.txt")).code == 64
+    assert call(hub, "fetch", narrow[1]["id"], "--out", str(tmp_path / "igjen.txt"))[0] == 0
+    assert (tmp_path / "igjen.txt").read_bytes() == b"Fjellfiolett\n"
+    assert "[hemmelig.txt, 1 kB]" in here(hub, "incident", "show", ref).out
+    assert call(hub, "incident", "close", ref)[0] == 0
+    code, made = call(hub, "export", "--out", str(tmp_path / "pakke"), "--incident", ref, "--archive")
+    assert code == 0, made
+    sealed = tmp_path / "pakke" / "sealed" / "files"
+    assert sorted(path.read_bytes() for path in sealed.iterdir()) == [b"Fjellfiolett\n", b"Sluk 14\n"]
+    told = (tmp_path / "pakke" / "entries.jsonl").read_text("utf-8")
+    assert "kart.txt" in told
+    named = [path for path in (tmp_path / "pakke").rglob("*.*") if b"hemmelig" in path.read_bytes()]
+    assert named
+    assert {path.parent.name for path in named} == {"sealed"}
+    assert written["files"]["id"] in told
+
+
 def test_an_archive_package_holds_narrow_words_in_its_sealed_part_alone_and_proves_both(
     hub: HubProcess, tmp_path: Path
 ) -> None:

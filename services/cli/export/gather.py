@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.cli.export.attached import Attached
 from services.cli.export.proofs import Bound
 
 INCIDENTS, ENTRIES = "incidents.jsonl", "entries.jsonl"
@@ -53,14 +54,20 @@ async def incidents_of(ask: Ask, scope: Scope) -> AsyncIterator[dict[str, Any]]:
         last = found["incidents"][-1]
 
 
-async def gather(ask: Ask, scope: Scope, folder: Path, told: Callable[[int], None]) -> Counts:
-    """Write incidents, entries and, for the own watch, exact facts with their proof; how much it was."""
+async def gather(
+    ask: Ask, scope: Scope, folder: Path, told: Callable[[int], None], *, with_files: bool = True
+) -> Counts:
+    """Write incidents, entries and, for the own watch, exact facts with their proof; how much it was.
+
+    Attached files lie in a folder beside, as the person may have them; an entry says under which name.
+    """
     counts = Counts()
     checkpoint = await ask("export_proof")
     bound = Bound(folder, checkpoint)
     with (folder / INCIDENTS).open("wb") as heads, (folder / ENTRIES).open("wb") as entries:
         async for named in incidents_of(ask, scope):
-            head = await _log(ask, named, scope, entries, counts)
+            attached = Attached(ask, folder, scope.reason) if with_files else None
+            head = await _log(ask, named, scope, entries, counts, attached)
             heads.write(orjson.dumps(head) + b"\n")
             counts.incidents += 1
             counts.states[head["incident"]["id"]] = head["incident"].get("state", "")
@@ -71,7 +78,14 @@ async def gather(ask: Ask, scope: Scope, folder: Path, told: Callable[[int], Non
     return counts
 
 
-async def _log(ask: Ask, named: dict[str, Any], scope: Scope, entries: Any, counts: Counts) -> dict[str, Any]:
+async def _log(
+    ask: Ask,
+    named: dict[str, Any],
+    scope: Scope,
+    entries: Any,
+    counts: Counts,
+    attached: Attached | None,
+) -> dict[str, Any]:
     """Write an incident's entries; the rest of it."""
     head: dict[str, Any] = {}
     start: int | None = 0
@@ -82,6 +96,8 @@ async def _log(ask: Ask, named: dict[str, Any], scope: Scope, entries: Any, coun
             head = {"form": INCIDENT_FORM} | {name: page[name] for name in names}
         for entry in page["entries"]:
             line = {"form": ENTRY_FORM, "incident": head["incident"]["id"], **entry}
+            if attached is not None and (entry.get("attachment") or {}).get("given"):
+                line["file"] = await attached.write(entry["id"])
             entries.write(orjson.dumps(line) + b"\n")
             counts.entries += 1
         start = page["next"]

@@ -60,7 +60,7 @@ class Making:
         """What the decisions open; where there are none yet, they are proposed. Raises BadDecision."""
         with tempfile.TemporaryDirectory(prefix=".samvirke-") as name:
             gathered = Path(name)
-            counts = await gather(self._ask, self._scope, gathered, self._told)
+            counts = await gather(self._ask, self._scope, gathered, self._told, with_files=False)
             written = _text_of(decisions)
             if written is None:
                 count = disclosing.propose(gathered, decisions)

@@ -25,11 +25,15 @@ class Relations:
     """The children of each parent."""
     doubles: dict[str, set[str]] = field(default_factory=dict)
     """The incidents that were merged straight into each."""
+    left: dict[str, str] = field(default_factory=dict)
+    """From under which parent each was taken last."""
 
     def apply(self, body: Any) -> None:
         """Take in one fact's body; what ties nothing is passed over."""
         match body:
             case ParentSet():
+                if body.parent is None and body.incident in self.parents:
+                    self.left[body.incident] = self.parents[body.incident]
                 _move(self.parents, self.below, body.incident, body.parent)
             case Merged():
                 _move(self.merged, self.doubles, body.incident, body.other)

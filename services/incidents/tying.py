@@ -46,7 +46,7 @@ class TieHandlers(Handlers):
         named = await self._find(received)
         one = named if isinstance(received.request, _AS_NAMED) else await self._seen_or(received, named)
         other = await self._other(received, one)
-        for known in filter(None, (named, one, other)):
+        for known in filter(None, (named, one, other, await self._left(received, one))):
             earlier = await self._earlier(received, known)
             if earlier is not None:
                 return await self._tied(received, earlier, named)
@@ -131,6 +131,13 @@ class TieHandlers(Handlers):
             id = up.get(named.id)
             return None if id is None else await self._logs.look(mode, id)
         return await self._seen_or(received, await self._logs.look(mode, id))
+
+    async def _left(self, received: Received, child: Log) -> Log | None:
+        """The log of the parent that an incident was taken from last: there the command may lie already."""
+        mode, request = received.address.mode, received.request
+        id = self._pictures[mode].relations.left.get(child.id)
+        is_wanted = isinstance(request, relations.SetParent) and not ties.names_other(request)
+        return await self._logs.look(mode, id) if is_wanted and id is not None else None
 
     async def _seen_or(self, received: Received, named: Log) -> Log:
         return await self._seen_survivor(received, named) or named

@@ -93,6 +93,24 @@ async def test_two_who_tie_at_once_never_make_a_ring(kari: Sender) -> None:
     assert sorted(map(code, answers)) == ["TIED_TO_ITSELF", "accepted"]
 
 
+async def test_a_tie_that_is_sent_again_is_found_in_whichever_log_it_lies(
+    centre: Centre, kari: Sender, nora: Sender
+) -> None:
+    parent, child = await opened(kari), await opened(nora, level=Level.NAMED, named=["4601"])
+    for request in (
+        relations.SetParent(ref=child.ref, other_ref=parent.ref),
+        relations.SetParent(ref=child.ref),
+        relations.LinkIncidents(ref=child.ref, other_ref=parent.ref),
+        relations.UnlinkIncidents(ref=parent.ref, other_ref=child.ref),
+    ):
+        id = new_id()
+        first = await kari.send(request, id=id)
+        assert taken(first) == await kari.send(request, id=id, resend=True)
+    facts = [one.fact.type.split(".")[2] for one in await centre.facts(parent.subject)]
+    assert facts == ["opened", "parent_set", "parent_set", "linked", "unlinked"]
+    assert len(await centre.facts(child.subject)) == 1
+
+
 async def test_closing_a_parent_names_its_open_children_but_none_that_the_closer_may_not_see(
     centre: Centre, kari: Sender
 ) -> None:

@@ -251,7 +251,10 @@ class TransferAsked(Body):
 
 
 class TransferAnswered(Body):
-    """The watch that was asked has accepted, and is responsible from now on, or has declined."""
+    """The watch that was asked has accepted, and is responsible from now on, or has declined.
+
+    Of a refusal the one who asked is told, since it answers for the incident still.
+    """
 
     trade = TRADE
     name = "transfer_answered"
@@ -259,6 +262,7 @@ class TransferAnswered(Body):
     accepted: bool
     former: str
     responsible: str
+    notify: list[str] = []
 
 
 class TransferWithdrawn(Body):

@@ -146,6 +146,7 @@ def answer_transfer(case: Case[relations.AnswerTransfer]) -> Verdict:
         accepted=is_taken,
         former=incident.responsible,
         responsible=case.actor.key if is_taken else incident.responsible,
+        notify=[] if is_taken else [incident.responsible],
     )
     return _with_head(case, incident, body)
 

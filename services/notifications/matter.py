@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from schemas.attachments import Attached
 from schemas.directory import Directory
 from schemas.envelope import Body, Fact
 from schemas.incidents import HEAD, Corrected, EntryAdded, Opened, SharedWider
-from schemas.relations import Referenced, TransferAsked
+from schemas.relations import Referenced, TransferAnswered, TransferAsked
 from schemas.reports import MISSED, REMINDER, REPORT, Approved, DeadlineMissed, DeadlineReminded
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import Priority
@@ -15,7 +16,10 @@ from schemas.vocabulary import Priority
 UNATTACHED = "entry"
 """What an item is called towards those who may not see its incident's head (D20)."""
 
-OF_INCIDENTS = (Opened, EntryAdded, Corrected, SharedWider, Referenced, TransferAsked)
+OF_INCIDENTS = (
+    *(Opened, EntryAdded, Attached, Corrected, SharedWider),
+    *(Referenced, TransferAsked, TransferAnswered),
+)
 """Facts about incidents that name those who are to be told."""
 OF_REPORTS = (Approved, DeadlineReminded, DeadlineMissed)
 """Facts about reports that somebody is told of: a new version, a reminder, a missed deadline."""
@@ -58,7 +62,7 @@ def matter(fact: Fact, body: Body, past: Past, watch: str, directory: Directory,
     item, own = _item(fact, body, past, head)
     if head is None or not may_see(head.reach, watch, directory, now):
         return Matter(item, own or Priority.NORMAL, UNATTACHED, None)
-    type = TransferAsked.name if isinstance(body, TransferAsked) else head.body.type
+    type = body.name if isinstance(body, TransferAsked | TransferAnswered) else head.body.type
     return Matter(item, own or head.body.priority, type, head.body.ref)
 
 
@@ -76,7 +80,7 @@ def _item(fact: Fact, body: Body, past: Past, head: _Head | None) -> tuple[str, 
     match body:
         case EntryAdded():
             return fact.id, body.priority
-        case TransferAsked():
+        case TransferAsked() | TransferAnswered():
             return (head.id, head.body.priority) if head else (fact.id, None)
         case SharedWider(entry=entry) if entry == HEAD:
             return (head.id, head.body.priority) if head else (fact.id, None)

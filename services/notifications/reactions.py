@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from schemas import subjects
-from schemas.attachments import Attached
 from schemas.catalogue import read_fact
 from schemas.envelope import Body, Fact
 from schemas.incidents import TRADE as INCIDENTS
-from schemas.incidents import Corrected, EntryAdded, Opened, SharedWider
+from schemas.incidents import Opened, SharedWider
 from schemas.notifications import TRADE, PolicyRules, Started, chain_id
-from schemas.relations import GlassBroken, Referenced, TransferAsked
+from schemas.relations import GlassBroken
 from schemas.reports import TRADE as REPORTS
 from schemas.reports import DeadlineMissed, DeadlineReminded
 from schemas.subjects import Place
@@ -18,7 +17,7 @@ from schemas.vocabulary import Channel, Priority
 from schemas.watch import TRADE as WATCH
 from schemas.watch import GapFound
 from services.notifications import store
-from services.notifications.matter import OF_REPORTS, Matter, Past, addressees, matter
+from services.notifications.matter import OF_INCIDENTS, OF_REPORTS, Matter, Past, addressees, matter
 from services.notifications.pager import Pager
 from services.notifications.picture import Picture
 from services.notifications.policy import (
@@ -39,8 +38,7 @@ GAP = "roster_gap"
 YOUNG = timedelta(minutes=1)
 _NOBODY = b'"notify":[]'
 _LOUD = tuple(f'"{body.type_name()}"'.encode() for body in (GapFound, GlassBroken))
-_BODIES = (Opened, EntryAdded, Attached, Corrected, SharedWider, Referenced, TransferAsked)
-_TELLING = {(INCIDENTS, body.name) for body in _BODIES}
+_TELLING = {(INCIDENTS, body.name) for body in OF_INCIDENTS}
 _BY_THEMSELVES = (GapFound, GlassBroken)
 """Facts that somebody is told of although they name nobody."""
 _REPORTS = {(REPORTS, body.name) for body in OF_REPORTS}

@@ -39,6 +39,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "strike": "struck",
         "replace": "replaced",
         "transfer_asked": "asks you to take over",
+        "transfer_answered": "has declined to take over",
         "glass_broken": "break-glass",
         "incident": "incident",
         "entry": "log entry",

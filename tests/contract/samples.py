@@ -160,6 +160,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "accepted": True,
         "former": "4601.vaktsentral",
         "responsible": "4627.vakt",
+        "notify": ["4601.vaktsentral"],
     },
     relations.TransferWithdrawn: {"asked": "fact-1"},
     relations.GlassBroken: {

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from schemas.incidents import Corrected, EntryAdded, SharedWider
 from schemas.notifications import Acknowledge, Started
 from schemas.people import Granted
-from schemas.relations import GlassBroken, TransferAsked
+from schemas.relations import GlassBroken, TransferAnswered, TransferAsked
 from schemas.vocabulary import DutyFunction, EntryKind, Level, Priority, Role
 from schemas.watch import Established, GapFound
 from services.notifications.store import CURSOR
@@ -106,6 +106,13 @@ async def test_a_watch_that_is_asked_to_take_over_is_told_so(here: Desk) -> None
     assert "P1 kritisk" in sms.text
     assert "ber dere overta" in sms.text
     assert here.incidents[incident] in sms.text
+    declined = TransferAnswered(
+        asked="f", accepted=False, former=COORDINATOR, responsible=COORDINATOR, notify=[COORDINATOR]
+    )
+    before = len(here.gateway.to(PHONES["per"]))
+    await here.put(names.INCIDENTS_LEDGER, OWNER, incident, declined)
+    await until(lambda: len(here.gateway.to(PHONES["per"])) > before)
+    assert "har avslått å overta" in here.gateway.to(PHONES["per"])[-1].text
 
 
 async def test_a_broken_glass_is_told_to_the_data_protection_officer_at_once_and_says_no_more(

@@ -19,9 +19,9 @@ TELL_S = 60.0
 
 
 class Sealer:
-    """One round for every watch of a mode at each multiple of ``every_s``, whether or not there is news.
+    """One round for every watch of a mode at start, and at each multiple of ``every_s``, news or none.
 
-    Rounds that fell into a pause are not made up for.
+    Rounds that fell into a pause are not made up for: a checkpoint never bears an earlier time than its own.
     """
 
     def __init__(
@@ -34,19 +34,22 @@ class Sealer:
 
     async def run(self) -> None:
         """For ever; a fault is logged, and the next round is made at its time."""
+        due = 0
         while True:
             now = int(time.time())
             for mode, directory in self._directories.items():
                 try:
-                    await self._seal(mode, set(directory.watches), now - now % self._every_s)
+                    if now >= due:
+                        await in_thread(self._checkpoints.make, mode, set(directory.watches), now)
+                    await self._tell(mode)
                 except Exception as fault:
                     logs.get(mode=mode).error("archive.not_sealed", exc_info=fault)
-            left_s = self._every_s - time.time() % self._every_s
-            await asyncio.sleep(min(TELL_S, left_s))
+            due = now - now % self._every_s + self._every_s
+            await asyncio.sleep(max(0.0, min(TELL_S, due - time.time())))
 
-    async def _seal(self, mode: str, watches: set[str], at: int) -> None:
-        if await in_thread(self._checkpoints.last_round, mode) < at:
-            await in_thread(self._checkpoints.make, mode, watches, at)
+    async def _tell(self, mode: str) -> None:
+        """The heads of the last round, to whoever keeps them."""
+        at = await in_thread(self._checkpoints.last_round, mode)
         heads = await in_thread(self._checkpoints.heads, mode, at)
         if heads:
             told = BlindedHeads(at=at, heads={org: hash.hex() for org, hash in heads.items()})

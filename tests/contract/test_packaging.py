@@ -129,7 +129,8 @@ def test_nobody_can_upload_the_package_by_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("requirements.lock", ["build"]), ("requirements-test.lock", ["build", "pdf", "test"])]
+    ("lock", "extras"),
+    [("requirements.lock", ["build"]), ("requirements-test.lock", ["build", "pdf", "test"])],
 )
 def test_a_lock_pins_every_requirement_within_its_bounds(lock: str, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

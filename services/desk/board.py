@@ -199,7 +199,7 @@ class Board:
         standing = self.find(key)
         if standing is None or standing.head is None:
             return None
-        named = (getattr(body, "to", key[0]), getattr(body, "responsible", key[0]))
+        named = (getattr(body, name, None) or key[0] for name in ("to", "responsible", "watch"))
         hidden = [watch for watch in named if watch != key[0] and self.directory.hidden(watch)]
         watches = frozenset((key[0], *hidden)) if hidden else None
         is_taken = isinstance(body, relations.TransferAnswered) and body.accepted

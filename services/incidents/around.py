@@ -8,6 +8,7 @@ from schemas.envelope import Body
 from schemas.related import Relations
 from schemas.vocabulary import IncidentState
 from services.incidents.fold import Incident
+from services.incidents.particulars_fold import Assignment
 
 if TYPE_CHECKING:
     from services.incidents.view import Filed
@@ -51,8 +52,7 @@ def told_with_head(body: Body, viewer: "Viewer", incident: Incident, near: Near)
         case relations.PlaceChanged():
             return _event(body, {"municipalities": body.municipalities})
         case relations.FunctionAssigned():
-            person = body.person if viewer.is_house_of(incident.owner) else None
-            return _event(body, {"function": body.function, "person": person, "watch": body.watch})
+            return _event(body, {"function": body.function, **_holder(body, incident, viewer)})
         case relations.FunctionEnded():
             return _event(body, {"assignment": body.assignment})
         case relations.GlassBroken():
@@ -131,18 +131,27 @@ def _functions(
     incident: Incident, facts: Mapping[str, "Filed"], viewer: "Viewer"
 ) -> Iterable[dict[str, Any]]:
     """Persons are named to the house of the log only; an outsider's name is the fact's content."""
-    is_house = viewer.is_house_of(incident.owner)
     for one in incident.functions.values():
         begun, ended = facts[one.id], facts.get(one.ended_by or "")
         yield {
             "id": one.id,
             "function": one.function,
-            "person": one.person if is_house else None,
-            "watch": one.watch,
+            **_holder(one, incident, viewer),
             "name": (begun.content or {}).get("text"),
             "since": begun.fact.data.occurred_at.isoformat(),
             "until": None if ended is None else ended.fact.data.occurred_at.isoformat(),
         }
+
+
+def _holder(
+    one: relations.FunctionAssigned | Assignment, incident: Incident, viewer: "Viewer"
+) -> dict[str, str | None]:
+    """Who has a function, as the viewer may know it: of a hidden watch no more than that somebody has it."""
+    is_known = one.watch is not None and may_name(one.watch, incident, viewer)
+    return {
+        "person": one.person if viewer.is_house_of(incident.owner) else None,
+        "watch": one.watch if is_known else None,
+    }
 
 
 def _references(

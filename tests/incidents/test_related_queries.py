@@ -166,6 +166,7 @@ async def test_functions_are_shown_with_the_head_but_persons_to_the_house_only(h
     liaison = relations.FunctionAssigned(function="liaison")
     named = Made(liaison, about=one.about, content={"text": "Vakthavende, bane"})
     ended = Made(relations.FunctionEnded(assignment=leader.id), about=one.about)
+    apart = Made(relations.FunctionAssigned(function="liaison", watch=BARN), about=one.about)
     await here.write(one, leader, named, ended)
     own = (await here.get(VAKT, ref=ref(one)))["incident"]["functions"]
     assert [(f["function"], f["person"], f["name"], f["until"] is None) for f in own] == [
@@ -174,3 +175,7 @@ async def test_functions_are_shown_with_the_head_but_persons_to_the_house_only(h
     ]
     neighbour = (await here.get(AUST, ref=ref(one)))["incident"]["functions"]
     assert [f["person"] for f in neighbour] == [None, None]
+    await here.write(apart)
+    told = await here.get(AUST, ref=ref(one))
+    assert BARN not in str(told), "a hidden watch is not named elsewhere"
+    assert (await here.get(VAKT, ref=ref(one)))["incident"]["functions"][-1]["watch"] == BARN

@@ -115,7 +115,7 @@ class Checkpoints:
 
     def heads(self, mode: str, at: int) -> dict[str, bytes]:
         """Each organisation's blinded head of a round."""
-        if self._heads.get(mode, (0, {}))[0] != at:
+        if self._heads.get(mode, (-1, {}))[0] != at:
             found = self.standing(mode, at).items()
             made = {org: blinded_head(self._seed, org, at, notes) for org, notes in found}
             self._heads[mode] = (at, made)

@@ -157,6 +157,7 @@ def test_of_old_checkpoints_those_stay_at_which_the_log_had_grown(empty: Shelf) 
 
 def test_a_watch_opens_its_organisations_blinded_head_and_tells_nothing_of_the_others(empty: Shelf) -> None:
     kept = Checkpoints(empty.store.engine, SEED)
+    assert kept.heads("actual", kept.last_round("actual")) == {}, "before the first watch"
     kept.make("actual", {OWNER, "4601.barnevern", OTHER}, 600)
     head = kept.heads("actual", 600)["4601"]
     kept.make("actual", {OWNER, "4601.barnevern", OTHER}, 1200)

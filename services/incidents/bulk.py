@@ -49,6 +49,12 @@ def _copy_statement(table: sa.Table) -> str:
 
 @cache
 def _types(table: sa.Table) -> list[str]:
-    names = {sa.BigInteger: "int8", sa.Integer: "int4", sa.Boolean: "bool", sa.LargeBinary: "bytea"}
-    names |= {sa.Double: "float8", postgresql.ARRAY: "int4[]"}
+    names = {
+        sa.BigInteger: "int8",
+        sa.Integer: "int4",
+        sa.Boolean: "bool",
+        sa.LargeBinary: "bytea",
+        sa.Double: "float8",
+        postgresql.ARRAY: "int4[]",
+    }
     return [names.get(type(column.type), "text") for column in table.columns]

@@ -11,7 +11,7 @@ from schemas.sharing import Reach
 from services.incidents.items import reach_of
 from services.incidents.kin import reach_of as head_reach
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
-from services.incidents.term_index import Wanted, term_index
+from services.incidents.term_index import Places, Wanted, term_index
 from services.incidents.terms import (
     ALL,
     SUBSTRING_LEAST,
@@ -22,8 +22,9 @@ from services.incidents.terms import (
     words_of,
 )
 from services.incidents.viewer import Viewer
+from services.runtime.database import reading
 
-WORDS_MOST = 2_000
+WORDS_MOST = 5_000
 """How many words of the archive a part of a word may stand for."""
 _HEAD_SHOWN = ("ref", "owner", "type", "priority", "state")
 
@@ -91,11 +92,14 @@ class Finder:
     """Reads of the search, each a snapshot of its own."""
 
     def __init__(self, engine: Engine) -> None:
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = reading(engine)
         self._index = term_index(engine)
 
     def wanted(self, mode: str, looked: Looked, viewer: Viewer) -> Wanted | None:
-        """Which terms an item must have, for each circle of the viewer; None if a word means too many."""
+        """Which terms an item must have, in circles of the viewer; None if a word means too many.
+
+        An item is found by all its words in each of its circles, so the circles need not be kept apart.
+        """
         circles = circles_of(viewer.watch, viewer.directory, viewer.now)
         spelt: list[dict[str, list[str]]] = []
         for word in looked.words:
@@ -103,13 +107,11 @@ class Finder:
             if sum(map(len, found.values())) > WORDS_MOST:
                 return None
             spelt.append(found)
-        wanted: Wanted = []
-        for circle in circles:
-            groups = [[key(circle, f"={one}") for one in found.get(circle, [])] for found in spelt]
-            groups += [[key(circle, one) for one in told] for told in _marks(looked)]
-            if all(groups):
-                wanted.append(groups or [[key(circle, ALL)]])
-        return wanted
+        groups = [
+            [key(circle, f"={one}") for circle, some in found.items() for one in some] for found in spelt
+        ]
+        groups += [[key(circle, one) for circle in circles for one in told] for told in _marks(looked)]
+        return groups or [[key(circle, ALL) for circle in circles]]
 
     def _spellings(self, mode: str, circles: Sequence[str], word: str) -> dict[str, list[str]]:
         """The words of each circle in which a word stands; a short one stands for itself only."""
@@ -125,21 +127,24 @@ class Finder:
                 found[row["circle"]].append(row["word"])
         return found
 
-    def page(self, mode: str, wanted: Wanted, looked: Looked, before: int, most: int) -> list[Found]:
-        """The newest items before a sequence that match."""
-        source, place, matches = self._index.find(mode, wanted)
-        item = sa.and_(ITEMS.c.mode == mode, ITEMS.c.sequence == place)
-        of = (INCIDENTS.c.mode == mode, INCIDENTS.c.id == ITEMS.c.about, INCIDENTS.c.watch == ITEMS.c.owner)
-        joined = source.join(ITEMS, item)
+    def places(self, mode: str, wanted: Wanted, before: int, most: int, *, first: bool) -> Places:
+        """The newest items before a sequence that have the terms."""
+        with self._reading.connect() as connection:
+            return self._index.find(connection, mode, wanted, before, most, first=first)
+
+    def items(self, mode: str, sequences: Sequence[int], looked: Looked) -> list[Found]:
+        """Those of these items of which the rest holds too, the newest first."""
+        query = sa.select(ITEMS).where(ITEMS.c.mode == mode, ITEMS.c.sequence.in_(sequences))
         if looked.of_head:
-            joined = joined.join(INCIDENTS, sa.and_(*of))
-        query = sa.select(ITEMS).select_from(joined).where(matches, place < before, *_conditions(looked))
+            of = sa.and_(INCIDENTS.c.id == ITEMS.c.about, INCIDENTS.c.watch == ITEMS.c.owner)
+            query = query.join(INCIDENTS, sa.and_(INCIDENTS.c.mode == ITEMS.c.mode, of))
+        query = query.where(*_conditions(looked)).order_by(ITEMS.c.sequence.desc())
         return [
             Found(
                 *(row["sequence"], row["about"], reach_of(row)),
                 *(bool(row["tagged"]), row["kind"], row["corrected_by"]),
             )
-            for row in self._all(query.order_by(place.desc()).limit(most))
+            for row in self._all(query)
         ]
 
     def heads(self, mode: str, ids: Iterable[str]) -> dict[str, Head]:

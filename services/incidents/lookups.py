@@ -12,6 +12,7 @@ from schemas.vocabulary import IncidentState, Level
 from services.incidents import reads
 from services.incidents.reads import Reading
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, REFERENCES, TURNS
+from services.runtime.database import reading
 
 STOOD = ("state", "level", "named")
 """What is kept of how an incident stood at each moment."""
@@ -27,7 +28,7 @@ class Lookups:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = reading(engine)
 
     def about(self, mode: str, id: str) -> list[RowMapping]:
         """Every fact about an id, of all birthplaces, in ledger order, with its content."""

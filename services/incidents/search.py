@@ -23,7 +23,8 @@ from services.incidents.viewer import Viewer
 from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
-_PAGE = 200
+_LEAST, _MOST = 100, 5_000
+"""How many items are looked at in one go: few at first, more while what is asked besides does not hold."""
 _NEWEST = 1 << 62
 
 
@@ -108,12 +109,13 @@ def _visible(finder: Finder, mode: str, looked: Looked, before: int, viewer: Vie
     wanted = finder.wanted(mode, looked, viewer)
     if wanted is None:
         raise Refusal("SEARCH_TOO_WIDE")
-    while wanted:
-        page = finder.page(mode, wanted, looked, before, _PAGE)
-        yield from _joined(finder, mode, [one for one in page if viewer.sees(one.reach)], looked, viewer)
-        if len(page) < _PAGE:
-            return
-        before = page[-1].sequence
+    most = _LEAST
+    on: int | None = before
+    while on is not None:
+        places, rest = finder.places(mode, wanted, on, most, first=most == _LEAST)
+        items = finder.items(mode, places, looked)
+        yield from _joined(finder, mode, [one for one in items if viewer.sees(one.reach)], looked, viewer)
+        on, most = rest, min(most * 4, _MOST)
 
 
 def _joined(finder: Finder, mode: str, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Found]:

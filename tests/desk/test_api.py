@@ -1,5 +1,7 @@
 """The HTTP interface: what machines report comes back whole, and no answer repeats what was wrong."""
 
+import asyncio
+
 import pytest
 
 from schemas.identifiers import new_id
@@ -240,3 +242,33 @@ async def test_a_search_goes_by_body_and_finds_a_part_of_a_compound(house: House
             assert (refused.status_code, refused.json()["code"]) in ((400, "MALFORMED"), (400, "NO_OFFSET"))
         wild = await program.post("/v1/search", json={"text": '"(((* NEAR AND \\u0000 \\u202e'})
         assert wild.status_code == 200
+
+
+async def test_sixteen_writers_on_one_incident_lose_nothing_and_share_no_number(house: House) -> None:
+    report = await house.report(headline="Alle skriver her")
+    path = f"/v1/incidents/{report['ref']}/entries"
+
+    async def write(writer: int) -> list[str]:
+        receipts = []
+        async with house.machine("report") as program:
+            for line in range(6):
+                answer = await program.post(path, json={"text": f"skriver {writer} linje {line}"})
+                assert answer.status_code == 201, answer.text
+                receipts.append(answer.json()["receipt"])
+            opened = await program.post("/v1/incidents", json={"type": "fire", "headline": f"sak {writer}"})
+            assert opened.status_code == 201, opened.text
+            found = await program.get(opened.headers["location"], params={"after": opened.json()["receipt"]})
+            numbers.append(found.json()["incident"]["number"])
+        return receipts
+
+    numbers: list[str] = []
+    receipts = [one for some in await asyncio.gather(*map(write, range(16))) for one in some]
+    assert len(set(receipts)) == 96
+    assert len(set(numbers)) == 16
+    async with house.machine("report") as program:
+        for receipt in receipts:
+            await program.get(f"/v1/incidents/{report['ref']}", params={"after": receipt})
+        entries = (await program.get(f"/v1/incidents/{report['ref']}")).json()["entries"]
+    written = [f"skriver {writer} linje {line}" for writer in range(16) for line in range(6)]
+    assert sorted(one["content"]["text"] for one in entries) == sorted(written)
+    assert len({one["id"] for one in entries}) == 96

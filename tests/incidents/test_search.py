@@ -157,8 +157,8 @@ def test_words_that_only_hidden_items_hold_are_not_even_looked_up(shelf: Shelf) 
     for watch in (VAKT, BARN):
         wanted = finder.wanted("actual", question, Viewer(watch, DIRECTORY, now))
         assert wanted is not None
-        counts.append(max(len(groups[0]) for groups in wanted))
-    assert counts == [1, 41]
+        counts.append(len(wanted[0]))
+    assert counts[1] - counts[0] == 40
 
 
 def test_pages_hold_everything_once_and_end_without_a_hint(shelf: Shelf) -> None:

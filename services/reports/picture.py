@@ -75,8 +75,9 @@ class Picture:
             self._turn(recorded, place, body)
 
     def template(self, watch: str, code: str) -> TemplateSet | None:
-        """A watch's template: its own, or that of its organisation."""
-        return self.templates.get((watch, code)) or self.templates.get((watch.partition(".")[0], code))
+        """A watch's template: its own, or that of its organisation, which does not reach a hidden watch."""
+        wide = None if self.directory.hidden(watch) else self.templates.get((watch.partition(".")[0], code))
+        return self.templates.get((watch, code)) or wide
 
     def clock(self, turning: Turning) -> Clock:
         """The clock by which a wheel turns: that of its birthplace's exercise, or the wall's."""

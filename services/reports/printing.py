@@ -37,7 +37,7 @@ def prepared(printed: Part) -> Part:
         "watch": plain(printed["watch_title"]),
         "exercise": _("EXERCISE") if printed["mode"] == "exercise" else "",
         "status": _status(report),
-        "facts": [fact for fact in _facts(report, names) if fact[1]],
+        "facts": [fact for fact in _facts(report, names, printed.get("titles", {})) if fact[1]],
         "fields": [_field(one) for one in report["fields"] if one["text"] or one["entries"]],
         "foot": _("Made {time}", time=moment(printed["made_at"])),
         "erased": _("The words of this report are erased.") if report["erased"] else "",
@@ -51,10 +51,11 @@ def _status(report: Part) -> str:
     return _("Version {number}: {state} – not approved", number=report["version"], state=state)
 
 
-def _facts(report: Part, names: dict[str, str]) -> list[tuple[str, str]]:
+def _facts(report: Part, names: dict[str, str], titles: dict[str, str]) -> list[tuple[str, str]]:
+    receivers = [titles.get(one, one) for one in report.get("receivers", [])]
     return [
         (_("From"), plain(report["watch"])),
-        (_("To"), ", ".join(map(plain, report.get("receivers", [])))),
+        (_("To"), ", ".join(map(plain, receivers))),
         (_("Approved"), "; ".join(_approval(one, names) for one in report["approved"])),
         (_("Locked"), moment(report.get("locked_at"))),
         (_("Checksum"), report["digest"] or ""),

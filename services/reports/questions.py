@@ -67,8 +67,8 @@ class Questions:
     async def templates(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """The templates of the watch and of its organisation."""
         picture, _ = self._read(Asked, asked, address)
-        own = (address.key, address.org)
-        found = [one for (where, _), one in picture.templates.items() if where in own]
+        codes = {code for where, code in picture.templates if where in (address.key, address.org)}
+        found = [one for code in sorted(codes) if (one := picture.template(address.key, code)) is not None]
         return {"status": "ok", "templates": [one.model_dump(mode="json") for one in found]}
 
     async def list(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
@@ -93,6 +93,7 @@ class Questions:
             "report": found,
             "names": question.names,
             "mode": address.mode,
+            "titles": {one: _title(picture.directory, one) for one in found.get("receivers", [])},
             "watch_title": _title(picture.directory, found["watch"]),
             "made_at": picture.directory.now(address.key, _now()).isoformat(),
         }

@@ -51,7 +51,8 @@ def a_report(**more: Any) -> dict[str, Any]:
         "erased": False,
         "fields": [field, {"code": "needs", "title": HOSTILE, "text": "To pumper", "entries": []}],
     }
-    printed = {"names": {"p1": HOSTILE}, "mode": "exercise", "watch_title": HOSTILE}
+    printed: dict[str, Any] = {"names": {"p1": HOSTILE}, "mode": "exercise", "watch_title": HOSTILE}
+    printed["titles"] = {"sf-vestland": HOSTILE}
     return printed | {"report": report | more, "made_at": "2027-01-14T17:50:00+01:00"}
 
 

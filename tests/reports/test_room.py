@@ -94,8 +94,18 @@ async def test_what_a_receiver_may_not_see_goes_in_as_own_words_only(here: House
     refused = await here.draft(kari, new_id(), own, measures="Vi følger med")
     assert (refused.code, refused.parameters) == ("RECEIVER_CANNOT_SEE", {"entry": own, "receiver": "4624"})
     assert (await here.draft(kari, new_id(), new_id())).code == "UNKNOWN_ENTRY"
+    await here.template(where=HIDDEN)
     odd = await here.caller(HIDDEN, "odd")
     assert (await here.draft(odd, new_id(), own)).code == "UNKNOWN_ENTRY"
+
+
+async def test_a_template_of_the_whole_organisation_does_not_reach_a_hidden_watch(here: House) -> None:
+    await here.template(template="hele")
+    odd, kari = await here.caller(HIDDEN, "odd"), await here.caller(KEY, "kari")
+    request = DraftReport(report=new_id(), template="hele")
+    assert await odd.refused(request, ReportContent(words={"measures": "Rolig"})) == "UNKNOWN_TEMPLATE"
+    await kari.accepted(request, ReportContent(words={"measures": "Rolig"}))
+    assert "hele" not in str(await odd.ask("reports", "templates"))
 
 
 async def test_who_may_not_approve_is_told_so_and_why(here: House) -> None:

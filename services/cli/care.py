@@ -1,5 +1,6 @@
 """Verbs that look after what is stored: verify, repair."""
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +58,27 @@ async def _verify(call: Call, *, erased: bool) -> Outcome:
     if first is not None:
         outcome = told(call, "failed", "COPIES_DIFFER", asdict(first), Exit.FAILED)
         return Outcome(data | outcome.data, outcome.lines, outcome.code)
-    return Outcome(data, [*(_line(report, lang) for report in reports), *_not_compared(compared, lang)])
+    lines, wrong = await asyncio.to_thread(_reads, settings)
+    if wrong is not None:
+        outcome = told(call, "failed", "READS_DIFFER", {"position": wrong}, Exit.FAILED)
+        return Outcome(data | outcome.data, outcome.lines, outcome.code)
+    known = say("The log of reads is whole: {lines} lines.", lang, lines=lines)
+    told_lines = [*(_line(report, lang) for report in reports), known, *_not_compared(compared, lang)]
+    return Outcome(data | {"reads": lines}, told_lines)
+
+
+def _reads(settings: "Settings") -> tuple[int, int | None]:
+    """How many lines the log of reads has, and the first that does not fit."""
+    from services.incidents import reads
+    from services.incidents.store import SERVICE
+    from services.runtime.database import open_database
+
+    engine = open_database(settings, SERVICE)
+    try:
+        checked = reads.check(engine)
+    finally:
+        engine.dispose()
+    return checked.lines, checked.wrong
 
 
 def repair(call: Call) -> Outcome:

@@ -93,6 +93,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "The log was another then, or no head is kept of that time.",
         "Keep both, and ask them how their log came to differ.",
     ),
+    "READS_DIFFER": Sentences(
+        "The log of reads does not fit its own chain from line {position} on.",
+        "A line was changed, put in or taken out; incidents are not touched by it.",
+        "Keep the database as it is, and hold it against a backup.",
+    ),
     "ABANDONED": Sentences(
         "The running hub ended before it had done this.",
         "What was begun is finished by the next try.",

@@ -18,16 +18,20 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max
 Text = Annotated[str, StringConstraints(pattern=_NO_CONTROLS, max_length=20_000)]
 
 
+_ALIKE = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+"""A model is built when it is first used: each process uses some of them only."""
+
+
 class Strict(BaseModel):
     """What comes in: unknown fields are refused, since dropping them would lose what somebody wrote."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, **_ALIKE)
 
 
 class Tolerant(BaseModel):
     """What is read back: fields from a newer version are passed over."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", **_ALIKE)
 
 
 class Body(Tolerant):

@@ -49,8 +49,8 @@ def test_reads_of_an_earlier_version_are_bound_and_closed_incidents_get_their_ti
     )
     assert reads.check(engine) == reads.Checked(3, None)
     with engine.connect() as connection:
-        row = connection.execute(sa.select(INCIDENTS)).mappings().one()
-    assert datetime.fromisoformat(row["closed_at"]) == closing.fact.time
+        closed_at = connection.execute(sa.select(INCIDENTS.c.closed_at)).scalar_one()
+    assert datetime.fromisoformat(closed_at) == closing.fact.time
     engine.dispose()
 
 

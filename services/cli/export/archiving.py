@@ -73,7 +73,7 @@ def _copy(source: Path, target: Path, change: Callable[[dict[str, Any]], dict[st
 def _without_words(item: dict[str, Any], is_kept: bool) -> dict[str, Any]:
     if not is_kept:
         return item | {"file": f"{SEALED}/{item['file']}"} if item.get("file") else item
-    nameless = {"file": None} if "file" in item else {}
+    nameless: dict[str, Any] = {"file": None} if "file" in item else {}
     if item.get("attachment"):
         nameless["attachment"] = {"media_type": item["attachment"]["media_type"]}
     return item | nameless | {"content": None, "withheld": WITHHELD}

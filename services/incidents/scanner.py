@@ -1,12 +1,11 @@
 """The virus scanner of attached files: a command, or clamd on a socket; the file goes to it part by part."""
 
 import asyncio
-import contextlib
 import shlex
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from services.incidents.stripping import feed
+from services.incidents.stripping import end, feed
 from services.runtime import logs
 
 Outcome = Literal["clean", "infected", "failed", "unscanned"]
@@ -44,10 +43,7 @@ async def _by_command(setting: str, parts: AsyncIterator[bytes]) -> Outcome:
         await feed(child, parts)
         ended = await child.wait()
     finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+        await end(child)
     if ended not in (0, _FOUND):
         logs.get(code=ended).error("scanner.failed")
         return "failed"

@@ -102,9 +102,10 @@ class Screening:
             return None
         copy, tally = Object(original.mode, f"{original.name}-s{secrets.token_hex(4)}"), Tally()
         try:
-            async for piece in stripped(self._parts(original), media_type):
-                await self._ledger.put_object(copy.mode, copy.parts, piece, copy.part_id(tally.chunks))
-                tally.add(piece)
+            async with contextlib.aclosing(stripped(self._parts(original), media_type)) as pieces:
+                async for piece in pieces:
+                    await self._ledger.put_object(copy.mode, copy.parts, piece, copy.part_id(tally.chunks))
+                    tally.add(piece)
         except NotStripped:
             logs.get(mode=original.mode).warning("screening.not_stripped")
             return None

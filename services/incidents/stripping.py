@@ -7,10 +7,11 @@ that scripts, forms, embedded files and former versions stay behind.
 """
 
 import asyncio
+import contextlib
 import io
 import resource
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from services.incidents.filetypes import PIXELS_MOST
@@ -29,7 +30,7 @@ class NotStripped(Exception):
     """No copy could be made: the file is broken, locked, or unfolds into too much."""
 
 
-async def stripped(parts: AsyncIterator[bytes], media_type: str) -> AsyncIterator[bytes]:
+async def stripped(parts: AsyncIterator[bytes], media_type: str) -> AsyncGenerator[bytes]:
     """The copy of a file that comes in parts, in pieces of at most 128 KiB. Raises NotStripped."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __name__, media_type),
@@ -48,9 +49,17 @@ async def stripped(parts: AsyncIterator[bytes], media_type: str) -> AsyncIterato
     except TimeoutError:
         raise NotStripped(media_type) from None
     finally:
-        if child.returncode is None:
+        await end(child)
+
+
+async def end(child: asyncio.subprocess.Process) -> None:
+    """End a process, if it still runs, and let go of its pipes."""
+    if child.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
             child.kill()
-            await child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+    await child.communicate()
 
 
 async def feed(child: asyncio.subprocess.Process, parts: AsyncIterator[bytes]) -> None:

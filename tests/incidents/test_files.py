@@ -4,11 +4,13 @@ import asyncio
 import io
 import os
 import sys
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
 from PIL import Image
 
@@ -26,135 +28,146 @@ from services.runtime.appender import Appender, Outgoing
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
 from services.runtime.objects import Object, stored_parts
-from tests.hub import Hub
+from tests.hub import Hub, running_hub
 from tests.incidents.centre import BARN, FIRE, NEIGHBOUR, VAKT
 from tests.incidents.files_room import MODE, Files, files_room, words_of
 from tests.incidents.papers import FILM, PLACE, bomb, document, photo
 
+SHARED = pytest.mark.asyncio(loop_scope="module")
+"""Tests that need no room of their own."""
 LARGE = photo(1200, 900, noise=1)
 """Of several parts."""
 
 
-async def test_a_photo_is_kept_as_it_came_and_a_neighbour_gets_it_without_its_place(
-    fresh_broker: Hub,
-) -> None:
-    async with files_room(fresh_broker, scanner="none") as room:
-        kari, nora, brann = [
-            await room.person(*who) for who in (("kari", VAKT), ("nora", NEIGHBOUR), ("brann", FIRE))
-        ]
-        incident = await room.opened(level=Level.NAMED, named=["4624"])
-        file = await room.attached(kari, incident, LARGE, "brudd.jpg", level=Level.NAMED, named=["4624"])
-        assert await room.fetch(kari, file, after=file) == LARGE
-        entry = await room.until(kari, incident, file, "unscanned")
-        assert entry["attachment"] == {
-            "media_type": "image/jpeg",
-            "name": "brudd.jpg",
-            "size": len(LARGE),
-            "digest": words_of(LARGE, "")["digest"],
-            "checked": "unscanned",
-            "given": "original",
-        }
-        assert PLACE.encode() in LARGE
-        copy = await room.fetch(nora, file)
-        assert isinstance(copy, bytes)
-        assert PLACE.encode() not in copy
-        with Image.open(io.BytesIO(copy)) as shown:
-            assert not dict(shown.getexif())
-        seen = await room.entry(nora, incident, file)
-        assert seen is not None
-        assert (seen["attachment"]["given"], seen["attachment"]["checked"]) == ("shared", None)
-        assert [await room.fetch(brann, one) for one in (file, new_id())] == ["UNKNOWN_FILE", "UNKNOWN_FILE"]
-        reads = await asyncio.to_thread(_reads, room)
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A broker for this module."""
+    with running_hub(tmp_path_factory.mktemp("files")) as hub:
+        yield hub
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def room(own_broker: Hub) -> AsyncIterator[Files]:
+    """A door and an archive for several tests, each with an incident of its own."""
+    async with files_room(own_broker, scanner="none") as found:
+        yield found
+
+
+@SHARED
+async def test_a_photo_is_kept_as_it_came_and_a_neighbour_gets_it_without_its_place(room: Files) -> None:
+    kari, nora, brann = [
+        await room.person(*who) for who in (("kari", VAKT), ("nora", NEIGHBOUR), ("brann", FIRE))
+    ]
+    incident = await room.opened(level=Level.NAMED, named=["4624"])
+    file = await room.attached(kari, incident, LARGE, "brudd.jpg", level=Level.NAMED, named=["4624"])
+    assert await room.fetch(kari, file, after=file) == LARGE
+    entry = await room.until(kari, incident, file, "unscanned")
+    assert entry["attachment"] == {
+        "media_type": "image/jpeg",
+        "name": "brudd.jpg",
+        "size": len(LARGE),
+        "digest": words_of(LARGE, "")["digest"],
+        "checked": "unscanned",
+        "given": "original",
+    }
+    assert PLACE.encode() in LARGE
+    copy = await room.fetch(nora, file)
+    assert isinstance(copy, bytes)
+    assert PLACE.encode() not in copy
+    with Image.open(io.BytesIO(copy)) as shown:
+        assert not dict(shown.getexif())
+    seen = await room.entry(nora, incident, file)
+    assert seen is not None
+    assert (seen["attachment"]["given"], seen["attachment"]["checked"]) == ("shared", None)
+    assert [await room.fetch(brann, one) for one in (file, new_id())] == ["UNKNOWN_FILE", "UNKNOWN_FILE"]
+    reads = await asyncio.to_thread(_reads, room)
     assert reads.count((NEIGHBOUR, "file", file)) == 1, "noted once, not with each part"
     assert not [one for one in reads if one[:2] == (VAKT, "file")], "one's own is not restricted"
 
 
-async def test_what_is_shared_later_is_had_later(fresh_broker: Hub) -> None:
-    async with files_room(fresh_broker, scanner="none") as room:
-        kari, nora = await room.person("kari", VAKT), await room.person("nora", NEIGHBOUR)
-        incident = await room.opened()
-        file = await room.attached(kari, incident, document(), "melding.pdf")
-        await room.until(kari, incident, file, "unscanned")
-        assert await room.fetch(nora, file) == "UNKNOWN_FILE"
-        shared = ShareWider(incident=incident, entry=file, level=Level.NAMED, named=["4624"])
-        answer = await kari.send(shared)
-        assert isinstance(answer, Accepted), answer
-        copy = await room.fetch(nora, file, after=answer.receipt)
-        assert isinstance(copy, bytes)
-        assert copy.startswith(b"%PDF-")
-        assert PLACE.encode() not in copy
+@SHARED
+async def test_what_is_shared_later_is_had_later(room: Files) -> None:
+    kari, nora = await room.person("kari", VAKT), await room.person("nora", NEIGHBOUR)
+    incident = await room.opened()
+    file = await room.attached(kari, incident, document(), "melding.pdf")
+    await room.until(kari, incident, file, "unscanned")
+    assert await room.fetch(nora, file) == "UNKNOWN_FILE"
+    shared = ShareWider(incident=incident, entry=file, level=Level.NAMED, named=["4624"])
+    answer = await kari.send(shared)
+    assert isinstance(answer, Accepted), answer
+    copy = await room.fetch(nora, file, after=answer.receipt)
+    assert isinstance(copy, bytes)
+    assert copy.startswith(b"%PDF-")
+    assert PLACE.encode() not in copy
 
 
-async def test_who_may_not_write_and_what_is_not_as_told_is_refused(fresh_broker: Hub) -> None:
-    async with files_room(fresh_broker, file_max_mb=1) as room:
-        kari, reader = await room.person("kari", VAKT), await room.person("leser", VAKT)
-        incident, raw = await room.opened(), photo()
-        refused = await reader.send(UploadChunk(upload=new_id(), number=0), {"data": "AAAA"})
-        assert _code(refused) == "NOT_ALLOWED"
-        assert (
-            _code(await kari.send(UploadChunk(upload=new_id(), number=8), {"data": "AAAA"}))
-            == "FILE_TOO_LARGE"
-        )
-        old = new_id(datetime.now(UTC) - timedelta(hours=1))
-        assert (
-            _code(await kari.send(UploadChunk(upload=old, number=0), {"data": "AAAA"})) == "FILE_INCOMPLETE"
-        )
-        assert _code(await kari.send(UploadChunk(upload=new_id(), number=0), {"data": "A"})) == "MALFORMED"
-        wrong: dict[str, tuple[bytes, str, dict[str, Any]]] = {
-            "FILE_TYPE_WRONG": (raw, "kart.pdf", {}),
-            "FILE_TYPE_REFUSED": (b"<svg onload='x()'/>", "kart.jpg", {}),
-            "FILE_TOO_DENSE": (bomb(), "kart.png", {}),
-            "HEALTH_BY_REFERENCE": (raw, "journal.jpg", {"tags": [Tag.HEALTH]}),
-            "LEVEL_ABOVE_CAP": (raw, "barn.jpg", {"tags": [Tag.CHILD], "level": Level.ORGANISATION}),
-            "PERSON_TAG_MISSING": (raw, "01010750160.jpg", {}),
-        }
-        for code, (bytes_, name, more) in wrong.items():
-            assert _code(await room.attach(kari, incident, bytes_, name, **more)) == code
-        late_script = b"a" * CHUNK_BYTES + b"\x00MZ"
-        assert _code(await room.attach(kari, incident, late_script, "logg.txt")) == "FILE_TYPE_REFUSED"
-        found = await room.ask(kari, "get", id=incident)
-        assert found["entries"] == []
+@SHARED
+async def test_who_may_not_write_and_what_is_not_as_told_is_refused(room: Files) -> None:
+    kari, reader = await room.person("kari", VAKT), await room.person("leser", VAKT)
+    incident, raw = await room.opened(), photo()
+    refused = await reader.send(UploadChunk(upload=new_id(), number=0), {"data": "AAAA"})
+    assert _code(refused) == "NOT_ALLOWED"
+    assert (
+        _code(await kari.send(UploadChunk(upload=new_id(), number=153), {"data": "AAAA"})) == "FILE_TOO_LARGE"
+    )
+    old = new_id(datetime.now(UTC) - timedelta(hours=1))
+    assert _code(await kari.send(UploadChunk(upload=old, number=0), {"data": "AAAA"})) == "FILE_INCOMPLETE"
+    assert _code(await kari.send(UploadChunk(upload=new_id(), number=0), {"data": "A"})) == "MALFORMED"
+    wrong: dict[str, tuple[bytes, str, dict[str, Any]]] = {
+        "FILE_TYPE_WRONG": (raw, "kart.pdf", {}),
+        "FILE_TYPE_REFUSED": (b"<svg onload='x()'/>", "kart.jpg", {}),
+        "FILE_TOO_DENSE": (bomb(), "kart.png", {}),
+        "HEALTH_BY_REFERENCE": (raw, "journal.jpg", {"tags": [Tag.HEALTH]}),
+        "LEVEL_ABOVE_CAP": (raw, "barn.jpg", {"tags": [Tag.CHILD], "level": Level.ORGANISATION}),
+        "PERSON_TAG_MISSING": (raw, "01010750160.jpg", {}),
+    }
+    for code, (bytes_, name, more) in wrong.items():
+        assert _code(await room.attach(kari, incident, bytes_, name, **more)) == code
+    late_script = b"a" * CHUNK_BYTES + b"\x00MZ"
+    assert _code(await room.attach(kari, incident, late_script, "logg.txt")) == "FILE_TYPE_REFUSED"
+    found = await room.ask(kari, "get", id=incident)
+    assert found["entries"] == []
 
 
-async def test_a_part_that_is_missing_or_in_the_wrong_place_makes_no_file(fresh_broker: Hub) -> None:
-    async with files_room(fresh_broker) as room:
-        kari, incident = await room.person("kari", VAKT), await room.opened()
-        chunks = -(-len(LARGE) // CHUNK_BYTES)
-        assert chunks > 2
-        for sent in ([*range(1, chunks)], [*range(chunks - 1)], [1, 0, *range(2, chunks)], []):
-            upload = new_id()
-            await room.send_parts(kari, LARGE, upload, sent)
-            request = AttachFile(incident=incident, upload=upload, chunks=chunks, media_type="image/jpeg")
-            answer = await kari.send(request, words_of(LARGE, "brudd.jpg"))
-            assert _code(answer) == "FILE_INCOMPLETE", sent
-        changed = words_of(LARGE[:-1] + b"\0", "brudd.jpg")
+@SHARED
+async def test_a_part_that_is_missing_or_in_the_wrong_place_makes_no_file(room: Files) -> None:
+    kari, incident = await room.person("kari", VAKT), await room.opened()
+    chunks = -(-len(LARGE) // CHUNK_BYTES)
+    assert chunks > 2
+    for sent in ([*range(1, chunks)], [*range(chunks - 1)], [1, 0, *range(2, chunks)], []):
         upload = new_id()
-        await room.send_parts(kari, LARGE, upload)
+        await room.send_parts(kari, LARGE, upload, sent)
         request = AttachFile(incident=incident, upload=upload, chunks=chunks, media_type="image/jpeg")
-        assert _code(await kari.send(request, changed)) == "FILE_INCOMPLETE"
+        answer = await kari.send(request, words_of(LARGE, "brudd.jpg"))
+        assert _code(answer) == "FILE_INCOMPLETE", sent
+    changed = words_of(LARGE[:-1] + b"\0", "brudd.jpg")
+    upload = new_id()
+    await room.send_parts(kari, LARGE, upload)
+    request = AttachFile(incident=incident, upload=upload, chunks=chunks, media_type="image/jpeg")
+    assert _code(await kari.send(request, changed)) == "FILE_INCOMPLETE"
 
 
-async def test_what_is_sent_again_is_one_file_and_one_upload_makes_one_entry(fresh_broker: Hub) -> None:
-    async with files_room(fresh_broker) as room:
-        kari, incident, upload, id = await room.person("kari", VAKT), await room.opened(), new_id(), new_id()
-        await room.send_parts(kari, LARGE, upload)
-        first = await room.attach(kari, incident, LARGE, "brudd.jpg", upload=upload, id=id)
-        again = await room.attach(kari, incident, LARGE, "brudd.jpg", upload=upload, id=id)
-        from_new = await room.attach(kari, incident, LARGE, "brudd.jpg", id=id)
-        assert isinstance(first, Accepted)
-        assert first == again == from_new
-        other = await room.attach(kari, incident, LARGE, "brudd.jpg", upload=upload)
-        assert _code(other) == "ID_TAKEN"
-        found = await room.ask(kari, "get", id=incident, after=id)
-        assert [one["id"] for one in found["entries"]] == [id]
+@SHARED
+async def test_what_is_sent_again_is_one_file_and_one_upload_makes_one_entry(room: Files) -> None:
+    kari, incident, upload, id = await room.person("kari", VAKT), await room.opened(), new_id(), new_id()
+    await room.send_parts(kari, LARGE, upload)
+    first = await room.attach(kari, incident, LARGE, "brudd.jpg", upload=upload, id=id)
+    again = await room.attach(kari, incident, LARGE, "brudd.jpg", upload=upload, id=id)
+    from_new = await room.attach(kari, incident, LARGE, "brudd.jpg", id=id)
+    assert isinstance(first, Accepted)
+    assert first == again == from_new
+    other = await room.attach(kari, incident, LARGE, "brudd.jpg", upload=upload)
+    assert _code(other) == "ID_TAKEN"
+    found = await room.ask(kari, "get", id=incident, after=id)
+    assert [one["id"] for one in found["entries"]] == [id]
 
 
-async def test_a_file_to_an_unknown_incident_lies_unattached_in_ones_own_watch(fresh_broker: Hub) -> None:
-    async with files_room(fresh_broker) as room:
-        nora, hidden = await room.person("nora", NEIGHBOUR), await room.opened(BARN)
-        answers = [await room.attach(nora, id, photo(), "bil.jpg") for id in (hidden, new_id())]
-        marks = [one.result for one in answers if isinstance(one, Accepted)]
-        assert marks == [{"mark": "unattached"}, {"mark": "unattached"}]
+@SHARED
+async def test_a_file_to_an_unknown_incident_lies_unattached_in_ones_own_watch(room: Files) -> None:
+    nora, hidden = await room.person("nora", NEIGHBOUR), await room.opened(BARN)
+    answers = [await room.attach(nora, id, photo(), "bil.jpg") for id in (hidden, new_id())]
+    marks = [one.result for one in answers if isinstance(one, Accepted)]
+    assert marks == [{"mark": "unattached"}, {"mark": "unattached"}]
 
 
 SCANNER = """

@@ -123,7 +123,7 @@ def register(app: typer.Typer) -> None:
     """Put the verbs under the program."""
     app.add_typer(checkpoint, name="checkpoint")
     bare(checkpoint)(kept)
-    verb(checkpoint, "key", "samvirke checkpoint key > log.pub", acting=True)(key)
+    verb(checkpoint, "key", "samvirke checkpoint key", acting=True)(key)
     verb(checkpoint, "proof", "samvirke checkpoint proof 01a2b3…", acting=True)(proof)
     verb(checkpoint, "consistency", "samvirke checkpoint consistency 10000", acting=True)(consistency)
     verb(checkpoint, "opening", "samvirke checkpoint opening 1795471200", acting=True)(opening)

@@ -15,7 +15,7 @@ from services.runtime.database import engine_for, is_damage
 from services.runtime.settings import Settings
 
 PAGE = 1000
-_UNREAD_MOST = 100
+_UNREAD_MOST = 4
 """Pages of which not one row can be read, after which the rest is taken to be gone."""
 
 

@@ -21,6 +21,7 @@ REFUSALS: dict[str, str] = {
     "NOT_WIDER": "An item's level is never lowered; `level` is what it has.",
     "UNKNOWN_INCIDENT": "No incident with that id or ref can be seen from this watch.",
     "REASON_NEEDED": "Reading this needs a reason; `reasons` are the codes, of which any one opens it.",
+    "CLOSE_UNSURE": "A page closes a critical incident only when it is told `sure`.",
     "UNKNOWN_ENTRY": "The incident has no such entry.",
     "NO_CHECKPOINT": "The watch's log was never of that size, or no checkpoint was made at that time.",
     "UNKNOWN_FILE": "No attached file with that id can be seen from this watch.",

@@ -10,9 +10,11 @@ from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.frame import Frame
 from services.desk.live import Lives
+from services.desk.looking import Looking
 from services.desk.pages import Pages
 from services.desk.readings import Readings
 from services.desk.screens import Screens
+from services.desk.situation import Situation
 from services.desk.web import build_app
 from services.runtime import names
 from services.runtime.connect import connect
@@ -53,7 +55,12 @@ class DeskRoom:
         await boards.open()
         self._tasks = [lasting(screens.run(), "desk.screens"), lasting(readings.run(), "desk.readings")]
         feeds = FeedRoutes(identity, self._nc, self._lives)
-        app = build_app(identity, self._edges, feeds, Pages(identity, frame, screens, readings))
+        pages = [
+            Pages(identity, frame, screens, readings).router(),
+            Looking(identity, frame).router(),
+            Situation(identity, frame).router(),
+        ]
+        app = build_app(identity, self._edges, feeds, pages)
         self._server = Server(app, settings.host, settings.port_desk, settings.tls_cert, settings.tls_key)
         await self._server.start()
 

@@ -8,7 +8,7 @@ from services.desk.bodies import read_bytes
 from services.runtime.reading import Refusal
 
 FORM = "application/x-www-form-urlencoded"
-_FIELDS_MOST = 50
+_FIELDS_MOST = 300
 
 
 async def read_form(request: Request) -> dict[str, str]:

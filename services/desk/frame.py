@@ -65,6 +65,15 @@ class Frame:
         """What each watch is called."""
         return {key: known.title for key, known in self.boards.of(mode).directory.watches.items()}
 
+    def addressees(self, asker: Asker) -> dict[str, str]:
+        """The watches that a form offers, with their titles: no hidden one but the own."""
+        directory = self.boards.of(asker.mode).directory
+        return {
+            key: known.title
+            for key, known in sorted(directory.watches.items())
+            if key == asker.actor.key or not directory.hidden(key)
+        }
+
     async def names(self, asker: Asker, persons: Iterable[str]) -> dict[str, str]:
         """The names of those whom the asker may know; the page stands without them."""
         wanted = sorted(set(persons))

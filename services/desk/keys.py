@@ -36,6 +36,7 @@ KEYS: tuple[Key, ...] = (
     Key("l", "L", "log", "write in the log", "single"),
     Key("r", "R", "correct", "correct the last entry of one's own", "single"),
     Key("a", "A", "state", "change state or close", "single"),
+    Key("t", "T", "steps", "next open task, request or step of the action card", "single"),
     Key("v", "V", "duty", "who is on duty", "single"),
 )
 

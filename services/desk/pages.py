@@ -13,6 +13,7 @@ from schemas.running import NUMBER
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
 from services.desk import lexicon, texts
 from services.desk.asker import Asker, Identity
+from services.desk.beside import DECIDERS, brief_of, channels, persons_in, steps_of
 from services.desk.drawn import draw_rows
 from services.desk.frame import Frame
 from services.desk.live import STREAM, Stream
@@ -74,8 +75,6 @@ class Pages:
         """What the archive knows of an incident, and what one may do with it. Raises Refusal, AskRefused."""
         found = await asker.ask("incidents", "get", **named(name), after=after, reason=reason)
         entries, incident = found["entries"], found["incident"]
-        persons = {entry["actor"].get("person") for entry in entries}
-        persons |= {step.get("person") for chain in found["chains"] for step in chain["steps"]}
         said_beside = {entry["corrected_by"] for entry in entries if entry["manner"] == "strike"}
         return {
             "name": incident.get("ref") or incident["id"],
@@ -83,7 +82,14 @@ class Pages:
             "entries": [entry for entry in entries if entry["id"] not in said_beside],
             "corrections": {entry["id"]: entry for entry in entries if "corrects" in entry},
             "chains": found["chains"],
-            "people": await self._frame.names(asker, persons - {None}),
+            "tasks": found.get("tasks", []),
+            "requests": found.get("requests", []),
+            "card": found.get("card"),
+            "steps": steps_of(found.get("card")),
+            "said_of": {entry["id"]: brief_of(entry) for entry in entries},
+            "channels": channels(),
+            "deciders": DECIDERS,
+            "people": await self._frame.names(asker, persons_in(found)),
             "titles": self._frame.titles(asker.mode),
             "states": [state for state in _NEXT_STATES if state != incident.get("state")],
             "kinds": _KINDS,
@@ -163,6 +169,7 @@ class Pages:
             all_levels=_LEVELS,
             all_tags=_TAGS,
             open_id=new_id(),
+            watches=self._frame.addressees(asker),
             lexicon=lexicon.for_scripts(register, asker.actor.key),
         )
 

@@ -28,6 +28,7 @@ STATUS: Mapping[str, int] = {
     "WRONG_SENDER": 403,
     "UNKNOWN_WATCH": 403,
     "REASON_NEEDED": 403,
+    "CLOSE_UNSURE": 409,
     "UNKNOWN_INCIDENT": 404,
     "UNKNOWN_ENTRY": 404,
     "NO_CHECKPOINT": 404,

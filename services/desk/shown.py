@@ -33,12 +33,22 @@ def shown(handler: Callable[P, Awaitable[Response]]) -> Callable[P, Awaitable[Re
 
 def refused_page(request: Request, code: str, parameters: dict[str, object]) -> Response:
     """What a refusal means, in words, and its code, in the colours that the browser has chosen."""
+    reasons = parameters.get("reasons") if code == "REASON_NEEDED" and request.method == "GET" else None
+    query = request.query_params
+    values = {
+        "reasons": reasons,
+        "sentence": texts.sentence(code, parameters),
+        "path": request.url.path,
+        "kept": {name: query[name] for name in query if name != "reason"},
+    }
+    if reasons and "hx-request" in request.headers:
+        return page("reason", status_of(code), **values)
     signed_out = code in ("SESSION_ENDED", "LINK_SPENT")
     return page(
         "problem",
         status_of(code),
         code=code,
-        sentence=texts.sentence(code, parameters),
+        **values,
         parameters={name: str(value) for name, value in parameters.items()},
         signed_out=signed_out,
         theme=theme_of(request),

@@ -1,8 +1,9 @@
 """The desk's web application: its routes, what every answer carries, and what is logged of it."""
 
 import time
+from collections.abc import Sequence
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +16,6 @@ from services.desk.attachments import attachment_pages, attachment_routes
 from services.desk.contract import contract_routes
 from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
-from services.desk.pages import Pages
 from services.desk.reporting import reporting_routes
 from services.desk.reports import Reports
 from services.desk.shown import unknown
@@ -40,7 +40,7 @@ HEADERS = (
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
-def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages) -> ASGIApp:
+def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Sequence[APIRouter]) -> ASGIApp:
     """The application, with nothing of FastAPI's own pages: those would load scripts from elsewhere."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     problems.install(app)
@@ -51,7 +51,8 @@ def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Pages)
     app.include_router(attachment_pages(identity))
     app.include_router(feeds.router())
     app.include_router(SignInPages(identity, edges).router())
-    app.include_router(pages.router())
+    for router in pages:
+        app.include_router(router)
     app.include_router(Acts(identity).router())
     app.include_router(Reports().router())
     app.include_router(contract_routes())

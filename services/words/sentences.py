@@ -143,6 +143,11 @@ OF_THE_HUB: dict[str, Sentences] = {
         "The reason is kept with who read it and when; any of the codes opens it.",
         "Give one of them with --reason: {reasons}; when it is urgent, that one is enough.",
     ),
+    "CLOSE_UNSURE": Sentences(
+        "The incident is critical (P1), and was not closed.",
+        UNCHANGED,
+        "If it is to be closed all the same, say yes where the state is changed, and send it again.",
+    ),
     "UNKNOWN_ENTRY": Sentences(
         "The incident has no such entry.",
         UNCHANGED,

@@ -185,7 +185,7 @@ class Rig:
     async def new_link(self, person: str) -> str:
         """The path of a new sign-in link, made by a leader of a watch where the person works."""
         role = next(one for one in self._centre.roles if person in one.persons and "." in one.where)
-        leader = self._leader(role.where)
+        leader = self.leader(role.where)
         org, _, code = role.where.partition(".")
         actor = Actor(
             person=leader, organisation=org, watch=code, via="test", authentication=Authentication.CREDENTIAL
@@ -204,7 +204,8 @@ class Rig:
         assert found is not None, person
         return str(found.id)
 
-    def _leader(self, watch: str) -> str:
+    def leader(self, watch: str) -> str:
+        """The id of a leader of the watch."""
         leading = [one for one in self._centre.roles if (one.where, one.role) == (watch, "leader")]
         return self.id(leading[0].persons[0])
 

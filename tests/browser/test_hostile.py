@@ -50,9 +50,9 @@ ROWS = """rows => Object.fromEntries(rows.map(row => [row.dataset.name, {
 
 
 async def spread(api: Api, ref_of: dict[str, str], said: str) -> None:
-    """One incident with the text in every field of its head, and in an entry of its log."""
+    """One incident with the text in every field of its head, and in a task of its log."""
     ref = await api.report(said, **dict.fromkeys(FIELDS, said))
-    await api.entry(ref, said, source=said)
+    await api.entry(ref, said, source=said, kind="task")
     ref_of[said] = ref
 
 

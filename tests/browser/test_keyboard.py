@@ -41,6 +41,9 @@ async def test_report_write_acknowledge_correct_and_close_by_keyboard_alone(rig:
         await desk.press("Tab")
         await desk.page.keyboard.type("Røret er skiftet")
         await desk.press("Control+Enter")
+        await expect(desk.page.locator(".states .fault")).to_contain_text("kritisk (P1)")
+        assert (await api.log(ref))["incident"]["state"] == "acknowledged"
+        await desk.press("Tab", "Space", "Control+Enter")
         await expect(desk.row(ref)).to_have_count(0)
         await desk.is_innocent()
         told = await api.log(ref)
@@ -102,6 +105,7 @@ async def test_every_key_of_the_list_works(rig: Rig) -> None:
     async with rig.api() as api:
         refs = [await api.report(f"Tastetrykk {number}") for number in range(12)]
         for ref in refs:
+            await api.entry(ref, "Noe å gjøre", kind="task")
             await api.entry(ref, "Noe å rette")
     async with rig.desk() as desk:
         await desk.live()
@@ -198,6 +202,12 @@ async def _correct(desk: Desk, press: str) -> None:
     await expect(desk.page.locator(f"{OPENED} details[open] :focus")).to_have_count(1)
 
 
+async def _steps(desk: Desk, press: str) -> None:
+    await desk.press("Enter")
+    await desk.press(press)
+    await expect(desk.page.locator(f"{OPENED} .todo :focus")).to_have_count(1)
+
+
 async def _state(desk: Desk, press: str) -> None:
     await desk.press("Enter")
     await desk.press(press)
@@ -225,6 +235,7 @@ CHECKS: dict[str, Callable[[Desk, str], Awaitable[None]]] = {
     "log": _log,
     "correct": _correct,
     "state": _state,
+    "steps": _steps,
     "duty": _duty,
 }
 """What each act must do, tried with every key that is said to do it."""

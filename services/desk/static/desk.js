@@ -45,7 +45,7 @@ async function refill() {
 // --- One incident; what is being written in it is kept while another is looked at.
 const KEPT = 'samvirke-writing', kept = JSON.parse(sessionStorage.getItem(KEPT)) || {}, drafts = new Map(kept.writing), inField = element => element.matches('input, textarea, select');
 const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'id'));
-function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) if (form.elements[name]) form.elements[name].value = value; }
+function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) { const field = form.elements[name]; if (field?.type === 'checkbox') field.checked = true; else if (field) field.value = value; } }
 const draft = () => { for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft)); };
 // What is pressed and typed while an incident is being fetched reaches it when it has come.
 let coming = 0, early = [];
@@ -92,9 +92,9 @@ function told(record, answer, elsewhere) {
   if (elsewhere && !$(`o-${record.id}`)) return;
   const line = $(`o-${record.id}`) || Object.assign(document.createElement('li'), { id: `o-${record.id}` }), sentence = answer?.sentence || '';
   line.className = record.state;
-  put(line, `${clock.format(hubNow())} ${record.label} – ${say[record.state]}${sentence && `: ${sentence}`}`);
+  put(line, `${clock.format(hubNow())} ${record.label} – ${say[record.state]}${sentence && `: ${sentence}`}${answer?.beside ? ` – ${answer.beside}` : ''}`);
   $('outbox').prepend(line); for (const old of all('li.sent', $('outbox')).slice(8)) old.remove();
-  const { entry } = record.fields, form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act && (!entry || one.elements.entry.value === entry));
+  const { entry, step } = record.fields, form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act && (!entry || one.elements.entry.value === entry) && (!step || one.elements.step.value === step));
   if (sentence && form && !fieldsOf(form).text) fill(form, record.fields);
   if (sentence) { put($('echo'), `${say.refused}: ${sentence}`); if (form) fault(form, $('echo').textContent); }
   const idle = !inField(document.activeElement) || !document.activeElement.value;
@@ -102,7 +102,7 @@ function told(record, answer, elsewhere) {
 }
 // What was refused is said at the field as well, until the field is changed.
 function fault(form, sentence) {
-  unfault(form);
+  unfault(form); form.inert = false;
   const field = form.querySelector('textarea, [name=headline]') || form.lastElementChild, said = Object.assign(document.createElement('p'), { className: 'fault', id: `fault-${form.elements.id.value}`, textContent: sentence });
   for (const [name, value] of [['aria-invalid', 'true'], ['aria-describedby', said.id]]) field.setAttribute(name, value);
   (field.closest('label') || field).after(said);
@@ -118,7 +118,7 @@ document.addEventListener('submit', event => {
   event.preventDefault(); if (act) { act(); return; }
   const fields = fieldsOf(form), said = fields.headline || fields.text;
   outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], opened, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
-  drafts.delete(form.dataset.draft); unfault(form); form.reset(); form.elements.id.value = newId();
+  drafts.delete(form.dataset.draft); unfault(form); form.inert = form.dataset.send === 'tick'; form.reset(); form.elements.id.value = newId();
 });
 
 // --- Acts: the same whether a key, a button or the command line asks for them.
@@ -158,7 +158,7 @@ const acts = {
     const row = rows.find(opened) || rows.list.querySelector('a[tabindex="0"]')?.closest('li') || rows.list.firstElementChild;
     if (row) rows.focus(row); else $('typed').blur();
   },
-  help: () => $('help').showModal(), duty: () => $('duty').focus(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(),
+  help: () => $('help').showModal(), duty: () => $('duty').focus(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(), steps: () => document.querySelector('.todo form:not([inert]) :is(button, .ds-input)')?.focus(),
   correct: () => { const mine = all('.correct[data-mine]').pop(); if (mine) { mine.open = true; mine.querySelector('textarea').focus(); } },
 };
 $('singles').checked = localStorage.getItem('samvirke-singles') !== 'off';
@@ -169,7 +169,7 @@ function pressed(key, ctrlKey, target) {
   if (!acts[act] || (where === 'single' ? field || !$('singles').checked : where === 'list' && (field || target.closest('.one, .side, .top')))) return false;
   acts[act](); return true;
 }
-const awaits = ({ key, ctrlKey }) => early.length ? key.length === 1 || ctrlKey : ['log', 'state', 'correct'].includes(words.keys.find(([known]) => known === key)?.[1]) && $('singles').checked;
+const awaits = ({ key, ctrlKey }) => early.length ? key.length === 1 || ctrlKey : ['log', 'state', 'correct', 'steps'].includes(words.keys.find(([known]) => known === key)?.[1]) && $('singles').checked;
 document.addEventListener('keydown', event => {
   const { key, ctrlKey, target } = event, helping = $('help').open;
   if (event.isComposing || event.altKey || event.metaKey || (helping && key !== 'Escape')) return;

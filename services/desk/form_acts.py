@@ -1,0 +1,124 @@
+"""The commands that a page's forms mean, and their words. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from schemas.envelope import Request as Command
+from schemas.identifiers import TOKEN, derived_id, new_id
+from schemas.incidents import AddEntry, ChangeState, CloseIncident, CorrectEntry, ItemContent, OpenIncident
+from schemas.notifications import Acknowledge
+from schemas.vocabulary import IncidentState, Level
+from schemas.watch import Release, TakeOver
+from services.desk import texts
+from services.desk.tie_acts import Told
+from services.runtime.reading import Refusal, validate
+
+Form = Mapping[str, str]
+C = TypeVar("C", bound=Command)
+Act = tuple[Command, dict[str, Any] | None]
+
+
+def opening(form: Form, id: str) -> Act:
+    """A new incident; its id follows from the command's."""
+    fields = {"type": form.get("type"), "priority": form.get("priority"), "level": form.get("level")}
+    lists = {"tags": _list(form, "tag"), "named": _list(form, "named"), "notify": _list(form, "notify")}
+    words = _words(form, "headline", "text", "place", "source")
+    return _command(OpenIncident, {"incident": derived_id("incident", id), **fields, **lists}), words
+
+
+def entry(form: Form, about: dict[str, str]) -> Act:
+    """A line in the log."""
+    names = ("kind", "level", "channel", "decider", "assignee")
+    fields: dict[str, Any] = {name: form.get(name) for name in names}
+    fields |= {"due": in_norway(form.get("due", "")), "late": "late" in form or None}
+    fields["confirmed"] = False if "unconfirmed" in form else None
+    lists = {"tags": _list(form, "tag"), "named": _list(form, "named"), "notify": _list(form, "notify")}
+    lists["asks"] = _list(form, "asks")
+    return _command(AddEntry, {**about, **fields, **lists}), _words(form, "text", "source", "basis")
+
+
+def ending(command: type[Command], form: Form, about: dict[str, str]) -> Act:
+    """What ends something that an entry began, or a step of the card."""
+    fields: dict[str, Any] = {name: form.get(name) for name in ("entry", "answer", "step") if name in form}
+    return _command(command, {**about, **fields}), _words(form, "text")
+
+
+def tied(told: Told, form: Form) -> Act:
+    """What was said of how incidents hang together."""
+    model, fields, words = told
+    return _command(model, fields), _words(form, *words)
+
+
+def correction(form: Form, about: dict[str, str]) -> Act:
+    """A line is struck with a reason, or replaced by other words."""
+    manner = form.get("manner", "strike")
+    words = _words({"basis" if manner == "strike" else "text": form.get("text", "")}, "basis", "text")
+    return _command(CorrectEntry, {**about, "entry": form.get("entry"), "manner": manner}), words
+
+
+def state(form: Form, about: dict[str, str]) -> Act:
+    """Another state, or the close with its outcome."""
+    if form.get("state") == IncidentState.CLOSED:
+        return _command(CloseIncident, about), _words(form, "text")
+    return _command(ChangeState, {**about, "state": form.get("state")}), None
+
+
+def acknowledgement(form: Form, about: dict[str, str]) -> Act:
+    """The chain that waits for this watch is answered; without one the watch's own incident is."""
+    if form.get("chain"):
+        return _command(Acknowledge, {"chain": form["chain"]}), None
+    return _command(ChangeState, {**about, "state": IncidentState.ACKNOWLEDGED.value}), None
+
+
+def command_id(form: Form) -> str:
+    """The id that the page gave; a new one for a form that has none. Raises Refusal for what is no id."""
+    id = form.get("id") or new_id()
+    if not TOKEN.fullmatch(id):
+        raise Refusal("MALFORMED", where=["id"])
+    return id
+
+
+def in_norway(said: str) -> str:
+    """A time of a form: without an offset it is Norway's. What is no time is left as it is."""
+    try:
+        time = datetime.fromisoformat(said)
+    except ValueError:
+        return said
+    return (time if time.tzinfo else time.replace(tzinfo=texts.OSLO)).isoformat()
+
+
+def occurred_at(form: Form) -> datetime | None:
+    """When it happened, where the form says so. Raises Refusal for what is no time."""
+    said = form.get("occurred_at")
+    if not said:
+        return None
+    try:
+        return datetime.fromisoformat(in_norway(said))
+    except ValueError:
+        raise Refusal("MALFORMED", where=["occurred_at"]) from None
+
+
+def duty(model: type[TakeOver] | type[Release], form: Form) -> Act:
+    """A function of a post is taken over, or left."""
+    return _command(model, {"post": form.get("post"), "function": form.get("function")}), None
+
+
+def _list(form: Form, name: str) -> list[str]:
+    return [part for part in form.get(name, "").replace(",", " ").split() if part]
+
+
+def _words(form: Form, *names: str) -> dict[str, Any] | None:
+    words = {name: form[name] for name in names if form.get(name)}
+    validate(ItemContent, orjson.dumps(words), "content.")
+    return words or None
+
+
+def _command(model: type[C], fields: Mapping[str, Any]) -> C:
+    level = fields.get("level")
+    given = {key: value for key, value in fields.items() if value or value is False}
+    if level not in (None, "", Level.NAMED.value):
+        given.pop("named", None)
+    return validate(model, orjson.dumps(given))

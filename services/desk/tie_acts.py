@@ -1,0 +1,65 @@
+"""What a page's forms say of how incidents hang together, and of who answers for them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemas import relations
+from schemas.envelope import Request as Command
+from schemas.identifiers import read_ref
+from services.runtime.reading import Refusal
+
+Form = Mapping[str, str]
+About = Mapping[str, str]
+Told = tuple[type[Command], dict[str, Any], tuple[str, ...]]
+"""A command, its fields, and the names of the form's fields that are words."""
+
+_TIES: Mapping[str, type[Command]] = {
+    "parent": relations.SetParent,
+    "link": relations.LinkIncidents,
+    "unlink": relations.UnlinkIncidents,
+    "merge": relations.MergeIncident,
+    "unmerge": relations.UnmergeIncident,
+}
+
+
+def tie(form: Form, about: About) -> Told:
+    """Two incidents are tied, or no longer. Raises Refusal for what is no tie, or no reference."""
+    how, other = form.get("how", ""), form.get("other", "")
+    if how not in _TIES:
+        raise Refusal("MALFORMED", where=["how"])
+    ref = read_ref(other) if len(other) < 20 else None
+    if ref is None and (other or how not in ("parent", "unmerge")):
+        raise Refusal("UNKNOWN_INCIDENT")
+    named = {"other_ref": ref} if ref and how != "unmerge" else {}
+    return _TIES[how], {**about, **named}, ()
+
+
+def transfer(form: Form, about: About) -> Told:
+    """Another watch is asked to answer for the incident."""
+    return relations.AskTransfer, {**about, "to": form.get("to")}, ("text",)
+
+
+def answer_transfer(form: Form, about: About) -> Told:
+    """The watch that was asked takes over, or declines."""
+    accept = {"accept": True, "decline": False}.get(form.get("answer", ""))
+    return relations.AnswerTransfer, {**about, "accept": accept}, ("text",)
+
+
+def withdraw_transfer(form: Form, about: About) -> Told:
+    """The question is taken back."""
+    return relations.WithdrawTransfer, dict(about), ()
+
+
+def refer(form: Form, about: About) -> Told:
+    """The incident has a case number in another system."""
+    return relations.AddReference, {**about, "system": form.get("system")}, ("reference",)
+
+
+TIES: Mapping[str, Callable[[Form, About], Told]] = {
+    "tie": tie,
+    "transfer": transfer,
+    "transfer/answer": answer_transfer,
+    "transfer/withdraw": withdraw_transfer,
+    "references": refer,
+}
+"""What stands beneath /incidents/{name}/, and what it makes of a form."""

@@ -29,6 +29,7 @@ class Tick:
     mode: str
     newest: int
     heard: int
+    heads: list[dict[str, Any]]
 
 
 @dataclass
@@ -78,8 +79,8 @@ class Listener:
         async def on_message(message: Msg) -> None:
             said: dict[str, Any] = orjson.loads(message.data)
             mode = message.subject.split(".")[2]
-            if said.keys() == {"tick", "newest", "epoch"}:
-                ticks.append(Tick(mode, said["newest"], counts[mode]))
+            if said.keys() == {"tick", "newest", "epoch", "heads"}:
+                ticks.append(Tick(mode, said["newest"], counts[mode], said["heads"]))
             else:
                 counts[mode] += 1
                 heard.append(_raw(message))

@@ -17,6 +17,7 @@ is said again afterwards hangs on the moment.
 import asyncio
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,11 @@ import pytest
 
 from schemas.exercise_file import Plan, load
 from schemas.exercise_parts import Marker
+from tests.exercises.listening import Tick
 from tests.exercises.renaming import Streams, differences, renamed
 from tests.exercises.world import HIDDEN, World, player, said_by, side_by_side
 
+BLINDED = re.compile(r"[0-9a-f]{64}")
 ASK = Path(__file__).parents[2] / "deploy" / "exercises" / "ask.toml"
 CASE = "I"
 WHOLE = os.environ.get("SAMVIRKE_TEST_EXERCISE") == "whole"
@@ -106,9 +109,25 @@ def test_ticks_and_screens_say_nothing_beside_the_clock(worlds: Worlds) -> None:
             items = {"exercise": len(world.streams[f"nats {org}"]), "actual": 0}
             for tick in ticks:
                 assert tick.heard <= tick.newest <= items[tick.mode], (org, tick)
+                assert len({one["at"] for one in tick.heads}) <= 1, (org, tick)
+                assert all(BLINDED.fullmatch(one["head"]) for one in tick.heads), (org, tick)
         assert world.desks is not None
         assert world.desks.empty == []
         assert min(world.desks.told.values()) > 10
+
+
+def test_both_worlds_bring_blinded_heads_of_the_same_houses(worlds: Worlds) -> None:
+    with_case, without = (
+        {(org, tick.mode): houses(tick) for org, ticks in world.ticks.items() for tick in ticks if tick.heads}
+        for world in worlds
+    )
+    assert with_case
+    assert with_case == without
+
+
+def houses(tick: Tick) -> list[str]:
+    """Of which houses a tick brought heads."""
+    return [one["organisation"] for one in tick.heads]
 
 
 LEAKS = {

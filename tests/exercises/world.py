@@ -61,7 +61,7 @@ class World:
     async def run(self) -> None:
         """Start the hub, listen, play, and wait until nothing more comes."""
         centre = self.plan.path.parent / self.plan.exercise.exercise.centre
-        hub = self._hub = HubProcess(self.home, centre, modes=f"{MODE},actual")
+        hub = self._hub = HubProcess(self.home, centre, modes=f"{MODE},actual", checkpoint_s="30")
         self._end.callback(hub.kill)
         await asyncio.to_thread(hub.start)
         self._tokens = await asking.tokens(hub.settings, self.houses)

@@ -1,0 +1,38 @@
+"""A read that needs a reason is answered by the reasons, one of which opens it."""
+
+from starlette.requests import Request
+
+from schemas.vocabulary import ReadReason
+from services.desk.shown import refused_page
+
+CODES = [reason.value for reason in ReadReason]
+
+
+def asked(method: str, query: str, **headers: str) -> Request:
+    """A browser's request for an incident."""
+    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    path = "/incidents/JNKCVPC"
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": told}
+    return Request(scope)
+
+
+def test_each_reason_is_a_button_that_asks_for_the_same_page_once_more() -> None:
+    request = asked("GET", "mode=actual&reason=no-such&after=%22%3E%3Cscript%3E")
+    answer = refused_page(request, "REASON_NEEDED", {"reasons": CODES})
+    page = bytes(answer.body).decode()
+    assert answer.status_code == 403
+    assert 'method="get" action="/incidents/JNKCVPC"' in page
+    assert all(f'name="reason" value="{code}"' in page for code in CODES)
+    assert 'name="mode" value="actual"' in page
+    assert "no-such" not in page
+    assert "<script>" not in page
+
+
+def test_beside_the_list_only_the_reasons_are_put() -> None:
+    answer = refused_page(asked("GET", "", hx_request="true"), "REASON_NEEDED", {"reasons": CODES})
+    assert bytes(answer.body).decode().startswith("<form")
+
+
+def test_what_was_sent_is_not_asked_for_again() -> None:
+    answer = refused_page(asked("POST", ""), "REASON_NEEDED", {"reasons": CODES})
+    assert 'name="reason"' not in bytes(answer.body).decode()

@@ -16,7 +16,7 @@ from services.desk.rules import Row
 from services.runtime import logs, names
 from services.runtime.direct import Direct, StreamUnreachable
 from services.runtime.follower import Follower, trade_filters
-from services.runtime.lasting import lasting
+from services.runtime.lasting import end_all, lasting
 from services.runtime.ledger import Recorded, read
 
 TRADES = (
@@ -66,10 +66,7 @@ class Boards:
 
     async def close(self) -> None:
         """Read no more."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def of(self, mode: str) -> Board:
         """The board of a mode."""

@@ -1,7 +1,6 @@
 """The room feeds: the door that decides who shares with whom, the projector, and the ways out."""
 
 import asyncio
-import contextlib
 import secrets
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from services.runtime.direct import Direct
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
-from services.runtime.lasting import in_thread, lasting
+from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
@@ -82,11 +81,7 @@ class FeedsRoom:
         """Close the door first, then the feeds, then what they stand on."""
         if self._door is not None:
             await self._door.stop()
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end_all(self._tasks)
         if self._nc is not None:
             await self._nc.close()
         if self._store is not None:

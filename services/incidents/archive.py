@@ -40,7 +40,7 @@ from services.runtime.connect import connect
 from services.runtime.database import is_damage, open_database
 from services.runtime.direct import Direct
 from services.runtime.door import Door, QueryHandler
-from services.runtime.lasting import in_thread, lasting
+from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.projector import Projector
 from services.runtime.settings import Settings
 
@@ -157,9 +157,7 @@ class Archive:
             await self._door.stop()
         if self._paper is not None:
             await self._paper.printer.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         for nc in self._clients:
             await nc.close()
         if self._store is not None:

@@ -11,7 +11,7 @@ from services.runtime import names
 from services.runtime.door import Door
 from services.runtime.follower import Trades
 from services.runtime.footing import Footing
-from services.runtime.lasting import lasting
+from services.runtime.lasting import end_all, lasting
 from services.runtime.ledger import Ledger
 from services.runtime.settings import Settings
 
@@ -61,8 +61,7 @@ class IncidentsDoor:
         if self._door is not None:
             await self._door.stop()
         if self._screening is not None:
-            self._screening.cancel()
-            await asyncio.gather(self._screening, return_exceptions=True)
+            await end_all([self._screening])
         if self._ledger is not None:
             await self._ledger.close()
         await self._footing.close()

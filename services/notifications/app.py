@@ -29,7 +29,7 @@ from services.runtime.door import Door, Route
 from services.runtime.fact_reaction import FactReaction
 from services.runtime.footing import Footing
 from services.runtime.http import Server
-from services.runtime.lasting import in_thread, lasting
+from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.reaction import STARTING, Reaction, Source
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
@@ -189,13 +189,7 @@ class NotificationsRoom:
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = lasting(work, name)
         self._tasks.append(task)
-
-        async def end() -> None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-        self._closing.push_async_callback(end)
+        self._closing.push_async_callback(end_all, [task])
 
 
 def build(settings: Settings) -> NotificationsRoom:

@@ -19,7 +19,7 @@ from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
-from services.runtime.lasting import in_thread, lasting
+from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.reader import Reader
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
@@ -125,13 +125,7 @@ class ReportsRoom:
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = lasting(work, name)
         self._tasks.append(task)
-
-        async def end() -> None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-        self._closing.push_async_callback(end)
+        self._closing.push_async_callback(end_all, [task])
 
 
 def build(settings: Settings) -> ReportsRoom:

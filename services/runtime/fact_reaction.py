@@ -19,7 +19,7 @@ from services.runtime.connect import connect
 from services.runtime.database import CursorMoved
 from services.runtime.direct import Direct
 from services.runtime.epochs import BEHIND, EPOCH_KEY, Mark
-from services.runtime.lasting import lasting
+from services.runtime.lasting import end_all, lasting
 from services.runtime.reaction import STARTING, Delivered, delay_s, note_failure, park, reason_to_park
 from services.runtime.reader import Message, Reader
 from services.runtime.settings import Settings
@@ -89,9 +89,7 @@ class FactReaction:
 
     async def stop(self) -> None:
         """Finish what is being handled, and close; what was not finished comes again after the next start."""
-        for task in self._work:
-            task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await end_all(self._work)
         if self._open:
             await asyncio.wait(self._open.values(), timeout=_PATIENCE_S)
         with contextlib.suppress(Exception):  # the place stays where it was: more comes again
@@ -111,9 +109,7 @@ class FactReaction:
         self._open: dict[int, asyncio.Task[None]] = {}
 
     async def _drop(self) -> None:
-        for task in self._open.values():
-            task.cancel()
-        await asyncio.gather(*self._open.values(), return_exceptions=True)
+        await end_all(self._open.values())
 
     async def _run(self, nc: Client) -> None:
         """For ever; a fault is logged, and reading begins again at the low mark."""

@@ -11,7 +11,7 @@ from services.runtime.connect import connect
 from services.runtime.epochs import Gate
 from services.runtime.follower import Trades
 from services.runtime.guarded import Folded
-from services.runtime.lasting import lasting
+from services.runtime.lasting import end_all, lasting
 from services.runtime.ledger import Ledger, Recorded
 from services.runtime.settings import Settings
 
@@ -55,9 +55,7 @@ class Footing:
 
     async def close(self) -> None:
         """End the tasks and the connection."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         if self._nc is not None:
             await self._nc.close()
 

@@ -1,13 +1,15 @@
 """Tasks that last as long as their room: one that ends by itself ends the worker, which is started anew."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from services.runtime import logs
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_AGAIN_S = 0.5
 _ended: list[str] = []
 
 
@@ -29,11 +31,25 @@ def _note_end(task: "asyncio.Task[None]") -> None:
         logs.get(task=task.get_name()).error("task.ended", exc_info=task.exception())
 
 
+async def end_all(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel tasks until each has ended.
+
+    Once is not enough: a request whose answer comes in that very moment goes on as if nothing had been said.
+    """
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_AGAIN_S)
+
+
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do blocking work beside the loop; who is cancelled meanwhile ends when the work has ended."""
     task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
         raise

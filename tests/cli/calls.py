@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from schemas import subjects
 from services.cli.main import run
 from services.runtime import names
 from services.runtime.connect import connect
@@ -36,15 +37,19 @@ def call(hub: HubProcess, *arguments: str, watch: str = WATCH, person: str = OPE
 
 
 def facts(settings: Settings) -> list[int]:
-    """How many facts each ledger holds."""
+    """How many facts each ledger holds, those of chains left out, which go on by themselves."""
 
     async def count() -> list[int]:
         nc = await connect(settings, names.OPS)
         try:
-            infos = [await nc.jetstream().stream_info(stream) for stream in names.ledgers()]
+            infos = [
+                await nc.jetstream().stream_info(names.ledger(mode), subjects_filter=subjects.ledger(mode))
+                for mode in settings.modes
+            ]
         finally:
             await nc.close()
-        return [info.state.messages for info in infos]
+        held = [(info.state.subjects or {}).items() for info in infos]
+        return [sum(count for subject, count in one if ".notifications." not in subject) for one in held]
 
     return asyncio.run(count())
 

@@ -265,17 +265,16 @@ async def test_what_may_not_be_seen_is_not_even_looked_into(here: Office) -> Non
 
 async def _looked_up(here: Office, asker: str, name: dict[str, str]) -> tuple[list[str], dict[str, Any]]:
     """What the archive asks its database for an answer, and the answer."""
-    store, asked = here.archive._store, list[str]()
-    assert store is not None
+    asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
         asked.append(statement)
 
-    sa.event.listen(store.engine, "before_cursor_execute", note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         answer = await here.get(asker, **name)
     finally:
-        sa.event.remove(store.engine, "before_cursor_execute", note)
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
     return [statement for statement in asked if statement.startswith("SELECT")], answer
 
 

@@ -17,7 +17,8 @@ MODES = ("actual", "exercise")
 ORGANISATIONS = ("4601", "4624", "110-vest")
 ROOMS = ("people", "incidents", "watch", "notifications", "reports", "feeds", "intake")
 TRADES = ("people", "incidents", "watch", "notifications", "reports", "feeds", "warnings", "exercise")
-STREAMS = (*names.ledgers(), *names.contents(), "TIMERS", "PARKED", "STATE", "KV_PEOPLE")
+FILE_STREAMS = names.all_objects()
+STREAMS = (*names.ledgers(), *names.contents(), *FILE_STREAMS, "TIMERS", "PARKED", "STATE", "KV_PEOPLE")
 CONSUMERS = ("evil", "notifications", "incidents-archive", "incidents-archive-e", "feeds", "desk-a")
 STREAM_VERBS = [
     "CREATE",
@@ -76,11 +77,13 @@ def probes() -> list[str]:
 def hub_probes() -> Iterator[str]:
     for mode in MODES:
         yield from (f"samvirke.{mode}.4601.vaktsentral.{trade}.id.fact" for trade in TRADES)
+        yield f"samvirke.{mode}.4601.vaktsentral.incidents.id.erased"
         yield from (f"samvirke.content.{mode}.4601.vaktsentral.{kind}.id" for kind in ("watch", "shared"))
         yield from (f"samvirke.timer.{mode}.{phase}.key" for phase in ("set", "cancelled", "fired"))
         yield from (f"samvirke.parked.{mode}.{room}" for room in (*ROOMS, "desk"))
         yield from (f"samvirke.feed.{mode}.{org}.{way}" for org in ORGANISATIONS for way in ("items", "next"))
         yield f"samvirke.mark.{mode}"
+        yield f"samvirke.heads.{mode}"
 
 
 def asking_probes() -> Iterator[str]:
@@ -98,6 +101,8 @@ def stream_probes(stream: str) -> Iterator[str]:
         yield f"$JS.API.CONSUMER.CREATE.{stream}.{name}.samvirke.actual.4601.a.b.c.d"
         yield f"$JS.ACK.{stream}.{name}.1.2.3.4.5"
         yield f"$JS.FC.{stream}.{name}.abcd"
+    if stream in FILE_STREAMS:
+        yield from (f"$O.{stream[4:]}.{sort}.4601.vaktsentral.id" for sort in "CM")
     yield f"$JS.API.DIRECT.GET.{stream}"
     mode = "exercise" if stream.endswith("EXERCISE") else "actual"
     for tail in (
@@ -121,6 +126,7 @@ ANSWERS = "_R_.* _INBOX.centre.* _INBOX.phone.* _INBOX.desk.*"
 READS = f"{reader('LEDGER_*')} $JS.API.DIRECT.GET.LEDGER_*"
 TYPED = "samvirke.content.* $JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*"
 SHARED = "samvirke.content.*.shared.* $JS.API.DIRECT.GET.CONTENT_*.samvirke.content.*.shared.*"
+FILES = "$O.ATTACHMENTS_*.C.* $O.ATTACHMENTS_*.M.* $JS.API.DIRECT.GET.OBJ_*"
 ARMS = "samvirke.timer.*.set.* samvirke.timer.*.cancelled.*"
 DURABLE = "TIMERS.notifications"
 PULLS = f"$JS.API.CONSUMER.INFO.{DURABLE} $JS.API.CONSUMER.MSG.NEXT.{DURABLE} $JS.ACK.{DURABLE}.*"
@@ -141,7 +147,7 @@ def writes(trade: str, room: str, more: str = "") -> str:
 MAY_PUBLISH = {
     **{f"{room}-door": ANSWERS for room in ROOMS},
     "people-ledger": writes("people", "people"),
-    "incidents-ledger": writes("incidents", "incidents", TYPED),
+    "incidents-ledger": writes("incidents", "incidents", f"{TYPED} {FILES}"),
     "watch-ledger": writes("watch", "watch", "samvirke.exercise.*.*.exercise.*.*"),
     "notifications-ledger": writes("notifications", "notifications", f"{ARMS} $JS.API.DIRECT.GET.TIMERS*"),
     "feeds-ledger": writes("feeds", "feeds"),
@@ -150,8 +156,10 @@ MAY_PUBLISH = {
     ),
     "intake-ledger": writes("warnings", "intake", SHARED),
     "incidents-archive": f"{ANSWERS} {READS} $JS.API.DIRECT.GET.CONTENT_* samvirke.parked.*.incidents "
+    "$JS.API.DIRECT.GET.OBJ_* $JS.API.STREAM.INFO.OBJ_* samvirke.heads.* "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),
-    "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_*",
+    "incidents-retention": "samvirke.*.*.*.incidents.*.erased",
+    "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_* $JS.API.STREAM.MSG.DELETE.OBJ_*",
     "notifications-reaction": f"{PULLS} {ARMS} samvirke.parked.*.notifications {READS} "
     "$JS.API.DIRECT.GET.TIMERS*",
     "notifications": reader("KV_PEOPLE"),
@@ -181,7 +189,7 @@ MAY_HEAR = {
     "incidents-door": "samvirke.cmd.*.incidents.*",
     "incidents-archive": "samvirke.query.*.incidents.* samvirke.mark.*",
     "desk": "samvirke.feed.*.items",
-    "feeds": "samvirke.feed.*.next",
+    "feeds": "samvirke.feed.*.next samvirke.heads.*",
     **{f"{org}.feed": f"samvirke.feed.*.{org}.items" for org in ORGANISATIONS},
 }
 

@@ -13,6 +13,7 @@ from schemas import feeds, people, subjects, watch
 from schemas.envelope import Actor
 from schemas.vocabulary import Authentication, Role
 from services.incidents.archive import Archive, build
+from services.incidents.residues import residues
 from services.runtime import names
 from services.runtime.settings import Settings
 from tests.hub import Hub
@@ -127,3 +128,10 @@ def centre() -> list[Made]:
         made.append(Made(body, owner="4601.vaktsentral"))
     agreed = feeds.Agreed(agreement="a1", parties=["4601", "4624"], purpose="brann", since=SINCE)
     return [*made, Made(agreed, about="a1")]
+
+
+async def erased_from_broker(settings: Settings) -> None:
+    """Return when no erasure waits for the broker any more."""
+    async with asyncio.timeout(20):
+        while any(one.where == "pending" for one in residues(settings)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

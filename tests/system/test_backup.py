@@ -36,7 +36,7 @@ from services.runtime.settings import Settings
 from services.runtime.watches import accounts_text
 from tests.hub import STREAM_BYTES, WATCHES, Hub
 from tests.incidents.make import Made, opened
-from tests.incidents.room import Office, centre, office
+from tests.incidents.room import Office, centre, erased_from_broker, office
 
 pytestmark = pytest.mark.system
 WORD = "Fjellfiolett"
@@ -170,7 +170,7 @@ async def test_a_backup_is_told_as_a_residue_until_its_end(fresh_broker: Hub, tm
     async with office(fresh_broker) as here:
         await _backup(here, "", tmp_path / "backup", made)
         await here.write(_erased(made))
-        await asyncio.sleep(0.5)
+        await erased_from_broker(fresh_broker.settings)
     (residue,) = await verify_erased(fresh_broker.settings)
     assert (residue.where, residue.fact, residue.path) == ("backup", made.id, str(tmp_path / "backup"))
     assert residue.until is not None

@@ -112,6 +112,7 @@ async def _cut(folder: Path, tables: str, snapshot: Path | None) -> None:
         shutil.copyfile(image, platter)
         accepted = dict(sender.accepted)
         hub.kill()
+        await sender.close()
     with ExitStack() as stack:
         copy = stack.enter_context(_mounted(platter, folder / "copy", "loop"))
         settings, _ = stack.enter_context(_tables(tables, copy))

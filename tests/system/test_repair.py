@@ -21,7 +21,7 @@ from services.runtime.epochs import BEHIND, Gate
 from services.runtime.repair import Repaired, repair
 from tests.hub import Hub
 from tests.incidents.make import Made, Scribe, opened
-from tests.incidents.room import centre, office
+from tests.incidents.room import centre, erased_from_broker, office
 
 pytestmark = pytest.mark.system
 WORD = "Fjellfiolett"
@@ -151,7 +151,7 @@ async def test_what_was_erased_is_not_written_back(fresh_broker: Hub) -> None:
     body = incidents.Erased(fact=made.id, ground="gdpr-17", law="GDPR 17", asked_by="p1")
     async with office(fresh_broker) as here:
         await here.write(*centre(), made, opened(), Made(body, about=made.about))
-        await asyncio.sleep(0.5)
+        await erased_from_broker(fresh_broker.settings)
     await _repair(fresh_broker)
     report = await _verified(fresh_broker)
     assert (report.first, report.erased, report.contents) == (None, 1, 1)

@@ -1,10 +1,12 @@
 """The desk speaks bokmål, nynorsk and English, as the browser prefers or as was chosen at its foot."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Dialog
 
 from tests.browser.axe import faults
-from tests.browser.rig import ECHO, LIVE, MARKS, TYPED, Desk, Rig, until
+from tests.browser.rig import ECHO, LIVE, MARKS, PATIENCE_S, TYPED, Desk, Rig, until
 from tests.browser.test_sight import PATHS, THEMES, a_full_desk
 
 pytestmark = MARKS
@@ -69,16 +71,16 @@ async def test_tagged_words_are_not_laid_aside_for_another_language_but_the_brow
         log = desk.page.locator('form[data-send="log"]')
         await log.locator("[name=tag]").select_option("health")
         await desk.page.fill("#log-text", "Berre til vakta")
-        asked: list[str] = []
+        asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         async def stay(dialog: Dialog) -> None:
-            asked.append(dialog.type)
             await dialog.dismiss()
+            asked.set_result(dialog.type)
 
-        desk.page.on("dialog", stay)
+        desk.page.once("dialog", stay)
         await desk.page.get_by_role("button", name="nynorsk").click(no_wait_after=True)
-        await until(desk.page, "!JSON.stringify({...sessionStorage}).includes('Berre til vakta')")
-        assert asked == ["beforeunload"]
+        assert await asyncio.wait_for(asked, PATIENCE_S) == "beforeunload"
+        assert "Berre til vakta" not in await desk.page.evaluate("JSON.stringify({...sessionStorage})")
         assert await desk.page.locator("#log-text").input_value() == "Berre til vakta"
 
 

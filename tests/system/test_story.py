@@ -21,6 +21,7 @@ pytestmark = pytest.mark.system
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "samples" / "nve_flood_vestland_20251215.json"
 COORDINATOR, BERGEN, ASKOY = "4601.samvirke/kari", "4601.vaktsentral/leif", "4627.vakt/harald"
 TRONDHEIM, FIRE = "5001.vakt/synnove", "110-vest.main/oddvar"
+SOON = (0, 1, 90, 100)
 SHORT = (0, 1, 2, 90)
 ALONE = (0, 1, 2, 4)
 """Seconds from the chain's start to primary, backup, leader and coordinator."""
@@ -33,8 +34,9 @@ TEXT = re.compile(
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """The example centre in an exercise; some neighbours have seconds where the example has minutes."""
     values = example()
-    values["policies"] += [quick(values, "short", SHORT, 120), quick(values, "alone", ALONE, 6)]
-    hurried = {"4623.vakt": "short", "4628.vakt": "short", "4630.vakt": "short", "4618.vakt": "alone"}
+    paces = (("soon", SOON, 120), ("short", SHORT, 120), ("alone", ALONE, 6))
+    values["policies"] += [quick(values, *pace) for pace in paces]
+    hurried = {"4623.vakt": "soon", "4630.vakt": "soon", "4628.vakt": "short", "4618.vakt": "alone"}
     for watch in values["watches"]:
         watch["policy"] = hurried.get(watch["key"], watch.get("policy", "standard"))
     with scene(tmp_path_factory.mktemp("story") / "home", values, modes="exercise,actual") as found:

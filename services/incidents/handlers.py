@@ -225,13 +225,15 @@ class Handlers:
         )
 
     def _case(self, received: Received, known: Log) -> Case[Any]:
+        picture = self._pictures[received.address.mode]
         return Case(
             received.command.data.actor,
             received.request,
             received.content_dict(),
             known,
-            self._pictures[received.address.mode].directory,
+            picture.directory,
             datetime.now(UTC),
+            relations=picture.relations,
         )
 
     def _accepted(self, received: Received, recorded: Recorded, known: Log) -> Accepted:

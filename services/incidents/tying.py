@@ -13,7 +13,6 @@ from schemas.vocabulary import IncidentState
 from services.incidents import glass, handlers, limits, log, staffing, ties
 from services.incidents.fold import Incident, Log
 from services.incidents.handlers import TRIES, Handlers, Rule
-from services.incidents.limits import Case
 from services.incidents.picture import Picture
 from services.runtime.appender import Conflict
 from services.runtime.door import Route
@@ -101,10 +100,6 @@ class TieHandlers(Handlers):
         refs = [head.ref for head in heads if head is not None and head.state is not IncidentState.CLOSED]
         result = answer.result | ({"open_children": refs} if refs else {})
         return answer.model_copy(update={"result": result})
-
-    def _case(self, received: Received, known: Log) -> Case[Any]:
-        case = super()._case(received, known)
-        return replace(case, relations=self._pictures[received.address.mode].relations)
 
     def _is_repeated(self, request: Any, body: Any, part: Incident) -> bool:
         if type(request) in ties.LEADS_TO:

@@ -12,9 +12,10 @@ import orjson
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from services.runtime.slices import Slices
+
 BATCH_FROM = 16
 BATCH_MOST = 200
-BATCHES_IN_FLIGHT = 4
 SINGLES_IN_FLIGHT = 16
 TIMEOUT_S, BATCH_TIMEOUT_S = 1.0, 1.5
 """A request that a dying broker took with it is sent again soon: with its id, once too often does no harm."""
@@ -77,13 +78,17 @@ _Waiting = tuple[Outgoing, "asyncio.Future[Ack]"]
 
 
 class Appender:
-    """One per process and stream. Never waits for more messages than already wait."""
+    """One per process and stream. Never waits for more messages than already wait.
+
+    One batch at a time: a batch costs the broker much the same whatever its size, and the next one grows
+    while this one is out.
+    """
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
         self._waiting: deque[_Waiting] = deque()
         self._singles = 0
-        self._batches = 0
+        self._is_batch_out = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def append(self, outgoing: Outgoing) -> Ack:
@@ -103,11 +108,13 @@ class Appender:
 
     def _pump(self) -> None:
         while self._waiting:
-            if len(self._waiting) >= BATCH_FROM and self._batches < BATCHES_IN_FLIGHT:
+            if self._is_batch_out:
+                return
+            if len(self._waiting) >= BATCH_FROM:
                 many = [self._waiting.popleft() for _ in range(min(BATCH_MOST, len(self._waiting)))]
-                self._batches += 1
+                self._is_batch_out = True
                 self._run(self._batch(many))
-            elif self._singles < SINGLES_IN_FLIGHT and self._batches == 0:
+            elif self._singles < SINGLES_IN_FLIGHT:
                 self._singles += 1
                 self._run(self._single(self._waiting.popleft()))
             else:
@@ -128,14 +135,16 @@ class Appender:
     async def _batch(self, many: list[_Waiting]) -> None:
         try:
             last = await self._commit([outgoing for outgoing, _ in many])
-            if last is None:
-                await asyncio.gather(*(self._settle(waiting) for waiting in many))
-                return
-            for place, (_, future) in enumerate(many):
-                _answer(future, Ack(last - len(many) + 1 + place))
         finally:
-            self._batches -= 1
+            self._is_batch_out = False
             self._pump()
+        if last is None:
+            await asyncio.gather(*(self._settle(waiting) for waiting in many))
+            return
+        slices = Slices()
+        for place, (_, future) in enumerate(many):
+            _answer(future, Ack(last - len(many) + 1 + place))
+            await slices.one_more()
 
     async def _settle(self, waiting: _Waiting) -> None:
         outgoing, future = waiting

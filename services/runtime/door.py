@@ -26,6 +26,7 @@ from services.runtime.epochs import UNREACHABLE, Gate
 from services.runtime.ledger import IdTaken
 from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_command, read_question
 from services.runtime.settings import Settings
+from services.runtime.slices import Slices
 from services.runtime.tracing import is_trace
 
 IN_HAND = 2_000
@@ -71,6 +72,7 @@ class Door:
         self._never = dict(never or {})
         self._room = asyncio.Semaphore(IN_HAND)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._slices = Slices()
         self.dropped = 0
 
     async def start(self) -> None:
@@ -106,6 +108,7 @@ class Door:
         task = asyncio.get_running_loop().create_task(self._answer(nc, address, raw))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        await self._slices.one_more()
 
     async def _answer(self, nc: Client, address: Address, asked: Msg) -> None:
         began, said = time.perf_counter(), dict[str, str]()
@@ -125,6 +128,8 @@ class Door:
     def _nameable(self, address: Address) -> Address:
         """The address as it may be logged: a verb or mode that the sender made up could be any text (D24)."""
         known = self._commands if address.sort == COMMAND else self._queries
+        if address.verb in known and address.mode in names.MODES:
+            return address
         verb = address.verb if address.verb in known else UNKNOWN
         return replace(address, verb=verb, mode=address.mode if address.mode in names.MODES else UNKNOWN)
 

@@ -55,8 +55,15 @@ def run_worker(parts: Sequence[str], settings: Settings, beat: int | None = None
     """Run the parts until a signal comes; `beat` is a pipe to the supervisor. Returns the exit code."""
     logs.configure("+".join(map(short_name, parts)), settings.log_level)
     if not set(parts) & set(LIFE):
-        os.nice(STEP_BACK)
+        _step_back()
     return asyncio.run(_Worker(parts, settings, beat).run())
+
+
+def _step_back() -> None:
+    """Let others go first. Linux may weigh sessions first and niceness within each: both are said."""
+    os.nice(STEP_BACK)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
+        group.write(str(STEP_BACK))
 
 
 def load(part: str) -> Callable[[Settings], Room]:

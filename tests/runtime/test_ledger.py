@@ -132,6 +132,34 @@ async def test_messages_are_stored_one_by_one_when_the_answer_to_a_batch_makes_n
     await nc.close()
 
 
+async def test_while_one_batch_is_out_the_next_one_grows(broker: Hub) -> None:
+    nc = await broker.connect(names.INCIDENTS_LEDGER)
+    ask, out, sizes = nc.request, 0, list[int]()
+
+    async def watched(subject: str, payload: bytes = b"", *args: Any, **more: Any) -> Msg:
+        nonlocal out
+        headers = more.get("headers") or {}
+        if "Nats-Batch-Commit" not in headers:
+            return await ask(subject, payload, *args, **more)
+        assert out == 0
+        out += 1
+        try:
+            return await ask(subject, payload, *args, **more)
+        finally:
+            out -= 1
+            sizes.append(int(headers["Nats-Batch-Sequence"]))
+
+    nc.request = watched  # type: ignore[method-assign]
+    appender, about = Appender(nc), new_id()
+    subject = subjects.fact(MODE, "4601", "vaktsentral", "incidents", about, "opened")
+    wanted = [Outgoing(subject, b"{}", new_id()) for _ in range(400)]
+    acks = await asyncio.gather(*(appender.append(outgoing) for outgoing in wanted))
+    assert len({ack.sequence for ack in acks}) == len(wanted)
+    assert sum(sizes) >= len(wanted) - SINGLES_IN_FLIGHT
+    assert max(sizes) > BATCH_FROM
+    await nc.close()
+
+
 async def test_many_at_once_are_all_stored_once(ledger: Ledger) -> None:
     drafts = [opening() for _ in range(300)]
     recorded = await asyncio.gather(*(ledger.append(draft) for draft in [*drafts, *drafts[:20]]))

@@ -15,6 +15,7 @@ from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.direct import Direct
 from services.runtime.tracing import trace_of
+from services.runtime.worker import STEP_BACK
 from tests.system.scene import Phones, acknowledge, phones, soon
 from tests.system_hub import HubProcess, running
 
@@ -101,6 +102,16 @@ def test_health_says_no_number_of_facts_and_the_papers_ages(hub: HubProcess) -> 
     assert archive["modes"] == {"actual": None}
     assert archive["paper_age_s"] >= 0
     assert hub.worker("life")["rooms"]["notifications"]["paper_age_s"] >= 0
+
+
+def test_what_may_wait_gives_way_to_what_takes_reports_also_where_sessions_are_weighed(
+    hub: HubProcess,
+) -> None:
+    waits, life = hub.find("incidents-archive"), hub.find("incidents-door")
+    assert (waits.nice(), life.nice()) == (STEP_BACK, 0)
+    groups = [Path(f"/proc/{process.pid}/autogroup") for process in (waits, life)]
+    if all(group.exists() for group in groups):
+        assert [int(group.read_text().rpartition(" ")[2]) for group in groups] == [STEP_BACK, 0]
 
 
 def test_what_up_prints_are_words_and_a_worker_that_died_is_said_in_words(hub: HubProcess) -> None:

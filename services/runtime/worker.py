@@ -36,8 +36,10 @@ PARTS: Mapping[str, str] = {
 }
 """Where each part is built; a part may also be spelt out as `module:function`."""
 
-STEP_BACK = 15
-"""Niceness of what may wait: an export, a feed or a page of the desk never delays a report or a call."""
+STEP_BACK = 5
+"""Niceness of what may wait, so that exports, feeds and pages do not delay a report or a call. A third of the
+weight is left to it: in a storm desks must still show what comes, and a start is over before.
+"""
 
 COLLECT_AFTER = (20_000, 50, 50)
 """Messages make many short-lived objects and few cycles: collect seldom."""
@@ -54,14 +56,17 @@ TASK_ENDED = 76
 def run_worker(parts: Sequence[str], settings: Settings, beat: int | None = None) -> int:
     """Run the parts until a signal comes; `beat` is a pipe to the supervisor. Returns the exit code."""
     logs.configure("+".join(map(short_name, parts)), settings.log_level)
-    if not set(parts) & set(LIFE):
-        _step_back()
+    if _may_wait(parts):
+        os.nice(STEP_BACK)
     return asyncio.run(_Worker(parts, settings, beat).run())
 
 
-def _step_back() -> None:
-    """Let others go first. Linux may weigh sessions first and niceness within each: both are said."""
-    os.nice(STEP_BACK)
+def _may_wait(parts: Sequence[str]) -> bool:
+    return not set(parts) & set(LIFE)
+
+
+def _weigh_session() -> None:
+    """Linux may weigh sessions against each other first, and niceness within each only (sched(7))."""
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
         group.write(str(STEP_BACK))
 
@@ -136,6 +141,8 @@ class _Worker:
                 return 0
             await starting
             self._is_ready = True
+            if _may_wait(self._parts):
+                _weigh_session()
             if self._manager is not None:
                 self._manager.ready()
             return await self._until_stopped_or_lost()

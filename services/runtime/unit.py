@@ -58,7 +58,7 @@ class Unit:
         self._pipe, far_end = os.pipe()
         os.set_blocking(self._pipe, False)
         parts = ",".join(self.parts)
-        command = [sys.executable, "-m", "services.runtime.worker", parts, "--beat", str(far_end)]
+        command = [sys.executable, "-m", "services.runtime", parts, "--beat", str(far_end)]
         try:
             self._child = processes.spawn(command, self._env, [far_end], self._log)
         finally:

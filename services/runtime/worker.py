@@ -1,13 +1,11 @@
 """A worker: one process that runs one room or several, says that it lives, and ends when it cannot serve."""
 
-import argparse
 import asyncio
 import contextlib
 import gc
 import importlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import orjson
@@ -209,25 +207,3 @@ class _Worker:
         if not self._is_ready:
             return {}
         return {room.name: room.health() for room in self._rooms}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m services.runtime.worker <part>[,<part>]`: settings come from the surroundings."""
-    parser = argparse.ArgumentParser(prog="worker")
-    parser.add_argument("parts")
-    parser.add_argument("--beat", type=int)
-    asked = parser.parse_args(arguments)
-    if asked.beat is not None:
-        os.set_blocking(asked.beat, False)
-    return run_worker(asked.parts.split(","), Settings(), asked.beat)
-
-
-if __name__ == "__main__":
-    code = 1
-    try:
-        code = main()
-    except Exception:
-        logs.get().error("worker.failed", exc_info=True)
-    finally:
-        sys.stderr.flush()
-        os._exit(code)

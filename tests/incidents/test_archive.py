@@ -58,7 +58,7 @@ async def test_a_killed_archive_has_every_fact_once_in_the_end(
     settings = _settings(fresh_broker, url)
     await asyncio.to_thread(lambda: open_database(settings, SERVICE).dispose())
     writing = asyncio.create_task(_write(fresh_broker, COUNT))
-    command = [sys.executable, "-m", "services.runtime.worker", "services.incidents.archive:build"]
+    command = [sys.executable, "-m", "services.runtime", "services.incidents.archive:build"]
     reached, kills = 0, 0
     while reached < COUNT and kills < 40:
         child = subprocess.Popen(

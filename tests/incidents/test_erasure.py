@@ -174,7 +174,7 @@ async def test_an_archive_killed_again_and_again_erases_all_in_the_end(fresh_bro
     made = [opened(f"{WORD} {number}") for number in range(count)]
     for one in made:
         await scribe.write(one)
-    command = [sys.executable, "-m", "services.runtime.worker", "services.incidents.archive:build"]
+    command = [sys.executable, "-m", "services.runtime", "services.incidents.archive:build"]
     for number in range(8):
         env = dict(os.environ) | settings.as_environment()
         child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)

@@ -34,7 +34,7 @@ async def here(fresh_broker: Hub) -> AsyncIterator[Desk]:
 
 def worker(settings: Settings) -> "subprocess.Popen[bytes]":
     """The room in a process of its own."""
-    command = [sys.executable, "-m", "services.runtime.worker", "notifications"]
+    command = [sys.executable, "-m", "services.runtime", "notifications"]
     env = {"PATH": os.environ["PATH"], **settings.as_environment()}
     return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -27,7 +27,7 @@ PHONES = {"ola": "+4790000011", "siv": "+4790000012"}
 
 def worker(settings: Settings) -> "subprocess.Popen[bytes]":
     """The room in a process of its own."""
-    command = [sys.executable, "-m", "services.runtime.worker", "reports"]
+    command = [sys.executable, "-m", "services.runtime", "reports"]
     env = {"PATH": os.environ["PATH"], **settings.as_environment()}
     return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -91,7 +91,7 @@ class Spread:
             given = {}
         self.health[part] = free_port()
         ports = {"port_health": self.health[part], "port_desk": free_port(), "port_phone": free_port()}
-        command = [sys.executable, "-m", "services.runtime.worker", part]
+        command = [sys.executable, "-m", "services.runtime", part]
         self._spawn(part, command, self.environment(home, **given, **ports))
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:

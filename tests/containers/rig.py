@@ -18,7 +18,9 @@ HUB = "localhost/samvirke:test"
 POSTGRES = "localhost/samvirke-postgres:test"
 
 _PROGRAMS = ("podman", "buildah", "runc", "debootstrap", "iptables", "openssl")
-_PACKAGES = (*_PROGRAMS, "aardvark-dns", "netavark", "ca-certificates")
+_HELPERS = (Path("/usr/lib/podman/aardvark-dns"), Path("/usr/lib/podman/netavark"))
+"""Without them podman runs, but no container finds another by its name."""
+_PACKAGES = (*_PROGRAMS, *(helper.name for helper in _HELPERS), "ca-certificates")
 _BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 _CONF = """[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
@@ -89,6 +91,7 @@ def _need_programs() -> None:
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise Absent("they need root on Linux")
     missing = [name for name in _PROGRAMS if shutil.which(name) is None]
+    missing += [helper.name for helper in _HELPERS if not helper.exists()]
     if not missing:
         return
     if shutil.which("apt-get") is None:

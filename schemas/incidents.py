@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Code, Line, Municipality, Request, Strict, Text, Token, WatchKey
+from schemas.envelope import Body, Code, Line, Moment, Municipality, Request, Strict, Text, Token, WatchKey
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
 
 TRADE = "incidents"
@@ -92,7 +92,7 @@ class AddEntry(Request, Shared):
     late: bool | None = None
     decider: Decider | None = None
     assignee: WatchKey | Token | None = None
-    due: AwareDatetime | None = None
+    due: Moment | None = None
     asks: Addressees | None = None
 
 

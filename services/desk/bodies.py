@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request as HttpRequest
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.envelope import Request, Strict, Token
+from schemas.envelope import Moment, Request, Strict, Token
 from schemas.geometry import corners
 from schemas.identifiers import new_id
 from schemas.incidents import ItemContent
@@ -23,7 +23,7 @@ class About(Strict):
     """What every call may say besides its command."""
 
     id: Token = Field(default_factory=new_id)
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from schemas.incidents import AddEntry, ChangeState, CloseIncident, CorrectEntry
 from schemas.notifications import Acknowledge
 from schemas.vocabulary import IncidentState, Level
 from schemas.watch import Release, TakeOver
-from services.desk import texts
 from services.desk.tie_acts import Told
 from services.runtime.reading import Refusal, validate
+from services.words.norway import OSLO
 
 Form = Mapping[str, str]
 C = TypeVar("C", bound=Command)
@@ -87,7 +87,7 @@ def in_norway(said: str) -> str:
         time = datetime.fromisoformat(said)
     except ValueError:
         return said
-    return (time if time.tzinfo else time.replace(tzinfo=texts.OSLO)).isoformat()
+    return (time if time.tzinfo else time.replace(tzinfo=OSLO)).isoformat()
 
 
 def occurred_at(form: Form) -> datetime | None:

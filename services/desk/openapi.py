@@ -43,6 +43,8 @@ _ABOUT = """\
 Programs send `Authorization: Bearer <token>`; a person's browser has a session, and sends `X-CSRF-Token` from
 `/v1/session` with each change. A token has scopes: `feed` reads feeds, `read` asks, `report` writes.
 
+A time has its offset and lies in the years 1900 to 2199; a number is none.
+
 A reader passes over fields that it does not know; within `/v1` fields are only added. Every refusal is a
 problem with a `code`, which keeps its meaning.
 """

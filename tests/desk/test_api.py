@@ -1,10 +1,12 @@
 """The HTTP interface: what machines report comes back whole, and no answer repeats what was wrong."""
 
 import asyncio
+import re
 
 import pytest
 
 from schemas.identifiers import new_id
+from services.desk import openapi
 from tests.desk.house import VAKT, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -130,6 +132,17 @@ async def test_nothing_in_the_log_is_edited_or_deleted_and_the_answer_says_so(
             answer = await program.request(method, f"/v1/incidents{path}", json={"text": "x"})
             assert (answer.status_code, answer.json()["code"]) == (405, "NEVER_CHANGED"), path
             assert "correct" in answer.json()["title"]
+
+
+async def test_what_an_address_does_not_take_is_refused_with_what_it_takes(house: House) -> None:
+    paths = openapi.document(openapi.routes())["paths"]
+    async with house.client() as program:
+        for path, told in paths.items():
+            takes = ", ".join(sorted(method.upper() for method in told))
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"} - set(takes.split(", ")):
+                answer = await program.request(method, re.sub(r"{\w+}", "1", path))
+                assert (answer.status_code, answer.headers.get("allow")) == (405, takes), (method, path)
+                assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_duty_is_told_to_a_person(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,19 @@ async def test_the_same_id_again_gives_the_same_answer(house: House) -> None:
     id = new_id()
     first = await house.report(id=id)
     assert await house.report(id=id) == first
+
+
+async def test_words_are_said_once_and_an_empty_place_for_them_takes_none_away(house: House) -> None:
+    said = {"type": "fire", "text": None, "content": {"headline": "Røyk", "text": "Tett"}}
+    async with house.machine("report") as program:
+        report = (await program.post("/v1/incidents", json=said)).json()
+        found = await program.get(f"/v1/incidents/{report['ref']}", params={"after": report["receipt"]})
+        twice = await program.post("/v1/incidents", json=said | {"headline": "Brann"})
+        nothing: list[Any] = [[], 0, "", False]
+        wrong = [await program.post("/v1/incidents", json=said | {"content": one}) for one in nothing]
+    assert found.json()["incident"]["content"] == said["content"]
+    assert (twice.status_code, twice.json()["where"]) == (400, ["headline"])
+    assert {answer.status_code for answer in wrong} == {400}
 
 
 async def test_an_entry_is_written_with_its_own_time(house: House) -> None:

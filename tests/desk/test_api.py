@@ -159,6 +159,15 @@ async def test_what_an_address_does_not_take_is_refused_with_what_it_takes(house
                 assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("asked", ["mode=", "mode=exercise&mode=", "mode=actual&mode=actual", "mode=Actual"])
+async def test_whether_an_exercise_is_meant_is_never_guessed(house: House, asked: str) -> None:
+    said = {"type": "fire", "headline": "x"}
+    async with house.machine("report") as program:
+        answers = [await program.get(f"/v1/incidents?{asked}")]
+        answers.append(await program.post(f"/v1/incidents?{asked}", json=said))
+    assert [(one.status_code, one.json()["where"]) for one in answers] == [(400, ["mode"])] * 2
+
+
 async def test_duty_is_told_to_a_person(house: House) -> None:
     async with house.signed_in() as browser:
         found = (await browser.get("/v1/duty", params={"watch": VAKT})).json()

@@ -30,6 +30,19 @@ async def test_the_same_id_again_gives_the_same_answer(house: House) -> None:
     assert await house.report(id=id) == first
 
 
+@pytest.mark.parametrize(
+    "id", ["ffffffff-ffff-7fff-bfff-ffffffffffff", "00000000-0000-7000-8000-000000000000", "-", "y" * 64]
+)
+async def test_an_odd_id_is_an_id_like_any_other(house: House, id: str) -> None:
+    report = await house.report(id=id)
+    assert (report["status"], await house.report(id=id)) == ("accepted", report)
+    async with house.machine("report") as program:
+        path = f"/v1/incidents/{report['ref']}"
+        entry = await program.post(f"{path}/entries", json={"id": f"e{id}"[:64], "text": "Slukket"})
+        found = await program.get(path, params={"after": entry.json()["receipt"]})
+    assert [one["id"] for one in found.json()["entries"]] == [f"e{id}"[:64]]
+
+
 async def test_words_are_said_once_and_an_empty_place_for_them_takes_none_away(house: House) -> None:
     said = {"type": "fire", "text": None, "content": {"headline": "Røyk", "text": "Tett"}}
     async with house.machine("report") as program:

@@ -43,6 +43,18 @@ async def test_an_odd_id_is_an_id_like_any_other(house: House, id: str) -> None:
     assert [one["id"] for one in found.json()["entries"]] == [f"e{id}"[:64]]
 
 
+async def test_what_a_command_does_beside_itself_is_taken_in_however_long_its_id_is(house: House) -> None:
+    report, id = await house.report(), new_id().ljust(64, "x")
+    await house.issue("reader-barnevern", "4601.barnevern", ["read"])
+    async with house.marked() as browser:
+        path = f"/v1/incidents/{report['ref']}"
+        asked = await browser.post(f"{path}/transfer", json={"id": id, "to": "4601.barnevern", "text": "x"})
+    assert asked.status_code == 201, asked.text
+    async with house.machine("reader-barnevern") as program:
+        found = await program.get(path, params={"after": id})
+    assert found.status_code == 200, "the share that lets the other watch see it is in the archive"
+
+
 async def test_words_are_said_once_and_an_empty_place_for_them_takes_none_away(house: House) -> None:
     said = {"type": "fire", "text": None, "content": {"headline": "Røyk", "text": "Tett"}}
     async with house.machine("report") as program:

@@ -23,7 +23,7 @@ Decider = Annotated[
 """Who decided: a person's id, or a function such as ``crisis_leader``; never a name."""
 
 
-Position = Annotated[str, StringConstraints(pattern=r"^-?\d{1,3}\.\d{1,7},-?\d{1,3}\.\d{1,7}$")]
+Position = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,3}\.[0-9]{1,7},-?[0-9]{1,3}\.[0-9]{1,7}$")]
 """Latitude and longitude (WGS 84), in degrees."""
 Area = Annotated[list[Position], Field(min_length=3, max_length=500)]
 """The corners of a polygon, in order; the last is joined to the first."""

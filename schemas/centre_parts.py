@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.envelope import Code, Line, Municipality, Strict, Token, WatchKey
+from schemas.envelope import Code, Line, Moment, Municipality, Strict, Token, WatchKey
 from schemas.incident_types import Card, Told, Version, Words
 from schemas.notifications import PolicyRules
 from schemas.people import Contact
@@ -46,7 +46,7 @@ class Organisation(Strict):
     ]  # fmt: skip
     serves: list[Municipality] = []
     language: Language = Language.BOKMAL
-    ends: AwareDatetime | None = None
+    ends: Moment | None = None
 
 
 class Watch(Strict):
@@ -143,7 +143,7 @@ class RoleGrant(Strict):
     where: Who
     role: Role
     persons: Annotated[list[Token], Field(min_length=1)]
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class Manning(Strict):
@@ -151,8 +151,8 @@ class Manning(Strict):
 
     watch: WatchKey
     post: Token = "duty"
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
     primary: Token
     backup: Token | None = None
     leader: Token | None = None
@@ -174,8 +174,8 @@ class Agreement(Strict):
     code: Token
     parties: Annotated[list[Token], Field(min_length=2, max_length=200)]
     purpose: Line
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class Region(Strict):
@@ -184,8 +184,8 @@ class Region(Strict):
     code: Token
     name: Line
     members: Annotated[list[Token], Field(min_length=1, max_length=500)]
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class Subscription(Strict):
@@ -194,8 +194,8 @@ class Subscription(Strict):
     organisation: Token
     modes: Annotated[list[Mode], Field(min_length=1)]
     public_from: list[Token] = []
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class NamedList(Strict):

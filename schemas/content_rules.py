@@ -14,7 +14,7 @@ CAPS: dict[Tag, Level] = {
 }
 _WORDS = ("headline", "text", "place", "position", "area", "source", "basis")
 _OF_PERSONS = frozenset((Tag.HEALTH, Tag.CHILD, Tag.PERSON))
-_IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[ ]?(\d{5})(?!\d)")
+_IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[\s.–-]?(\d{5})(?!\d)")
 
 
 def check_item(tags: list[Tag], level: Level, content: dict[str, Any] | None, health: str) -> Refused | None:

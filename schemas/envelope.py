@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from schemas.canonical import canonical
 from schemas.vocabulary import Authentication, ContentClass, Mode
@@ -16,6 +26,24 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=300)]
 Text = Annotated[str, StringConstraints(pattern=_NO_CONTROLS, max_length=20_000)]
+_WRITTEN = core_schema.str_schema(pattern=r"^(19|20|21)[0-9]{2}-")
+_READ = core_schema.datetime_schema(tz_constraint="aware", strict=False)
+
+
+def _moment(known: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    in_json = core_schema.chain_schema([_WRITTEN, _READ])
+    return core_schema.json_or_python_schema(in_json, handler(known))
+
+
+Moment = Annotated[
+    AwareDatetime,
+    GetPydanticSchema(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A time that somebody says, with its offset, in the years 1900 to 2199.
+
+A number is none: it would be read as seconds since 1970. Nor is a year in which no calendar of Norway ends.
+"""
 
 
 _ALIKE = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
@@ -84,7 +112,7 @@ class Command(Strict):
         """Who asks what, when it happened, and whether it was sent before."""
 
         actor: Actor
-        occurred_at: AwareDatetime
+        occurred_at: Moment
         resend: bool = False
         trace: Token | None = None
         body: dict[str, Any]
@@ -94,7 +122,7 @@ class Command(Strict):
     id: Token
     source: Annotated[str, StringConstraints(max_length=200)]
     type: Code
-    time: AwareDatetime
+    time: Moment
     datacontenttype: Literal["application/json"] = "application/json"
     data: Data
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Body, Code, Request, Token
+from schemas.envelope import Body, Code, Moment, Request, Token
 
 TRADE = "exercise"
 FASTEST = 60
@@ -25,7 +25,7 @@ class Begin(Request):
     exercise: Token
     code: Code
     organisations: Organisations
-    at: AwareDatetime
+    at: Moment
     speed: Speed = 1
 
 
@@ -35,7 +35,7 @@ class SetClock(Request):
     trade = TRADE
     verb = "clock"
     exercise: Token
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     speed: Speed
 
 

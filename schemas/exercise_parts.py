@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from schemas.centre_parts import Who
-from schemas.envelope import Code, Line, Strict, Text, Token, WatchKey
+from schemas.envelope import Code, Line, Moment, Strict, Text, Token, WatchKey
 from schemas.exercise_reports import Deadline, Label, Nothing, Report, Wheel
 from schemas.incidents import Decider, ItemContent, Municipalities, Tags
 from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Priority
@@ -28,8 +28,8 @@ class About(Strict):
     code: Token
     title: Line
     centre: Line
-    starts: AwareDatetime
-    ends: AwareDatetime
+    starts: Moment
+    ends: Moment
     acknowledge_after_s: Annotated[int, Field(ge=1, le=3600)] = 60
 
 
@@ -63,7 +63,7 @@ class Entry(_Shared):
     late: bool | None = None
     decider: Decider | None = None
     assignee: WatchKey | None = None
-    due: AwareDatetime | None = None
+    due: Moment | None = None
     asks: Annotated[list[WatchKey], Field(max_length=400)] = []
 
 
@@ -138,15 +138,15 @@ class Man(Strict):
     post: Token = "duty"
     function: DutyFunction
     person: Token
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class Cut(Strict):
     """The link to an organisation is lost until a time; then it asks for what it has missed."""
 
     organisation: Token
-    until: AwareDatetime
+    until: Moment
 
 
 class Kill(Strict):
@@ -190,12 +190,12 @@ class Event(Strict):
     """
 
     no: Number
-    at: AwareDatetime
+    at: Moment
     title: Line
     sender: Sender | None = None
     person: Token | None = None
     incident: Label | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     needs: Feature | None = None
     refused: Code | None = None
     open: Open | None = None

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from schemas.envelope import Line, Strict, Text, Token, WatchKey
+from schemas.envelope import Line, Moment, Strict, Text, Token, WatchKey
 from schemas.reports import Daily, Escalate, Every, Moments, Receiver, Remind
 
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
@@ -36,7 +36,7 @@ class Wheel(Strict):
     moments: Moments = []
     daily: Daily = []
     every_s: Every | None = None
-    first: AwareDatetime | None = None
+    first: Moment | None = None
     remind_s: Remind = -900
     escalate_s: Escalate = 900
 
@@ -51,6 +51,6 @@ class Deadline(Strict):
     """What the hub must say of a deadline by now: whom it reminds, and who has missed it."""
 
     wheel: Label
-    due: AwareDatetime
+    due: Moment
     reminds: list[WatchKey] = []
     misses: list[WatchKey] = []

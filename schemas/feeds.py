@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Body, Line, Municipality, Request, Token, Tolerant
+from schemas.envelope import Body, Line, Moment, Municipality, Request, Token, Tolerant
 from schemas.vocabulary import Language, Level, Mode, Priority, Tag
 
 TRADE = "feeds"
@@ -34,8 +34,8 @@ class Agree(Request):
     agreement: Token
     parties: Annotated[list[Token], Field(min_length=2, max_length=200)]
     purpose: Line
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class SetRegion(Request):
@@ -45,8 +45,8 @@ class SetRegion(Request):
     verb = "region"
     region: Token
     members: Members
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class Subscribe(Request):
@@ -57,8 +57,8 @@ class Subscribe(Request):
     subscriber: Token
     modes: Annotated[list[Mode], Field(min_length=1)] = [Mode.ACTUAL]
     public_from: Members = []
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class OrganisationSet(Body):

@@ -13,7 +13,7 @@ def corners(said: Any) -> list[str]:
         raise ValueError("the area is no GeoJSON polygon")
     try:
         ring = [(float(position[1]), float(position[0])) for position in found["coordinates"][0]]
-    except (TypeError, ValueError, KeyError, IndexError):
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
         raise ValueError("the polygon has no ring of positions") from None
     if any(not (-90 <= latitude <= 90 and -180 <= longitude <= 180) for latitude, longitude in ring):
         raise ValueError("a position is not on the earth")

@@ -29,10 +29,13 @@ def derived_id(*parts: str) -> str:
 
 
 def id_time(identifier: str) -> datetime | None:
-    """The moment in a UUIDv7, or None if the id carries none."""
+    """The moment in a UUIDv7, or None if the id carries none; so for one after the year 9999."""
     if not _UUID7.fullmatch(identifier):
         return None
-    return datetime.fromtimestamp(int(identifier[:8] + identifier[9:13], 16) / 1000, UTC)
+    try:
+        return datetime.fromtimestamp(int(identifier[:8] + identifier[9:13], 16) / 1000, UTC)
+    except ValueError:
+        return None
 
 
 def new_ref() -> str:

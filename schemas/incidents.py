@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Code, Line, Municipality, Request, Strict, Text, Token, WatchKey
+from schemas.envelope import Body, Code, Line, Moment, Municipality, Request, Strict, Text, Token, WatchKey
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
 
 TRADE = "incidents"
@@ -23,7 +23,7 @@ Decider = Annotated[
 """Who decided: a person's id, or a function such as ``crisis_leader``; never a name."""
 
 
-Position = Annotated[str, StringConstraints(pattern=r"^-?\d{1,3}\.\d{1,7},-?\d{1,3}\.\d{1,7}$")]
+Position = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,3}\.[0-9]{1,7},-?[0-9]{1,3}\.[0-9]{1,7}$")]
 """Latitude and longitude (WGS 84), in degrees."""
 Area = Annotated[list[Position], Field(min_length=3, max_length=500)]
 """The corners of a polygon, in order; the last is joined to the first."""
@@ -92,7 +92,7 @@ class AddEntry(Request, Shared):
     late: bool | None = None
     decider: Decider | None = None
     assignee: WatchKey | Token | None = None
-    due: AwareDatetime | None = None
+    due: Moment | None = None
     asks: Addressees | None = None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Line, Request, Strict, Token, WatchKey
+from schemas.envelope import Body, Line, Moment, Request, Strict, Token, WatchKey
 from schemas.vocabulary import Role
 
 TRADE = "people"
@@ -42,7 +42,7 @@ class Grant(Request):
     person: Token
     role: Role
     where: Where
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class Revoke(Request):
@@ -96,7 +96,7 @@ class IssueToken(Request):
     machine: Token
     where: Where
     scope: Scope
-    until: AwareDatetime
+    until: Moment
 
 
 class RevokeToken(Request):

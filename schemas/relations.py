@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Code, Line, Request, Strict, Token, WatchKey
+from schemas.envelope import Body, Code, Line, Moment, Request, Strict, Token, WatchKey
 from schemas.incidents import TRADE, Addressees, ItemContent, Municipalities, Position, Ref, Tags
 from schemas.vocabulary import IncidentState, Level, Tag
 
@@ -136,14 +136,14 @@ class BreakGlass(_OnIncident):
     entry: Token
     to: WatchKey
     ground: Code
-    until: AwareDatetime
+    until: Moment
 
 
 class SimilarTo(Strict):
     """What is about to be reported, or stands in the log: which open incidents may be the same?"""
 
     type: Code | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     position: Position | None = None
     municipalities: Municipalities = Field(default_factory=list)
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Digest, Line, Request, Strict, Text, Token, Tolerant, WatchKey
+from schemas.envelope import Body, Digest, Line, Moment, Request, Strict, Text, Token, Tolerant, WatchKey
 from schemas.identifiers import derived_id
 from schemas.incidents import Tags
 from schemas.vocabulary import Level, Priority, Tag
@@ -17,7 +17,7 @@ Receiver = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-
 """An organisation's key or a watch's."""
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A time of day in Norway, such as 08:00."""
-Moments = Annotated[list[AwareDatetime], Field(max_length=100)]
+Moments = Annotated[list[Moment], Field(max_length=100)]
 Daily = Annotated[list[Clock], Field(max_length=24)]
 Every = Annotated[int, Field(ge=600, le=7 * 86_400)]
 Remind = Annotated[int, Field(ge=-86_400, le=86_400)]
@@ -120,7 +120,7 @@ class BeginWheel(Request):
     moments: Moments = []
     daily: Daily = []
     every_s: Every | None = None
-    first: AwareDatetime | None = None
+    first: Moment | None = None
     remind_s: Remind = -900
     escalate_s: Escalate = 900
 

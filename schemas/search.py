@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from schemas.envelope import Code, Municipality, Strict, Token, WatchKey
+from schemas.envelope import Code, Moment, Municipality, Strict, Token, WatchKey
 from schemas.vocabulary import Priority, ReadReason
 
 State = Literal["open", "closed", "all", "new", "acknowledged", "assigned", "in_progress"]
@@ -27,8 +27,8 @@ class SearchFor(Strict):
     type: Code | None = None
     state: State = "all"
     priority: Priority | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     person: Token | None = None
     municipality: Municipality | None = None
     box: tuple[Degrees, Degrees, Degrees, Degrees] | None = None

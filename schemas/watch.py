@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Body, Line, Request, Token, WatchKey
+from schemas.envelope import Body, Line, Moment, Request, Token, WatchKey
 from schemas.vocabulary import DutyFunction
 
 TRADE = "watch"
@@ -35,8 +35,8 @@ class Man(Request):
     post: Token
     function: DutyFunction
     person: Token
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
 
 
 class TakeOver(Request):
@@ -46,7 +46,7 @@ class TakeOver(Request):
     verb = "take"
     post: Token
     function: DutyFunction = DutyFunction.PRIMARY
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class Release(Request):

@@ -9,8 +9,8 @@ import typer
 
 from services.cli.failures import failed
 from services.cli.frame import Call, Exit, Outcome, verb
-from services.cli.sending import OSLO
 from services.cli.texts import language, say
+from services.words.norway import OSLO, norwegian
 
 if TYPE_CHECKING:
     from schemas.exercise_parts import Event
@@ -87,7 +87,7 @@ def _tell(call: Call, at: datetime, event: "Event", how: str) -> None:
     from services.cli.player.report import HOWS
 
     if not call.as_json:
-        clock, wall = at.astimezone(OSLO).strftime("%d.%m. %H:%M:%S"), datetime.now(OSLO).strftime("%H:%M:%S")
+        clock, wall = norwegian(at).strftime("%d.%m. %H:%M:%S"), datetime.now(OSLO).strftime("%H:%M:%S")
         print(
             f"{clock}  ({wall})  {event.no:4} {event.title}  {say(HOWS[how], language(call.lang))}",
             flush=True,

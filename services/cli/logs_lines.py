@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
+
+from services.words.norway import norwegian
 
 LEVELS = ("debug", "info", "warning", "error")
 _SHOWN_APART = ("ts", "level", "event", "service", "trace_id")
 _ABOUT = ("incident", "chain", "subject", "entry")
 _COLOURS = {"error": "31", "warning": "33", "debug": "2"}
-_OSLO = ZoneInfo("Europe/Oslo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def read_line(raw: bytes) -> Line | None:
 
 def pretty(line: Line, *, colour: bool) -> str:
     """Time in Norway, level, process, event, and the other fields; nothing that would steer a terminal."""
-    local = line.ts.astimezone(_OSLO)
+    local = norwegian(line.ts)
     when = f"{local:%d.%m. %H:%M:%S}.{local.microsecond // 1000:03}"
     service, event = _short(plain(line.fields.get("service", "–"))), plain(line.fields["event"])
     more = [f"{plain(key)}={plain(value)}" for key, value in line.fields.items() if key not in _SHOWN_APART]

@@ -4,19 +4,18 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from schemas.vocabulary import Tag
 from services.cli.failures import refused
 from services.cli.frame import Call, Exit, Outcome, Usage
 from services.cli.names import health_of, incident_named
 from services.cli.texts import language, say
+from services.words.norway import OSLO, norwegian
 
 if TYPE_CHECKING:
     from schemas.envelope import Accepted, Request
     from services.runtime.edge import Edge
 
-OSLO = ZoneInfo("Europe/Oslo")
 """The zone that people read and write times in, whatever this machine's is; the desk shows the same."""
 
 
@@ -154,7 +153,4 @@ def written(**fields: Any) -> dict[str, Any] | None:
 def local(text: str | None, *, seconds: bool = False) -> str:
     """A time as a duty officer reads it: date and clock in Norway; as it was sent when no calendar has it."""
     form = "%d.%m. %H:%M:%S" if seconds else "%d.%m. %H:%M"
-    try:
-        return datetime.fromisoformat(text).astimezone(OSLO).strftime(form) if text else "–"
-    except OverflowError:
-        return str(text)
+    return norwegian(datetime.fromisoformat(text)).strftime(form) if text else "–"

@@ -63,11 +63,14 @@ class Identity:
         return f"__Host-{WATCH_COOKIE}" if self.secure else WATCH_COOKIE
 
     def mode(self, request: Request) -> str:
-        """The first mode that is served, or what ``?mode=`` names. Raises Refusal for an unknown one."""
-        mode = request.query_params.get("mode") or self.first_mode
-        if mode not in self._settings.modes:
+        """The first mode that is served, or what ``?mode=`` names. Raises Refusal for an unknown one.
+
+        So for an empty one and for two: nobody guesses whether an exercise was meant.
+        """
+        said = request.query_params.getlist("mode") or [self.first_mode]
+        if len(said) > 1 or said[0] not in self._settings.modes:
             raise Refusal("MALFORMED", where=["mode"])
-        return mode
+        return said[0]
 
     async def of(self, request: Request) -> Asker:
         """The machine or person that asks. Raises Refusal: TOKEN_ENDED, SESSION_ENDED, UNKNOWN_WATCH."""

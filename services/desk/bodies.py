@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request as HttpRequest
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.envelope import Request, Strict, Token
+from schemas.envelope import Moment, Request, Strict, Token
 from schemas.geometry import corners
 from schemas.identifiers import new_id
 from schemas.incidents import ItemContent
@@ -23,7 +23,7 @@ class About(Strict):
     """What every call may say besides its command."""
 
     id: Token = Field(default_factory=new_id)
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,15 @@ def said_in(fields: dict[str, Any], words: type[Strict] = ItemContent) -> Said:
     """A call's JSON, taken apart; ``words`` is the form of its content. Raises Refusal."""
     about = {name: fields.pop(name) for name in About.model_fields if name in fields}
     told = validate(About, orjson.dumps(about))
-    content = fields.pop("content", None) or {}
+    content = fields.pop("content", None)
+    content = {} if content is None else content
     if not isinstance(content, dict):
         raise Refusal("MALFORMED", where=["content"])
-    content |= {name: fields.pop(name) for name in words.model_fields.keys() & fields.keys()}
+    beside = {name: fields.pop(name) for name in words.model_fields.keys() & fields.keys()}
+    twice = [name for name in beside if None not in (beside[name], content.get(name))]
+    if twice:
+        raise Refusal("MALFORMED", where=sorted(twice))
+    content |= {name: said for name, said in beside.items() if said is not None}
     if isinstance(content.get("area"), dict):
         content["area"] = _corners(content["area"])
     validate(words, orjson.dumps(content), "content.")

@@ -12,9 +12,9 @@ from schemas.incidents import AddEntry, ChangeState, CloseIncident, CorrectEntry
 from schemas.notifications import Acknowledge
 from schemas.vocabulary import IncidentState, Level
 from schemas.watch import Release, TakeOver
-from services.desk import texts
 from services.desk.tie_acts import Told
 from services.runtime.reading import Refusal, validate
+from services.words.norway import OSLO
 
 Form = Mapping[str, str]
 C = TypeVar("C", bound=Command)
@@ -26,7 +26,7 @@ def opening(form: Form, id: str) -> Act:
     fields = {"type": form.get("type"), "priority": form.get("priority"), "level": form.get("level")}
     lists = {"tags": _list(form, "tag"), "named": _list(form, "named"), "notify": _list(form, "notify")}
     words = _words(form, "headline", "text", "place", "source")
-    return _command(OpenIncident, {"incident": derived_id("incident", id), **fields, **lists}), words
+    return as_command(OpenIncident, {"incident": derived_id("incident", id), **fields, **lists}), words
 
 
 def entry(form: Form, about: dict[str, str]) -> Act:
@@ -37,40 +37,40 @@ def entry(form: Form, about: dict[str, str]) -> Act:
     fields["confirmed"] = False if "unconfirmed" in form else None
     lists = {"tags": _list(form, "tag"), "named": _list(form, "named"), "notify": _list(form, "notify")}
     lists["asks"] = _list(form, "asks")
-    return _command(AddEntry, {**about, **fields, **lists}), _words(form, "text", "source", "basis")
+    return as_command(AddEntry, {**about, **fields, **lists}), _words(form, "text", "source", "basis")
 
 
 def ending(command: type[Command], form: Form, about: dict[str, str]) -> Act:
     """What ends something that an entry began, or a step of the card."""
     fields: dict[str, Any] = {name: form.get(name) for name in ("entry", "answer", "step") if name in form}
-    return _command(command, {**about, **fields}), _words(form, "text")
+    return as_command(command, {**about, **fields}), _words(form, "text")
 
 
 def tied(told: Told, form: Form) -> Act:
     """What was said of how incidents hang together."""
     model, fields, words = told
-    return _command(model, fields), _words(form, *words)
+    return as_command(model, fields), _words(form, *words)
 
 
 def correction(form: Form, about: dict[str, str]) -> Act:
     """A line is struck with a reason, or replaced by other words."""
     manner = form.get("manner", "strike")
     words = _words({"basis" if manner == "strike" else "text": form.get("text", "")}, "basis", "text")
-    return _command(CorrectEntry, {**about, "entry": form.get("entry"), "manner": manner}), words
+    return as_command(CorrectEntry, {**about, "entry": form.get("entry"), "manner": manner}), words
 
 
 def state(form: Form, about: dict[str, str]) -> Act:
     """Another state, or the close with its outcome."""
     if form.get("state") == IncidentState.CLOSED:
-        return _command(CloseIncident, about), _words(form, "text")
-    return _command(ChangeState, {**about, "state": form.get("state")}), None
+        return as_command(CloseIncident, about), _words(form, "text")
+    return as_command(ChangeState, {**about, "state": form.get("state")}), None
 
 
 def acknowledgement(form: Form, about: dict[str, str]) -> Act:
     """The chain that waits for this watch is answered; without one the watch's own incident is."""
     if form.get("chain"):
-        return _command(Acknowledge, {"chain": form["chain"]}), None
-    return _command(ChangeState, {**about, "state": IncidentState.ACKNOWLEDGED.value}), None
+        return as_command(Acknowledge, {"chain": form["chain"]}), None
+    return as_command(ChangeState, {**about, "state": IncidentState.ACKNOWLEDGED.value}), None
 
 
 def command_id(form: Form) -> str:
@@ -87,7 +87,7 @@ def in_norway(said: str) -> str:
         time = datetime.fromisoformat(said)
     except ValueError:
         return said
-    return (time if time.tzinfo else time.replace(tzinfo=texts.OSLO)).isoformat()
+    return (time if time.tzinfo else time.replace(tzinfo=OSLO)).isoformat()
 
 
 def occurred_at(form: Form) -> datetime | None:
@@ -103,7 +103,7 @@ def occurred_at(form: Form) -> datetime | None:
 
 def duty(model: type[TakeOver] | type[Release], form: Form) -> Act:
     """A function of a post is taken over, or left."""
-    return _command(model, {"post": form.get("post"), "function": form.get("function")}), None
+    return as_command(model, {"post": form.get("post"), "function": form.get("function")}), None
 
 
 def _list(form: Form, name: str) -> list[str]:
@@ -116,7 +116,8 @@ def _words(form: Form, *names: str) -> dict[str, Any] | None:
     return words or None
 
 
-def _command(model: type[C], fields: Mapping[str, Any]) -> C:
+def as_command(model: type[C], fields: Mapping[str, Any]) -> C:
+    """The command; what a form leaves empty is not said. Raises Refusal."""
     level = fields.get("level")
     given = {key: value for key, value in fields.items() if value or value is False}
     if level not in (None, "", Level.NAMED.value):

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from schemas import answers, catalogue, feeds
-from schemas.attachments import AttachFile
+from schemas.attachments import EXTENSIONS, AttachFile
 from schemas.entries import AnswerRequest, CloseTask, TickStep
 from schemas.envelope import Request as Command
 from schemas.incidents import AddEntry, CorrectEntry, ItemContent, OpenIncident
@@ -23,7 +23,7 @@ from schemas.search import SearchFor
 from schemas.vocabulary import ReadReason
 from services.desk import related
 from services.desk.api import api_routes
-from services.desk.asker import Identity
+from services.desk.asker import SESSION_COOKIE, Identity
 from services.desk.attachments import attachment_routes
 from services.desk.bodies import About
 from services.desk.edges import Edges
@@ -42,6 +42,8 @@ _MODELS = "#/components/schemas/{model}"
 _ABOUT = """\
 Programs send `Authorization: Bearer <token>`; a person's browser has a session, and sends `X-CSRF-Token` from
 `/v1/session` with each change. A token has scopes: `feed` reads feeds, `read` asks, `report` writes.
+
+A time has its offset and lies in the years 1900 to 2199; a number is none.
 
 A reader passes over fields that it does not know; within `/v1` fields are only added. Every refusal is a
 problem with a `code`, which keeps its meaning.
@@ -95,7 +97,7 @@ TOLD: dict[tuple[str, str], Told] = {
         answers.Problem,
         ("receipt", "reason"),
         scope="read",
-        is_file=True,
+        gives=tuple(EXTENSIONS),
     ),
     **{
         ("post", f"/v1/incidents/{{ref}}/{path}"): Told(
@@ -238,6 +240,7 @@ _IN_PATH = {
     "chain": "The chain of a notification.",
     "entry": "The id of an entry in the incident's log.",
     "step": "The code of a step of the incident's action card.",
+    "assignment": "The id of a function at the incident, as the incident says it.",
     "fact": "The id of a fact of the watch.",
     "former": "The size of the log in an earlier checkpoint.",
     "org": "Key of the organisation whose feed it is, such as 4601.",
@@ -288,7 +291,7 @@ def document(found: Sequence[BaseRoute]) -> Document:
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "samvirke token issue"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "samvirke_session"},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
             },
             "schemas": _schemas(),
         },
@@ -339,7 +342,7 @@ def _said(command: type[Command], known: tuple[str, ...]) -> Document:
         fields |= schema["properties"]
         needed += [name for name in schema.get("required", []) if name not in known]
     if words is not None:
-        fields["content"] = _ref(words)
+        fields["content"] = {"anyOf": [_ref(words), {"type": "null"}]}
     return {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
 
 
@@ -354,8 +357,8 @@ def _responses(told: Told) -> Document:
     done = {"200": _answer("Found.", told.answer)}
     if told.says is not None:
         done = {"201": _answer("Stored.", told.answer), "202": _answer(_KEPT, answers.Kept)}
-    elif told.is_file:
-        raw = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    elif told.gives:
+        raw = {sort: {"schema": {"type": "string", "format": "binary"}} for sort in told.gives}
         done = {"200": {"description": "The file, of the type that it is.", "content": raw}}
     if told.is_stream:
         done = {"200": {"description": _EVENTS, "content": {STREAM: {"schema": _ref(told.answer)}}}}

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from schemas.refusals import REFUSALS
 from services.runtime.edge import AskRefused, Unanswered
@@ -82,6 +83,8 @@ STATUS: Mapping[str, int] = {
 
 _RETRY = {503: "5"}
 _LOG, _CHANGING = ("/v1/incidents", "/incidents"), ("PUT", "PATCH", "DELETE")
+_METHODS = ("GET", "POST")
+"""All that the desk's routes take."""
 _HTTP = {404: "UNKNOWN_TYPE", 405: "UNKNOWN_TYPE"}
 
 
@@ -143,5 +146,17 @@ async def on_http(request: Request, fault: Exception) -> Response:
     """What the framework itself refuses, such as an address where nothing is, or a change of the log."""
     assert isinstance(fault, HTTPException)  # noqa: S101  registered for this type only
     if request.method in _CHANGING and request.url.path.startswith(_LOG):
-        return problem("NEVER_CHANGED", headers={"Allow": "GET, POST"})
-    return problem(_HTTP.get(fault.status_code, "MALFORMED"), status=fault.status_code)
+        return problem("NEVER_CHANGED", headers=_allowed(request))
+    headers = _allowed(request) if fault.status_code == 405 else None
+    return problem(_HTTP.get(fault.status_code, "MALFORMED"), status=fault.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """The header that names what may be done at the address, which a 405 must have (RFC 9110)."""
+    tried = ((method, {**request.scope, "method": method}) for method in _METHODS)
+    found = [
+        method
+        for method, scope in tried
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
+    return {"Allow": ", ".join(found)}

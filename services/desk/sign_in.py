@@ -108,9 +108,7 @@ class SignInPages:
         """The language of the pages, remembered by the browser; back to where it was chosen."""
         self._identity.check_origin(request)
         chosen = (await read_form(request)).get("language", "")
-        before = urlsplit(request.headers.get("referer", ""))
-        place = before.path if _PLACE.fullmatch(before.path) else START
-        found = RedirectResponse(f"{place}?{before.query}" if before.query else place, 303)
+        found = RedirectResponse(_before(request), 303)
         if chosen in LANGUAGES:
             found.set_cookie(LANGUAGE_COOKIE, chosen, max_age=31_536_000, path="/", samesite="strict")
         return found
@@ -119,6 +117,16 @@ class SignInPages:
         response.set_cookie(
             name, value, path="/", secure=self._identity.secure, httponly=True, samesite="strict"
         )
+
+
+def _before(request: Request) -> str:
+    """The page from which the form came, if it is one that people begin from."""
+    try:
+        before = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return START
+    place = before.path if _PLACE.fullmatch(before.path) else START
+    return f"{place}?{before.query}" if before.query else place
 
 
 def _refusal(answer: object) -> Refusal:

@@ -15,7 +15,7 @@ from schemas.reports import ApproveReport, NothingToReport, SubmitReport
 from services.desk.asker import CSRF_FIELD, Asker, Identity
 from services.desk.attachments import SAFE_HEADERS
 from services.desk.beside import brief_of
-from services.desk.form_acts import command_id
+from services.desk.form_acts import as_command, command_id
 from services.desk.forms import read_form
 from services.desk.frame import Frame
 from services.desk.pages import named
@@ -103,18 +103,19 @@ class Situation:
     async def submit(self, request: Request, report: str) -> Response:
         """A draft is handed on to those who approve."""
         asker, form = await self._changing(request)
-        return await self._send(asker, form, SubmitReport(report=report), f"/situation/{report}")
+        command = as_command(SubmitReport, {"report": report})
+        return await self._send(asker, form, command, f"/situation/{report}")
 
     async def approve(self, request: Request, report: str) -> Response:
         """What was read is approved; nothing else is, if it was written anew since."""
         asker, form = await self._changing(request)
-        command = ApproveReport(report=report, digest=form.get("digest", ""))
+        command = as_command(ApproveReport, {"report": report, "digest": form.get("digest")})
         return await self._send(asker, form, command, f"/situation/{report}")
 
     async def nothing(self, request: Request) -> Response:
         """A deadline is answered: there is nothing to report."""
         asker, form = await self._changing(request)
-        command = NothingToReport(wheel=form.get("wheel", ""), deadline=form.get("deadline") or None)
+        command = as_command(NothingToReport, {name: form.get(name) for name in ("wheel", "deadline")})
         return await self._send(asker, form, command, "/situation")
 
     async def file(self, request: Request, report: str, format: str) -> Response:

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from services.words import sentences, shared
 from services.words.catalogue import Catalogue
 from services.words.languages import LANGUAGES, accepted
+from services.words.norway import norwegian
 
 TEXTS = Catalogue(Path(__file__).parent / "locale", "desk", shared.SHARED)
 LANGUAGE_COOKIE = "samvirke-language"
-OSLO = ZoneInfo("Europe/Oslo")
 
 
 def language_of(cookies: Mapping[str, str], header: str | None) -> str:
@@ -45,7 +44,4 @@ def moment(text: str | None) -> str:
     """A time as Norwegian watches write it: 24 h, in Norway; as it was sent when no calendar there has it."""
     if not text:
         return ""
-    try:
-        return datetime.fromisoformat(text).astimezone(OSLO).strftime("%d.%m.%Y %H:%M:%S")
-    except OverflowError:
-        return text
+    return norwegian(datetime.fromisoformat(text)).strftime("%d.%m.%Y %H:%M:%S")

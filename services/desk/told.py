@@ -12,7 +12,7 @@ class Told:
     """What one operation says: ``asks`` are its query parameters and headers, ``says`` is its command.
 
     ``seeks`` is what a question that changes nothing holds in its body.
-    ``is_file``: a file comes with the command in a form, or is the answer.
+    ``is_file``: a file comes with the command in a form. ``gives`` are the types of a file that is answered.
     """
 
     summary: str
@@ -24,3 +24,4 @@ class Told:
     is_stream: bool = False
     seeks: type[BaseModel] | None = None
     is_file: bool = False
+    gives: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ REPORTING: dict[tuple[str, str], Told] = {
         answers.ReportFound,
         ("version", "format", "lang"),
         scope="read",
-        is_file=True,
+        gives=("text/html", "text/markdown", "application/pdf"),
     ),
     ("post", "/v1/reports/{report}/submit"): Told(
         "Hand a draft on", answers.ReportTaken, says=SubmitReport, from_path=("report",)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy.engine import Engine
 
 from schemas.authorisation import AUDIT, check
 from schemas.directory import Directory
-from schemas.envelope import Actor, Strict, Token
+from schemas.envelope import Actor, Moment, Strict, Token
 from schemas.identifiers import read_ref
 from schemas.subjects import Address
 from services.incidents import reads
@@ -31,8 +31,8 @@ class AuditQuestion(Strict):
     ref: str | None = Field(None, max_length=20)
     item: Token | None = None
     person: Token | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy.engine import Engine
 
 from schemas import incidents, notifications
-from schemas.envelope import Token, WatchKey
+from schemas.envelope import Moment, Token, WatchKey
 from schemas.subjects import Address
 from services.incidents.checkpoint import log_name
 from services.incidents.kin import reach_of
@@ -39,8 +39,8 @@ class PlanQuestion(Question):
     """Which incidents: of one watch or all that one sees, opened in a period; ``last`` was told last."""
 
     watch: WatchKey | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     last: Token | None = None
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from schemas import authorisation, running
 from schemas.canonical import unseal
 from schemas.directory import Directory
-from schemas.envelope import Actor, Refused, Strict, Token
+from schemas.envelope import Actor, Moment, Refused, Strict, Token
 from schemas.identifiers import read_ref
 from schemas.related import Relations
 from schemas.subjects import Address
@@ -58,7 +58,7 @@ class GetQuestion(Reasoned):
     ``at`` asks how it stood, and ``order`` whether entries stand as things happened or were recorded.
     """
 
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     order: Literal["occurred", "recorded"] = "occurred"
 
     ref: str | None = Field(None, max_length=20)
@@ -73,7 +73,7 @@ class ListQuestion(Question):
     """
 
     reason: ReadReason | None = None
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     state: str = Field("open", pattern="^(open|closed|all)$")
     limit: int = Field(100, ge=1, le=500)
 

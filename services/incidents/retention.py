@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
@@ -31,12 +30,12 @@ from services.runtime import logs
 from services.runtime.appender import Appender, Conflict, Outgoing
 from services.runtime.facts import Draft, fact_of, subject_of
 from services.runtime.reading import Refusal, validate
+from services.words.norway import OSLO
 
 GROUND = "retention"
 MOST = 500
 """Items in a preview; it says when there are more."""
 
-_OSLO = ZoneInfo("Europe/Oslo")
 _LOOK_S = 60.0
 _PAGE = 200
 
@@ -65,7 +64,7 @@ class Retention:
         """
         done: date | None = None
         while hour >= 0:
-            local = datetime.now(_OSLO)
+            local = datetime.now(OSLO)
             if local.hour == hour and local.date() != done:
                 try:
                     await self._night(enter, reads_days)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
@@ -18,8 +17,8 @@ from services.incidents.tables import INCIDENTS
 from services.incidents.viewer import Viewer
 from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
+from services.words.norway import OSLO, norwegian
 
-OSLO = ZoneInfo("Europe/Oslo")
 _PAGE = 1000
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 
@@ -104,7 +103,7 @@ def _happened(row: Any) -> Happened:
         None if row[name] is None else max(_time(row[name]) - recorded, timedelta())
         for name in ("acknowledged_at", "closed_at")
     ]
-    hour = _time(row["occurred_at"]).astimezone(OSLO).hour
+    hour = norwegian(_time(row["occurred_at"])).hour
     return Happened(row["type"], row["watch"], hour, spans[0], spans[1])
 
 

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -22,8 +21,8 @@ from pydantic.alias_generators import to_pascal
 from services.intake.json import read
 from services.intake.places import touched
 from services.intake.warning import SEVERITIES, OfficialWarning, ParseRefused, moment, text_of
+from services.words.norway import OSLO
 
-OSLO = ZoneInfo("Europe/Oslo")
 NO_EVENT = "xxx"
 WEB = "https://www.varsom.no/"
 LANGUAGES = {1: "nb", 2: "en"}

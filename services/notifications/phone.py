@@ -221,11 +221,14 @@ def _command(wanted: CommandRequest, link: LinkRow, chain: Chain) -> Command:
 
 
 async def _read_form(request: Request) -> dict[str, str]:
-    """The fields of a small form, the last of each name; nothing when it is larger than the page's own."""
+    """The fields of a small form, the last of each name; nothing when it is none of the page's own."""
     raw = b""
     async for piece in request.stream():
         raw += piece
         if len(raw) > _BODY_BYTES:
             return {}
-    fields = parse_qs(raw.decode("ascii", "replace"), max_num_fields=10)
+    try:
+        fields = parse_qs(raw.decode("ascii", "replace"), max_num_fields=10)
+    except ValueError:
+        return {}
     return {name: values[-1] for name, values in fields.items()}

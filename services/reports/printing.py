@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from services.reports.rendering import NO_EXTRA
-from services.runtime.paper.page import OSLO, TEXTS
+from services.runtime.paper.page import TEXTS
 from services.words.languages import speaking
+from services.words.norway import norwegian
 from services.words.shared import word
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -103,7 +104,7 @@ def moment(text: str | None) -> str:
     """A time as people read it in Norway: 14.01.2027 kl. 18.00."""
     if not text:
         return ""
-    local = datetime.fromisoformat(text).astimezone(OSLO)
+    local = norwegian(datetime.fromisoformat(text))
     return _("{date} at {time}", date=f"{local:%d.%m.%Y}", time=f"{local:%H.%M}")
 
 

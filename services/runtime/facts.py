@@ -8,6 +8,7 @@ from schemas import subjects
 from schemas.canonical import commitment
 from schemas.catalogue import read_body
 from schemas.envelope import Actor, Body, Command, Fact
+from schemas.identifiers import TOKEN, derived_id
 from schemas.sharing import content_class
 from schemas.vocabulary import Level, Mode
 from services.runtime.direct import Stored
@@ -115,5 +116,6 @@ def command_draft(command: Command, mode: str, owner: str, id: str, body: Body, 
 
 
 def next_id(command_id: str, index: int) -> str:
-    """The id of a command's further facts (D3)."""
-    return f"{command_id}-{index}"
+    """The id of a command's further facts (D3); one of its own where the sender's leaves no room for more."""
+    made = f"{command_id}-{index}"
+    return made if TOKEN.fullmatch(made) else derived_id(command_id, str(index))

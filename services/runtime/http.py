@@ -56,6 +56,8 @@ class Server:
         """Return when requests are taken. Raises OSError when the port is taken."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listener = socket.create_server((self._host, self.port), family=family, backlog=1024)
+        # asyncio sets this only on sockets that it has made itself, and what is accepted inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started:

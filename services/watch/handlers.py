@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
-from pydantic import AwareDatetime
 
 from schemas import subjects, watch
 from schemas.authorisation import ADMINISTER, READ, WRITE, check, is_centre
 from schemas.directory import Directory
 from schemas.duty import Duty
-from schemas.envelope import Accepted, Actor, Body, Refused, Strict, WatchKey
+from schemas.envelope import Accepted, Actor, Body, Moment, Refused, Strict, WatchKey
 from services.runtime import names
 from services.runtime.guarded import Guarded
 from services.runtime.ledger import Recorded
@@ -24,7 +23,7 @@ class AskDuty(Strict):
     """Who is on duty ``at`` a time (now when None), everywhere or in one watch."""
 
     actor: Actor
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     watch: WatchKey | None = None
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, made of the desk's own routes, and never less than what was released."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,13 @@ def test_every_route_for_programs_is_described_and_none_that_is_gone() -> None:
     desk = Path(openapi.__file__).parent
     routers = {path.name for path in desk.glob("*.py") if 'APIRouter(prefix="/v1' in path.read_text("utf-8")}
     assert routers == {"api.py", "attachments.py", "feeds.py", "reporting.py"}
+
+
+def test_every_part_of_an_address_that_varies_is_described() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for told in methods.values():
+            named = {one["name"] for one in told["parameters"] if one["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path)), path
 
 
 def test_no_two_operations_have_one_name() -> None:

@@ -1,10 +1,13 @@
 """The HTTP interface: what machines report comes back whole, and no answer repeats what was wrong."""
 
 import asyncio
+import re
+from typing import Any
 
 import pytest
 
 from schemas.identifiers import new_id
+from services.desk import openapi
 from tests.desk.house import VAKT, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,6 +28,44 @@ async def test_the_same_id_again_gives_the_same_answer(house: House) -> None:
     id = new_id()
     first = await house.report(id=id)
     assert await house.report(id=id) == first
+
+
+@pytest.mark.parametrize(
+    "id", ["ffffffff-ffff-7fff-bfff-ffffffffffff", "00000000-0000-7000-8000-000000000000", "-", "y" * 64]
+)
+async def test_an_odd_id_is_an_id_like_any_other(house: House, id: str) -> None:
+    report = await house.report(id=id)
+    assert (report["status"], await house.report(id=id)) == ("accepted", report)
+    async with house.machine("report") as program:
+        path = f"/v1/incidents/{report['ref']}"
+        entry = await program.post(f"{path}/entries", json={"id": f"e{id}"[:64], "text": "Slukket"})
+        found = await program.get(path, params={"after": entry.json()["receipt"]})
+    assert [one["id"] for one in found.json()["entries"]] == [f"e{id}"[:64]]
+
+
+async def test_what_a_command_does_beside_itself_is_taken_in_however_long_its_id_is(house: House) -> None:
+    report, id = await house.report(), new_id().ljust(64, "x")
+    await house.issue("reader-barnevern", "4601.barnevern", ["read"])
+    async with house.marked() as browser:
+        path = f"/v1/incidents/{report['ref']}"
+        asked = await browser.post(f"{path}/transfer", json={"id": id, "to": "4601.barnevern", "text": "x"})
+    assert asked.status_code == 201, asked.text
+    async with house.machine("reader-barnevern") as program:
+        found = await program.get(path, params={"after": id})
+    assert found.status_code == 200, "the share that lets the other watch see it is in the archive"
+
+
+async def test_words_are_said_once_and_an_empty_place_for_them_takes_none_away(house: House) -> None:
+    said = {"type": "fire", "text": None, "content": {"headline": "Røyk", "text": "Tett"}}
+    async with house.machine("report") as program:
+        report = (await program.post("/v1/incidents", json=said)).json()
+        found = await program.get(f"/v1/incidents/{report['ref']}", params={"after": report["receipt"]})
+        twice = await program.post("/v1/incidents", json=said | {"headline": "Brann"})
+        nothing: list[Any] = [[], 0, "", False]
+        wrong = [await program.post("/v1/incidents", json=said | {"content": one}) for one in nothing]
+    assert found.json()["incident"]["content"] == said["content"]
+    assert (twice.status_code, twice.json()["where"]) == (400, ["headline"])
+    assert {answer.status_code for answer in wrong} == {400}
 
 
 async def test_an_entry_is_written_with_its_own_time(house: House) -> None:
@@ -130,6 +171,26 @@ async def test_nothing_in_the_log_is_edited_or_deleted_and_the_answer_says_so(
             answer = await program.request(method, f"/v1/incidents{path}", json={"text": "x"})
             assert (answer.status_code, answer.json()["code"]) == (405, "NEVER_CHANGED"), path
             assert "correct" in answer.json()["title"]
+
+
+async def test_what_an_address_does_not_take_is_refused_with_what_it_takes(house: House) -> None:
+    paths = openapi.document(openapi.routes())["paths"]
+    async with house.client() as program:
+        for path, told in paths.items():
+            takes = ", ".join(sorted(method.upper() for method in told))
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"} - set(takes.split(", ")):
+                answer = await program.request(method, re.sub(r"{\w+}", "1", path))
+                assert (answer.status_code, answer.headers.get("allow")) == (405, takes), (method, path)
+                assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("asked", ["mode=", "mode=exercise&mode=", "mode=actual&mode=actual", "mode=Actual"])
+async def test_whether_an_exercise_is_meant_is_never_guessed(house: House, asked: str) -> None:
+    said = {"type": "fire", "headline": "x"}
+    async with house.machine("report") as program:
+        answers = [await program.get(f"/v1/incidents?{asked}")]
+        answers.append(await program.post(f"/v1/incidents?{asked}", json=said))
+    assert [(one.status_code, one.json()["where"]) for one in answers] == [(400, ["mode"])] * 2
 
 
 async def test_duty_is_told_to_a_person(house: House) -> None:

@@ -100,7 +100,8 @@ async def test_what_lies_about_its_type_is_refused_with_a_code(
     async with house.machine("report") as program:
         answer = await _attach(program, report["ref"], raw, name, sort=sort)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
-        assert (await program.get(f"/v1/incidents/{report['ref']}")).json()["entries"] == []
+        found = await program.get(f"/v1/incidents/{report['ref']}", params={"after": report["receipt"]})
+        assert found.json()["entries"] == []
 
 
 async def test_a_name_that_is_turned_round_is_saved_as_what_it_is(house: House) -> None:

@@ -139,6 +139,16 @@ async def test_a_form_from_elsewhere_is_not_taken(here: Desk, more: dict[str, st
     assert await here.story(incident) == ["started", "sent kari"]
 
 
+@pytest.mark.parametrize("form", [b"a=1&" * 12, b"act=ack&token=%ff\xff", b"x" * 5_000, b""])
+async def test_a_form_that_is_none_of_the_page_s_is_refused(here: Desk, form: bytes) -> None:
+    incident = await here.open()
+    kari = await told(here, "kari")
+    unknown = Browser(here, "A" * 22)
+    answers = [await one.fetch("POST", one.address, content=form) for one in (kari, unknown)]
+    assert [answer.status_code for answer in answers] == [403, 404]
+    assert await here.story(incident) == ["started", "sent kari"]
+
+
 async def test_an_unknown_link_says_nothing(here: Desk) -> None:
     incident = await here.open()
     await told(here, "kari")

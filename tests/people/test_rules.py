@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas import people
 from schemas.authorisation import ADMINISTER
@@ -169,3 +171,58 @@ def test_a_role_that_still_holds_by_the_clock_of_an_exercise_protects_its_holder
     begun = {"exercise": "e1", "code": "E", "organisations": ["4601"], "at": NOW - timedelta(days=1)}
     roles.apply(Begun.model_validate(begun | {"wall": later, "speed": 1}))
     assert code(rules.check_over(roles, actor("jon"), "liv", ADMINISTER, "link", later)) == "NOT_ALLOWED"
+
+
+PLACES = ["4601", KEY, "4601.barnevern", "4624", "4624.main"]
+ROLES = st.lists(
+    st.tuples(
+        st.sampled_from(["kari", "ola"]),
+        st.sampled_from(list(Role)),
+        st.sampled_from(PLACES),
+        st.sampled_from([None, NOW - timedelta(hours=1), NOW, NOW + timedelta(hours=1)]),
+    ),
+    max_size=6,
+)
+
+
+def some(roles: list[tuple[str, Role, str, datetime | None]]) -> Directory:
+    """A directory in which Barnevernvakten is hidden."""
+    found = Directory()
+    found.apply(Established(watch="4601.barnevern", code="BV", title="x", posts=[], hidden=True))
+    for person, role, where, until in roles:
+        found.apply(people.Granted(person=person, role=role, where=where, until=until))
+    return found
+
+
+def administered(known: Directory, person: str) -> set[str]:
+    """Where a person leads or operates the hub now; of a hidden watch only its own leaders do."""
+    held = {
+        one.where
+        for one in known.roles.values()
+        if one.person == person and one.role in ADMINISTER and (one.until is None or one.until > NOW)
+    }
+    open_ones = {place for place in PLACES if place.partition(".")[0] in held and place != "4601.barnevern"}
+    return held | open_ones
+
+
+@given(ROLES, st.sampled_from(PLACES))
+def test_whatever_roles_there_are_nobody_decides_beyond_what_he_or_she_administers(
+    roles: list[tuple[str, Role, str, datetime | None]], where: str
+) -> None:
+    known = some(roles)
+    own = {place for place in administered(known, "kari") if place.partition(".")[0] == "4601"}
+    assert (rules.check_place(known, actor("kari"), where, "grant", NOW) is None) == (where in own)
+
+
+@given(ROLES)
+def test_nobody_gets_into_the_place_of_a_person_with_a_role_beyond_the_own(
+    roles: list[tuple[str, Role, str, datetime | None]],
+) -> None:
+    known = some(roles)
+    if rules.check_over(known, actor("kari"), "ola", ADMINISTER, "link", NOW) is None:
+        held = {
+            one.where if one.where.startswith("4601") else "4601"
+            for one in known.roles.values()
+            if one.person == "ola" and (one.until is None or one.until > NOW)
+        }
+        assert held <= administered(known, "kari")

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.content_rules import CAPS, check_item, holds_identity_number
 from schemas.vocabulary import Level, Tag
@@ -41,6 +43,41 @@ def test_a_national_identity_number_is_refused_without_a_tag_for_person_data() -
     assert holds_identity_number(f"Bruker {number[:6]} {number[6:]} ringte")
     assert _code([], Level.ORGANISATION, {"text": f"Bruker {number} ringte"}) == "PERSON_TAG_MISSING"
     assert _code([Tag.PERSON], Level.ORGANISATION, {"text": f"Bruker {number} ringte"}) == "ok"
+
+
+_NOT_A_DIGIT = st.text(st.characters(codec="utf-8", exclude_categories=["Nd"]), max_size=20)
+
+
+@given(
+    before=_NOT_A_DIGIT,
+    after=_NOT_A_DIGIT,
+    field=st.sampled_from(["headline", "text", "source", "reference"]),
+)
+@pytest.mark.parametrize("gap", ["", " ", "\u00a0", "\u202f", "-", "\u2013", ".", "\t"])
+def test_an_identity_number_is_found_wherever_it_stands_and_however_it_is_parted(
+    gap: str, before: str, after: str, field: str
+) -> None:
+    said = {field: f"{before}010107{gap}50160{after}"}
+    assert _code([], Level.WATCH, said) == "PERSON_TAG_MISSING"
+
+
+_WORDS = st.dictionaries(
+    st.sampled_from(["headline", "text", "figures", "basis", "more"]), st.text(max_size=40)
+)
+
+
+@given(
+    st.lists(st.sampled_from(list(Tag)), max_size=5),
+    st.sampled_from(list(Level)),
+    _WORDS,
+    st.text(max_size=9),
+)
+def test_whatever_is_tagged_and_written_nothing_above_a_cap_is_kept(
+    tags: list[Tag], level: Level, content: dict[str, Any], health: str
+) -> None:
+    if _code(tags, level, content, health) == "ok":
+        assert Tag.GRADED not in tags
+        assert all(level <= CAPS[tag] for tag in tags)
 
 
 @pytest.mark.parametrize("text", ["55 56 00 00", "12345678901", "kl. 0549 den 15.01.2027", "010107501605"])

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.identifiers import TOKEN, derived_id, id_time, new_id, new_ref, read_ref
@@ -26,6 +26,17 @@ def test_a_derived_id_is_the_same_for_the_same_parts_and_carries_no_time() -> No
     assert derived_id("a", "b") == derived_id("a", "b") != derived_id("ab", "")
     assert id_time(derived_id("a", "b")) is None
     assert id_time("not an id") is None
+
+
+@given(
+    st.one_of(
+        st.uuids().map(lambda id: f"{str(id)[:14]}7{str(id)[15:19]}a{str(id)[20:]}"), st.text(max_size=40)
+    )
+)
+@example("ffffffff-ffff-7fff-bfff-ffffffffffff")
+def test_an_id_that_somebody_has_made_up_carries_a_moment_or_none(id: str) -> None:
+    found = id_time(id)
+    assert found is None or found.tzinfo is UTC
 
 
 def test_a_reference_reads_back_however_it_was_said() -> None:

@@ -10,7 +10,7 @@ import pytest
 from schemas.identifiers import new_id
 from schemas.people import Granted
 from schemas.vocabulary import DutyFunction, Role
-from schemas.watch import Establish, GapFound, Man, Release, TakeOver
+from schemas.watch import Establish, GapFound, Man, Manned, Release, TakeOver
 from services.runtime import names
 from services.watch.app import build
 from tests.caller import Caller, Office, office
@@ -136,12 +136,10 @@ async def test_the_picture_is_the_same_after_a_restart_and_a_gap_is_said_once(hu
 
 
 async def test_a_shift_at_the_end_of_the_calendar_keeps_no_other_gap_from_being_said(hub: Office) -> None:
-    centre, lead = await hub.caller("4601.centre"), await hub.caller(KEY, "kari")
-    first = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
-    odd = manned("chief", watch="4601.barnevern").model_copy(
-        update={"since": first, "until": first + timedelta(hours=1)}
-    )
-    await centre.accepted(odd)
+    """A command with such a time is refused; an older ledger may hold one."""
+    lead, first = await hub.caller(KEY, "kari"), datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    odd = Manned(post="duty", function=PRIMARY, person="chief", since=first, until=first + timedelta(hours=1))
+    await hub.put_fact(names.WATCH_LEDGER, "4601.barnevern", "duty", odd)
     await lead.accepted(manned("ola", -1, 5))
     await hub.stop()
     await hub.start()

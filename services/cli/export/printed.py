@@ -10,9 +10,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from services.cli.export.gather import ENTRIES, INCIDENTS
 from services.cli.export.tables import lines_of
-from services.cli.sending import OSLO
 from services.cli.texts import say
 from services.runtime.paper import page
+from services.words.norway import norwegian
 from services.words.shared import priority_word, word
 
 LOG = "log.html"
@@ -49,7 +49,7 @@ def moment(text: str | None) -> str:
     """A time as one reads it in Norway, with its date."""
     if not text:
         return "–"
-    local = datetime.fromisoformat(text).astimezone(OSLO)
+    local = norwegian(datetime.fromisoformat(text))
     return f"{local:%d.%m.%Y %H.%M}"
 
 

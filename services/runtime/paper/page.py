@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from markupsafe import Markup
 
 from services.words.catalogue import Catalogue
 from services.words.languages import spoken
+from services.words.norway import norwegian
 from services.words.shared import SHARED
 
 HERE = Path(__file__).parent
-OSLO = ZoneInfo("Europe/Oslo")
 
 TEXTS = Catalogue(HERE / "locale", "paper", SHARED)
 _ = TEXTS.say
@@ -58,7 +57,7 @@ def clock(moment: datetime | None) -> str:
     """A time as people read it in Norway: «man. 23.11. kl. 19.04»; a dash for none."""
     if moment is None:
         return "–"
-    local = moment.astimezone(OSLO)
+    local = norwegian(moment)
     return _(
         "{day} {date} at {time}", day=_(DAYS[local.weekday()]), date=f"{local:%d.%m.}", time=f"{local:%H.%M}"
     )
@@ -66,7 +65,7 @@ def clock(moment: datetime | None) -> str:
 
 def hour(moment: datetime) -> str:
     """The clock only: «19.04»."""
-    return f"{moment.astimezone(OSLO):%H.%M}"
+    return f"{norwegian(moment):%H.%M}"
 
 
 def css_string(text: str) -> Markup:

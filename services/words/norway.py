@@ -1,0 +1,14 @@
+"""Times by the clock on the wall in Norway."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+
+def norwegian(moment: datetime) -> datetime:
+    """The moment in Norway; as it was said when no calendar here has it, at either end of the years."""
+    try:
+        return moment.astimezone(OSLO)
+    except OverflowError:
+        return moment

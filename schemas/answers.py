@@ -376,9 +376,13 @@ class Incidents(Tolerant):
 
 
 class IncidentFound(Tolerant):
-    """One incident with its log, who was told, and what is to be done."""
+    """One incident with its log, who was told, and what is to be done.
+
+    ``behind``: what ``after=`` names is not in the archive yet, so ask again.
+    """
 
     status: Literal["ok"]
+    behind: bool = False
     incident: Head | HiddenHead
     entries: list[LogEntry]
     chains: list[Chain]

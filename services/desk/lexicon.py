@@ -90,6 +90,7 @@ SAYINGS: Mapping[str, str] = {
     "kept": "kept on this machine, not sent yet",
     "refused": "not done",
     "ended": "The session has ended. What you have written stands here. Sign in again, then it is sent.",
+    "not_fetched": "The incident could not be fetched. Try again.",
     "bad_link": "The link did not work. Ask for a new one.",
     "other_person": "Another person is signed in now. What was waiting is not sent in another's name.",
     "nothing_to_acknowledge": "Nothing to acknowledge here.",

@@ -79,6 +79,7 @@ class Pages:
         return {
             "name": incident.get("ref") or incident["id"],
             "incident": incident,
+            "behind": found["behind"],
             "entries": [entry for entry in entries if entry["id"] not in said_beside],
             "corrections": {entry["id"]: entry for entry in entries if "corrects" in entry},
             "chains": found["chains"],

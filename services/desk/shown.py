@@ -41,14 +41,16 @@ def refused_page(request: Request, code: str, parameters: dict[str, object]) -> 
         "path": request.url.path,
         "kept": {name: query[name] for name in query if name != "reason"},
     }
-    if reasons and "hx-request" in request.headers:
+    is_part = "hx-request" in request.headers
+    if reasons and is_part:
         return page("reason", status_of(code), **values)
     signed_out = code in ("SESSION_ENDED", "LINK_SPENT")
     return page(
-        "problem",
+        "refusal" if is_part else "problem",
         status_of(code),
         code=code,
         **values,
+        is_part=is_part,
         parameters={name: str(value) for name, value in parameters.items()},
         signed_out=signed_out,
         theme=theme_of(request),

@@ -103,12 +103,17 @@ class Queries:
         self._waiting: Counter[str] = Counter()
 
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
-        """One incident with its entries and chains. Raises Refusal: UNKNOWN_INCIDENT, REASON_NEEDED."""
+        """One incident with its entries and chains. Raises Refusal: UNKNOWN_INCIDENT, REASON_NEEDED.
+
+        ``behind`` says that the archive does not have the receipt yet.
+        """
         question = validate(GetQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
+        behind = not await self._knows(address.mode, question.after)
         shown = await self.read(question, address.mode, viewer, "get")
         return {
             "status": "ok",
+            "behind": behind,
             "incident": shown.incident,
             "entries": shown.entries,
             "chains": shown.chains,
@@ -197,12 +202,16 @@ class Queries:
         self._waiting[watch] += 1
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()), projector.moved:
-                while not await in_thread(self._store.has_fact, mode, receipt):
+                while not await self._knows(mode, receipt):
                     await projector.moved.wait()
         except TimeoutError:
             return
         finally:
             self._waiting[watch] -= 1
+
+    async def _knows(self, mode: str, receipt: str | None) -> bool:
+        """True if the archive has the fact; an answer that is read after this knows of it."""
+        return receipt is None or await in_thread(self._store.has_fact, mode, receipt)
 
     def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
         ids, head_needed = self._named(mode, question, viewer)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.client import Client
-from nats.errors import AuthorizationError
+from nats.errors import AuthorizationError, StaleConnectionError
 
 from services.runtime import logs, names
 
@@ -157,7 +157,7 @@ async def _first(opening: asyncio.Task[None], errors: "_Errors") -> None:
 
 
 class _Client(Client):
-    """Knows whether its owner closed it."""
+    """Knows whether its owner closed it, and never goes on deaf."""
 
     def __init__(self, user: str) -> None:
         super().__init__()
@@ -171,6 +171,18 @@ class _Client(Client):
     async def drain(self) -> None:
         self._is_leaving = True
         await super().drain()
+
+    async def _process_pong(self) -> None:
+        """Take the answer to a ping also when nobody waits for it any more: nats-py would end its reading."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+    async def _read_loop(self) -> None:
+        """Open the connection anew when a fault has ended the reading, as nats-py does for a lost line."""
+        await super()._read_loop()
+        if self.is_connected:
+            await self._process_op_err(StaleConnectionError())
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         if status == Client.CLOSED and not self._is_leaving:

@@ -1,14 +1,18 @@
 """What is written is neither lost nor doubled: links break, sessions end, desks start anew, hands shake."""
 
 import asyncio
+import contextlib
+import re
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import psutil
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Route, expect
 
-from tests.browser.rig import LIVE, MARKS, OPENED, ROW, Desk, Rig, until
+from tests.browser.rig import LIVE, MARKS, OPENED, PATIENCE_S, ROW, Desk, Rig, until
 from tests.system_hub import eventually
 
 pytestmark = MARKS
@@ -118,6 +122,108 @@ async def test_two_desks_write_in_one_incident_and_neither_disturbs_the_other(ri
             await expect(desk.page.locator(f"{OPENED} .state-now")).to_have_text("kvittert")
             await desk.is_innocent()
     await said_once(rig, ref, "Skrevet hos den ene", "Halvskrevet hos den andre")
+
+
+async def test_an_entry_that_is_written_while_an_incident_is_fetched_is_shown(rig: Rig) -> None:
+    async with rig.api() as api, rig.desk() as desk:
+        ref = await api.report("Hentes mens noen skriver")
+        await desk.live()
+        async with slow_fetch(desk, ref) as fetched:
+            await desk.line(ref)
+            await fetched()
+            await api.entry(ref, "Skrevet mens siden var på vei")
+            await heard(rig, desk)
+        await expect(desk.entries("Skrevet mens siden var på vei")).to_have_count(1)
+
+
+async def test_a_refresh_that_fails_is_made_again_and_what_is_being_written_stands(rig: Rig) -> None:
+    async with rig.api() as api, rig.desk() as desk:
+        ref = await opened(rig, desk, "Oppfriskes til det lykkes")
+        await desk.page.keyboard.type("Halvskrevet")
+        failures = [502, None, 503]
+
+        async def fail(route: Route) -> None:
+            if not failures:
+                await route.continue_()
+            elif status := failures.pop():
+                await route.fulfill(status=status, body="<h1>Bad gateway</h1>", content_type="text/html")
+            else:
+                await route.abort()
+
+        await desk.page.route(f"**/incidents/{ref}?after=*", fail)
+        await api.entry(ref, "Kom da linjen var dårlig")
+        await expect(desk.entries("Kom da linjen var dårlig")).to_have_count(1)
+        assert failures == []
+        await expect(desk.page.locator("#log-text")).to_have_value("Halvskrevet")
+        await expect(desk.page.locator("#log-text")).to_be_focused()
+        await desk.press("Control+Enter")
+        await expect(desk.entries("Halvskrevet")).to_have_count(1)
+
+
+async def test_what_a_person_opens_goes_before_refreshes_and_keys_reach_no_other_log(rig: Rig) -> None:
+    async with rig.api() as api, rig.desk() as desk:
+        other = await api.report("Den som åpnes")
+        ref = await opened(rig, desk, "Den som stadig endres")
+        async with slow_fetch(desk, ref, times=9) as fetched:
+            for number in range(3):
+                await api.entry(ref, f"Stadig noe nytt {number}")
+            await fetched()
+            await desk.row(other).locator("a").focus()
+            await desk.press("Enter", "l")
+            await desk.page.keyboard.type("Skrevet til den nye")
+            await desk.press("Control+Enter")
+            await desk.page.locator(f"{OPENED}[data-name='{other}']").wait_for()
+        await expect(desk.entries("Skrevet til den nye")).to_have_count(1)
+    await said_once(rig, other, "Skrevet til den nye")
+
+
+async def test_keys_for_an_incident_that_does_not_come_are_kept_for_it_and_go_nowhere_else(rig: Rig) -> None:
+    async with rig.api() as api, rig.desk() as desk:
+        other = await api.report("Den som ikke kommer")
+        ref = await opened(rig, desk, "Den som står åpen")
+        typed = asyncio.Event()
+
+        async def break_off(route: Route) -> None:
+            await typed.wait()
+            await route.abort()
+
+        await desk.page.route(f"**/incidents/{other}", break_off, times=1)
+        await desk.row(other).locator("a").focus()
+        await desk.press("Enter", "l")
+        await desk.page.keyboard.type("Skrevet til den andre")
+        await desk.press("Control+Enter")
+        typed.set()
+        await expect(desk.page.locator("#incident")).to_contain_text("kunne ikke hentes")
+        await expect(desk.page.locator("#outbox li")).to_have_count(0)
+        await desk.line(other)
+        await expect(desk.page.locator("#log-text")).to_have_value("Skrevet til den andre")
+        assert await log_of(rig, ref) == []
+
+
+@contextlib.asynccontextmanager
+async def slow_fetch(desk: Desk, ref: str, times: int = 1) -> AsyncIterator[Callable[[], Awaitable[object]]]:
+    """The next answers about an incident lie on the line while the block runs; what waits for the first."""
+    on_its_way, arrive = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        answer = await route.fetch()
+        on_its_way.set()
+        await arrive.wait()
+        with contextlib.suppress(PlaywrightError):
+            await route.fulfill(response=answer)
+
+    await desk.page.route(re.compile(rf"/incidents/{ref}(\?.*)?$"), hold, times=times)
+    try:
+        yield lambda: asyncio.wait_for(on_its_way.wait(), PATIENCE_S)
+    finally:
+        arrive.set()
+
+
+async def heard(rig: Rig, desk: Desk) -> None:
+    """The desk has heard of all that has happened until now."""
+    async with rig.api() as api:
+        ref = await api.report("Et tegn på strømmen")
+    await desk.row(ref).wait_for()
 
 
 @pytest.mark.timed

@@ -33,6 +33,15 @@ def test_beside_the_list_only_the_reasons_are_put() -> None:
     assert bytes(answer.body).decode().startswith("<form")
 
 
+def test_beside_the_list_a_refusal_stands_without_a_page_around_it() -> None:
+    answer = refused_page(asked("GET", "", hx_request="true"), "UNKNOWN_INCIDENT", {})
+    told = bytes(answer.body).decode()
+    assert answer.status_code == 404
+    assert "<html" not in told
+    assert "<h1" not in told
+    assert "UNKNOWN_INCIDENT" in told
+
+
 def test_what_was_sent_is_not_asked_for_again() -> None:
     answer = refused_page(asked("POST", ""), "REASON_NEEDED", {"reasons": CODES})
     assert 'name="reason"' not in bytes(answer.body).decode()

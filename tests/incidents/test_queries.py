@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from schemas import incident_types, incidents, notifications, watch
 from schemas.identifiers import new_id, new_ref
 from schemas.vocabulary import Channel, DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
+from services.incidents import queries
 from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading
 from services.incidents.tables import READS
@@ -317,6 +319,17 @@ async def test_a_receipt_is_waited_for(here: Office) -> None:
     assert not asked.done()
     assert await here.write(later) == sequence + 1
     assert (await asked)["incident"]["id"] == later.about
+    assert (await asked)["behind"] is False
+
+
+async def test_an_answer_that_does_not_know_of_the_receipt_in_time_says_so(
+    here: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = opened()
+    await here.write(made)
+    monkeypatch.setattr(queries, "PATIENCE", timedelta(milliseconds=50))
+    told = await here.get(VAKT, id=made.about, after=new_id())
+    assert (told["incident"]["id"], told["behind"]) == (made.about, True)
 
 
 async def test_the_reads_of_a_page_are_kept_when_the_rest_is_made_anew(here: Office) -> None:

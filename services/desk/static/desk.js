@@ -1,5 +1,6 @@
 // The desk: keys, the list, the opened incident, what is sent, the link to the hub. No text of its own: see lexicon.py.
 import { parse } from './grammar.js';
+import { Opened } from './opened.js';
 import { Outbox, newId } from './outbox.js';
 import { Rows } from './rows.js';
 import { Stream } from './stream.js';
@@ -26,14 +27,16 @@ setInterval(() => { put($('clock'), `${day.format(hubNow())} ${clock.format(hubN
 
 // --- The list.
 const rows = new Rows($('rows'), Number(page.most), fragment, listed);
-let opened = document.querySelector('.opened')?.dataset.name || '', refilling = 0;
+const standing = () => document.querySelector('.opened')?.dataset || { name: '' };
+let refilling = 0;
 function listed() {
   const coming = [...rows.coming.values()], first = coming.filter(row => row.matches('.critical')).length, shown = rows.list.children.length;
   put($('newcomers'), `${coming.length} ${say.newcomers}${first ? ` ▲${first}` : ''} (Home)`, !coming.length);
   put($('more'), `${rows.total - shown - coming.length} ${say.more}`, rows.total <= shown + coming.length);
   put($('filter'), `${rows.words && all('li:not([hidden])', rows.list).length}/${shown} ${say.filtered} «${rows.words}» (Esc)`, !rows.words);
   $('none').hidden = rows.total > 0;
-  for (const row of rows.list.children) row.toggleAttribute('aria-current', row.dataset.name === opened);
+  const { name } = standing();
+  for (const row of rows.list.children) row.toggleAttribute('aria-current', row.dataset.name === name);
   if (rows.missing && !rows.held && Date.now() - refilling > 1000) refill();
 }
 async function refill() {
@@ -47,33 +50,40 @@ const KEPT = 'samvirke-writing', kept = JSON.parse(sessionStorage.getItem(KEPT))
 const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'id'));
 function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) { const field = form.elements[name]; if (field?.type === 'checkbox') field.checked = true; else if (field) field.value = value; } }
 const draft = () => { for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft)); };
-// What is pressed and typed while an incident is being fetched reaches it when it has come.
-let coming = 0, early = [];
+const address = name => `/incidents/${encodeURIComponent(name)}${query}`;
+const ask = (name, after, signal) => fetch(after ? `${address(name)}${query ? '&' : '?'}after=${after}` : address(name), { headers: { ...own, 'HX-Request': 'true' }, signal }).catch(() => null);
+const incident = new Opened(standing().name, ask, show);
+// What is pressed and typed while an incident is being fetched reaches it when it has come; till then its log keeps the words.
+let early = [];
 async function open(name, how = {}) {
-  coming += how.focus !== false;
-  try { await show(name, how); } finally { coming -= how.focus !== false; }
-  if (!coming) for (const press of early.splice(0)) again(press);
+  const came = await incident.open(name, how);
+  if (incident.opening) return;
+  const presses = early.splice(0);
+  if (came) { for (const press of presses) again(press); return; }
+  const text = presses.slice(1).filter(one => one.key.length === 1 && !one.ctrlKey).map(one => one.key).join('');
+  if (text && acting(presses[0]) === 'log') drafts.set(`log-${name}`, { text });
+  incident.close(); $('incident').replaceChildren(Object.assign(document.createElement('p'), { className: 'fault', textContent: `${name}: ${say.not_fetched}` })); listed();
 }
 function again({ key, ctrlKey }) {
   if (ctrlKey || key.length > 1 || !inField(document.activeElement)) pressed(key, ctrlKey, document.activeElement);
   else document.execCommand('insertText', false, key);
 }
-async function show(name, { push = true, focus = true, after = '' }) {
-  const address = `/incidents/${encodeURIComponent(name)}${query}`, same = name === opened, log = document.querySelector('.log'), before = document.activeElement;
+async function show(name, html, how) {
+  const same = name === incident.name, log = document.querySelector('.log'), before = document.activeElement;
   const below = !log || !same || log.scrollHeight - log.scrollTop - log.clientHeight < 200;
-  await htmx.ajax('GET', after ? `${address}${query ? '&' : '?'}after=${after}` : address, { target: '#incident', swap: same ? 'innerMorph' : 'innerHTML' });
-  opened = document.querySelector('.opened')?.dataset.name || '';
+  await htmx.swap({ target: '#incident', text: html, swap: same ? 'innerMorph' : 'innerHTML', sourceElement: $('incident') });
   if (!same) draft();
-  if (push && !same) history.pushState({}, '', address);
+  if (how && how.push !== false && !same) history.pushState({}, '', address(name));
   const now = document.activeElement;
-  if (focus && (now === document.body || (now === before && !(inField(now) && now.value)))) $('incident-title')?.focus();
+  if (how && how.focus !== false && (now === document.body || (now === before && !(inField(now) && now.value)))) $('incident-title')?.focus();
   if (below) document.querySelector('.log')?.scrollTo(0, 1e9);
   listed();
+  return { name: standing().name, behind: 'behind' in standing() };
 }
 function report() {
   $('incident').replaceChildren($('new-form').content.cloneNode(true));
   const form = $('incident').querySelector('form');
-  form.elements.id.value = newId(); fill(form, drafts.get('new')); opened = ''; form.elements.priority.focus();
+  form.elements.id.value = newId(); fill(form, drafts.get('new')); incident.close(); form.elements.priority.focus();
 }
 
 // In another language the page is made anew: what is being written comes along, but tagged words stay in memory only.
@@ -98,7 +108,7 @@ function told(record, answer, elsewhere) {
   if (sentence && form && !fieldsOf(form).text) fill(form, record.fields);
   if (sentence) { put($('echo'), `${say.refused}: ${sentence}`); if (form) fault(form, $('echo').textContent); }
   const idle = !inField(document.activeElement) || !document.activeElement.value;
-  if (!elsewhere && record.state === 'sent' && record.act === 'new' && (idle || !opened)) open(answer.ref, { after: answer.receipt, focus: idle });
+  if (!elsewhere && record.state === 'sent' && record.act === 'new' && (idle || !incident.name)) open(answer.ref, { after: answer.receipt, focus: idle });
 }
 // What was refused is said at the field as well, until the field is changed.
 function fault(form, sentence) {
@@ -117,12 +127,12 @@ document.addEventListener('submit', event => {
   if (!act && !form.dataset.send) return;
   event.preventDefault(); if (act) { act(); return; }
   const fields = fieldsOf(form), said = fields.headline || fields.text;
-  outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], opened, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
+  outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], incident.name, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
   drafts.delete(form.dataset.draft); unfault(form); form.inert = form.dataset.send === 'tick'; form.reset(); form.elements.id.value = newId();
 });
 
 // --- Acts: the same whether a key, a button or the command line asks for them.
-const chosen = () => document.activeElement.closest('li.row') || rows.find(opened);
+const chosen = () => document.activeElement.closest('li.row') || rows.find(incident.name);
 function acknowledge(name) {
   const row = name ? rows.find(name) : [chosen(), ...all('.waits', rows.list)].find(one => one?.matches('.waits'));
   if (!row && !name) { put($('echo'), say.nothing_to_acknowledge); return; }
@@ -130,7 +140,7 @@ function acknowledge(name) {
   put($('echo'), label); outbox.put('ack', `/incidents/${wanted}/ack`, chain ? { chain } : {}, label);
 }
 function find(said) {
-  const wanted = said.toUpperCase() || opened, number = /^\d{1,6}$/.test(said) ? `-${said.padStart(4, '0')}` : ' ';
+  const wanted = said.toUpperCase() || incident.name, number = /^\d{1,6}$/.test(said) ? `-${said.padStart(4, '0')}` : ' ';
   const row = [...rows.list.children].find(({ dataset }) => dataset.name === wanted || dataset.number === wanted || dataset.number.endsWith(number));
   return row ? { name: row.dataset.name, label: `${row.dataset.number || row.dataset.name} ${row.querySelector('.said').textContent.trim()}` } : null;
 }
@@ -146,7 +156,7 @@ function run() {
   const path = { new: '/incidents', log: `/incidents/${name}/entries`, state: `/incidents/${name}/state`, take: '/duty/take', release: '/duty/release' }[act];
   put($('echo'), echo); $('typed').value = '';
   if (path) outbox.put(act, path, fields, echo);
-  else ({ open: () => open(name), find: () => rows.filter(fields.words), ack: () => acknowledge(name), duty: acts.duty, help: acts.help })[act]();
+  else ({ open: () => { $('typed').blur(); open(name); }, find: () => rows.filter(fields.words), ack: () => acknowledge(name), duty: acts.duty, help: acts.help })[act]();
 }
 const acts = {
   line: () => $('typed').select(), ack: () => acknowledge(), save: () => document.activeElement.closest('form')?.requestSubmit(),
@@ -155,7 +165,7 @@ const acts = {
   back: () => {
     if (document.activeElement === $('typed')) { $('typed').value = ''; put($('echo'), ''); }
     if (rows.words) rows.filter('');
-    const row = rows.find(opened) || rows.list.querySelector('a[tabindex="0"]')?.closest('li') || rows.list.firstElementChild;
+    const row = rows.find(incident.name) || rows.list.querySelector('a[tabindex="0"]')?.closest('li') || rows.list.firstElementChild;
     if (row) rows.focus(row); else $('typed').blur();
   },
   help: () => $('help').showModal(), duty: () => $('duty').focus(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(), steps: () => document.querySelector('.todo form:not([inert]) :is(button, .ds-input)')?.focus(),
@@ -169,13 +179,14 @@ function pressed(key, ctrlKey, target) {
   if (!acts[act] || (where === 'single' ? field || !$('singles').checked : where === 'list' && (field || target.closest('.one, .side, .top')))) return false;
   acts[act](); return true;
 }
-const awaits = ({ key, ctrlKey }) => early.length ? key.length === 1 || ctrlKey : ['log', 'state', 'correct', 'steps'].includes(words.keys.find(([known]) => known === key)?.[1]) && $('singles').checked;
+const acting = ({ key }) => words.keys.find(([known]) => known === key)?.[1];
+const awaits = press => early.length ? press.key.length === 1 || press.ctrlKey : ['log', 'state', 'correct', 'steps'].includes(acting(press)) && $('singles').checked;
 document.addEventListener('keydown', event => {
   const { key, ctrlKey, target } = event, helping = $('help').open;
   if (event.isComposing || event.altKey || event.metaKey || (helping && key !== 'Escape')) return;
   if (key === 'Escape') early = [];
   if (helping) { $('help').close(); if ($('help').contains(document.activeElement)) document.activeElement.blur(); }
-  else if (coming && !inField(target) && awaits(event)) early.push({ key, ctrlKey });
+  else if (incident.opening && !inField(target) && awaits(event)) early.push({ key, ctrlKey });
   else if (!pressed(key, ctrlKey, target)) return;
   event.preventDefault();
 });
@@ -213,7 +224,8 @@ function deliver(event, data) {
   const first = fresh.find(row => row.matches('.critical.waits'));
   if (first) put($('p1'), first.textContent.replace(/\s+/g, ' '));
   if (data.all) htmx.trigger(document.body, 'duty');
-  if (opened && (data.log?.[opened] || (event === 'all' && was))) open(opened, { push: false, focus: false, after: data.log?.[opened] });
+  for (const [name, receipt] of Object.entries(data.log || {})) incident.changed(name, receipt);
+  if (event === 'all' && (was || fragment(data.rows).querySelector(`[data-name="${CSS.escape(incident.name)}"]`))) incident.changed(incident.name, '');
 }
 const stream = new Stream(`samvirke-${page.mode}-${page.watch}`, page.place, place => '/stream' + asked({ after: place }), deliver);
 function back() {

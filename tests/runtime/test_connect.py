@@ -1,0 +1,50 @@
+"""A connection to the broker never goes on without hearing, whatever a busy machine does to it."""
+
+import asyncio
+
+import pytest
+from nats.aio.client import Client
+
+from tests.hub import Hub
+
+USER, PATIENCE_S = "incidents-ledger", 20.0
+FACT = "samvirke.actual.4601.vaktsentral.incidents.one.opened"
+
+
+async def hears(nc: Client) -> None:
+    """The broker's answer to a stored message comes."""
+    await nc.jetstream(timeout=PATIENCE_S).publish(FACT, b"fact")
+
+
+async def test_whoever_no_longer_waits_for_a_ping_leaves_the_connection_hearing(fresh_broker: Hub) -> None:
+    nc = await fresh_broker.connect(USER)
+    waiting = asyncio.create_task(nc.flush())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await nc.flush()
+    await hears(nc)
+    await nc.close()
+
+
+async def test_a_connection_whose_reading_a_fault_has_ended_is_opened_anew(
+    fresh_broker: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nc = await fresh_broker.connect(USER)
+    parse, broken = nc._ps.parse, asyncio.Event()
+
+    async def break_once(data: bytes = b"") -> None:
+        if not broken.is_set():
+            broken.set()
+            raise RuntimeError("a fault in the library")
+        await parse(data)
+
+    monkeypatch.setattr(nc._ps, "parse", break_once)
+    ping = asyncio.create_task(nc.flush())
+    async with asyncio.timeout(PATIENCE_S):
+        await broken.wait()
+        while nc.stats["reconnects"] == 0 or not nc.is_connected:  # noqa: ASYNC110 - nats-py gives no event
+            await asyncio.sleep(0.01)
+    ping.cancel()
+    await hears(nc)
+    await nc.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.cli.failures import failed, refused
-from services.cli.frame import Call, Outcome, verb
+from services.cli.frame import Call, Outcome, Usage, verb
 from services.cli.sending import local
 from services.cli.texts import language, say
 from services.words.shared import word
@@ -65,6 +65,8 @@ def follow(
     ] = None,
 ) -> Outcome | Coroutine[Any, Any, Outcome]:
     """Print each item as it comes; a lost connection goes on where it was."""
+    if after is not None and not after.isascii():
+        raise Usage("write a position as the feed said it")
     if nats or seed is not None:
         return over_nats(call, organisation or call.organisation, seed, after, count or -1)
     return _over_http(call, organisation or call.organisation, url, token, after, count or -1)

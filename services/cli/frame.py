@@ -173,6 +173,7 @@ def _runner(function: Callable[..., Any], common: dict[str, tuple[Any, Any]]) ->
     def run(**given: Any) -> int:
         call = Call(**{key: given.pop(key) for key in common})
         try:
+            _check_texts(given.values())
             outcome = _finished(function(call, **given))
         except Exception as error:
             from services.cli.failures import explain
@@ -188,6 +189,14 @@ def _runner(function: Callable[..., Any], common: dict[str, tuple[Any, Any]]) ->
     ]
     _sign(run, [*(parameter.replace(kind=keyword) for parameter in own), *shared])
     return run
+
+
+def _check_texts(given: Iterable[Any]) -> None:
+    """Raises Usage for a text that the terminal has written in another way than it says."""
+    for value in given:
+        texts = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(text, str) and any("\ud800" <= one <= "\udfff" for one in text) for text in texts):
+            raise Usage("a text is not in UTF-8: let the terminal write UTF-8, and LANG end in .UTF-8")
 
 
 def _finished(result: Any) -> Outcome:

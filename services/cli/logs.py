@@ -85,7 +85,10 @@ def moment_since(text: str | None) -> datetime | None:
     ago = _AGO.fullmatch(text or "")
     if ago is None:
         return moment(text)
-    return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    except OverflowError:
+        return None
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """How a verb sends a command or asks a question, and how the answer is told."""
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from schemas.envelope import Accepted, Request
     from services.runtime.edge import Edge
 
-"""The zone that people read and write times in, whatever this machine's is; the desk shows the same."""
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 @asynccontextmanager
@@ -129,7 +130,7 @@ async def on_incident(call: Call, said: str) -> dict[str, Any]:
 def figures_of(given: list[str] | None) -> dict[str, int]:
     """Counts written as name=number. Raises Usage."""
     pairs = [figure.partition("=")[::2] for figure in given or []]
-    if not all(number.lstrip("-").isdigit() for _, number in pairs):
+    if not all(_NUMBER.fullmatch(number) for _, number in pairs):
         raise Usage("write a figure as name=number, such as evakuert=40")
     return {name: int(number) for name, number in pairs}
 

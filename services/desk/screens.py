@@ -6,6 +6,7 @@ FLUSH_S go together, so a flood costs little.
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ SCREENS_MOST = 20
 """How many streams one person has open; a further one ends the oldest."""
 ROWS_MOST = 300
 WAITING_MOST = 500
+_PLACE = re.compile(r"[0-9]{1,15}")
 SLACK_MS = 1000
 """How much more than what changed since a page was made it is told: the page took time to be made."""
 
@@ -174,7 +176,7 @@ class Screens:
         place, rows = self.place, self.rows(screen.mode, screen.actor.key)
         screen.shown = {row.name for row in rows}
         instance, _, since = (after or "").rpartition(".")
-        known = instance == self._instance and since.isdigit()
+        known = instance == self._instance and _PLACE.fullmatch(since) is not None
         first = rows[:ROWS_MOST]
         since_ms = int(since) - SLACK_MS if known else -1
         fresh = [row for row in first if self._changed.get((screen.mode, row.key), 0) > since_ms]

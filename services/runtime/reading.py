@@ -1,5 +1,6 @@
 """From the bytes of a command to its typed parts, or to a refusal that says what is wrong with them."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from schemas.envelope import Command, Refused, Request, Strict
 from schemas.subjects import Address
 
 LIMIT_BYTES = 64 * 1024
+_NAME, _MADE_UP = re.compile(r"[a-z0-9_]{1,40}"), "(unknown field)"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -110,7 +112,7 @@ def _refusal(error: ValidationError, within: str) -> Refusal:
 
 def _where(fault: Any) -> str:
     """The path to a field; a name that the sender made up is not repeated."""
-    path = [str(part) for part in fault["loc"]]
+    path = [part if _NAME.fullmatch(part) else _MADE_UP for part in map(str, fault["loc"])]
     if fault["type"] == "extra_forbidden" and path:
-        path[-1] = "(unknown field)"
+        path[-1] = _MADE_UP
     return ".".join(path)

@@ -4,6 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 OSLO = ZoneInfo("Europe/Oslo")
+"""The zone that people read and write times in, whatever this machine's is."""
 
 
 def norwegian(moment: datetime) -> datetime:

@@ -82,6 +82,7 @@ def test_an_age_is_counted_from_now(samvirke: Samvirke, folder: Path) -> None:
         with (folder / "life.jsonl").open("a") as file:
             file.write(json.dumps({"ts": ts, "level": "info", "event": event, "service": "life"}) + "\n")
     assert events(samvirke("logs", "--json", "--since", "1h")) == ["lately"]
+    assert "lately" in events(samvirke("logs", "--json", "--since", "999999d")), "older than all years"
 
 
 def test_a_since_that_is_no_time_is_wrong_usage(samvirke: Samvirke, folder: Path) -> None:

@@ -79,6 +79,12 @@ def test_a_verb_that_acts_needs_a_watch(samvirke: Samvirke) -> None:
         ["report", "x", "--watch", "../4601.vaktsentral"],
         ["report", "x", "--at", "yesterday"],
         ["report", "x", "--figure", "forty"],
+        ["report", "x", "--figure", "a=²"],
+        ["report", "x", "--figure", "a=--5"],
+        ["report", "x", "--figure", "a=" + "9" * 40],
+        ["report", "sl\udce5tt", "--type", "fire"],
+        ["report", "x", "--tag", "health", "--tag", "\udce5"],
+        ["feed", "follow", "--after", "x.²"],
         ["report", "x", "--person", "nobody"],
     ],
 )

@@ -73,6 +73,16 @@ async def listening(browser: httpx.AsyncClient, after: str = "", **more: str) ->
             await following
 
 
+@pytest.mark.parametrize("since", ["\u00b2", "\u0663", "9" * 5_000, "-1", "", "1.5"])
+async def test_a_place_that_the_desk_has_not_given_brings_the_whole_list(house: House, since: str) -> None:
+    report = await house.report()
+    async with house.signed_in() as browser:
+        found = re.search(r'data-place="([^.]+)[^"]*"', (await browser.get("/")).text)
+        assert found is not None
+        async with listening(browser, f"{found[1]}.{since}") as heard:
+            assert report["ref"] in (await heard.until("all"))["rows"]
+
+
 async def child_watch(house: House) -> None:
     """Ida sits in the hidden watch for children."""
     centre = await house.caller("4601.centre")

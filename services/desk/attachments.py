@@ -129,6 +129,7 @@ def _about(form: Form) -> Said:
     if "about" in form.fields:
         return said_in(read_question(form.fields["about"].encode()))
     plain = {name: form.fields[name] for name in _PLAIN_FIELDS if form.fields.get(name)}
+    plain |= {"id": form.fields["command"]} if form.fields.get("command") else {}
     tags = {"tags": [form.fields["tag"]]} if form.fields.get("tag") else {}
     return said_in({**plain, **tags})
 

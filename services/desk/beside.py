@@ -8,6 +8,10 @@ from services.words.languages import spoken
 
 DECIDERS = ("crisis_leader", "chief_doctor", "incident_commander")
 """The functions that a form offers as those who decided."""
+FUNCTIONS = ("incident.commander", "liaison", "log.keeper", "press.contact", *DECIDERS[:2])
+"""The functions at an incident that a form offers."""
+GROUNDS = {"hpl-31": "hpl. § 31", "hpl-23-4": "hpl. § 23 nr. 4", "strl-17": "strl. § 17"}
+"""The grounds in law for break-glass that a form offers; any other code may be written."""
 _BRIEF = 120
 
 

@@ -1,6 +1,6 @@
 """The commands that a page's forms mean, and their words. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,9 +12,9 @@ from schemas.incidents import AddEntry, ChangeState, CloseIncident, CorrectEntry
 from schemas.notifications import Acknowledge
 from schemas.vocabulary import IncidentState, Level
 from schemas.watch import Release, TakeOver
+from services.desk.texts import in_norway
 from services.desk.tie_acts import Told
 from services.runtime.reading import Refusal, validate
-from services.words.norway import OSLO
 
 Form = Mapping[str, str]
 C = TypeVar("C", bound=Command)
@@ -74,20 +74,15 @@ def acknowledgement(form: Form, about: dict[str, str]) -> Act:
 
 
 def command_id(form: Form) -> str:
-    """The id that the page gave; a new one for a form that has none. Raises Refusal for what is no id."""
-    id = form.get("id") or new_id()
+    """The id that the page gave; a new one for a form that has none. Raises Refusal for what is no id.
+
+    Pages that were open while the desk was renewed call it ``id``. A field of that name would stand for the
+    form's own in scripts, and make a morph take each form for another one.
+    """
+    id = form.get("command") or form.get("id") or new_id()
     if not TOKEN.fullmatch(id):
-        raise Refusal("MALFORMED", where=["id"])
+        raise Refusal("MALFORMED", where=["command"])
     return id
-
-
-def in_norway(said: str) -> str:
-    """A time of a form: without an offset it is Norway's. What is no time is left as it is."""
-    try:
-        time = datetime.fromisoformat(said)
-    except ValueError:
-        return said
-    return (time if time.tzinfo else time.replace(tzinfo=OSLO)).isoformat()
 
 
 def occurred_at(form: Form) -> datetime | None:
@@ -111,9 +106,24 @@ def _list(form: Form, name: str) -> list[str]:
 
 
 def _words(form: Form, *names: str) -> dict[str, Any] | None:
-    words = {name: form[name] for name in names if form.get(name)}
+    words: dict[str, Any] = {name: form[name] for name in names if form.get(name)}
+    words |= {name: read(words[name]) for name, read in _READ.items() if name in words}
     validate(ItemContent, orjson.dumps(words), "content.")
     return words or None
+
+
+def _position(said: str) -> str:
+    """ "latitude,longitude" without the blanks that people write in it."""
+    return "".join(said.split())
+
+
+def _area(said: str) -> list[str]:
+    """The corners, one a line."""
+    return [_position(line) for line in said.splitlines() if line.strip()]
+
+
+_READ: Mapping[str, Callable[[str], Any]] = {"position": _position, "area": _area}
+"""Fields of the content that are no plain words."""
 
 
 def as_command(model: type[C], fields: Mapping[str, Any]) -> C:

@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from schemas import authorisation
 from schemas.envelope import Actor
-from schemas.vocabulary import Mode
+from schemas.vocabulary import Mode, Role
 from services.desk.asker import Asker, Identity
 from services.desk.boards import Boards
 from services.desk.drawn import title_of
@@ -61,12 +61,25 @@ class Frame:
             "degraded": self._reasons(asker.mode, await self._latency()),
         }
 
+    def leads(self, asker: Asker) -> bool:
+        """True if the person leads the watch; the doors decide all the same."""
+        return self._has_role(asker, asker.actor.person or "", authorisation.LEAD)
+
+    def members(self, asker: Asker) -> list[str]:
+        """The ids of those who write in the watch."""
+        known = {person for person, _, _ in self.boards.of(asker.mode).directory.roles}
+        return sorted(one for one in known if self._has_role(asker, one, authorisation.WRITE))
+
+    def _has_role(self, asker: Asker, person: str, roles: tuple[Role, ...]) -> bool:
+        directory = self.boards.of(asker.mode).directory
+        return directory.has_role(person, asker.actor.key, datetime.now(UTC), *roles)
+
     def titles(self, mode: str) -> dict[str, str]:
         """What each watch is called."""
         return {key: known.title for key, known in self.boards.of(mode).directory.watches.items()}
 
     def addressees(self, asker: Asker) -> dict[str, str]:
-        """The watches that a form offers, with their titles: no hidden one but the own."""
+        """The watches that a form offers, with their titles: no hidden one but the own (D13)."""
         directory = self.boards.of(asker.mode).directory
         return {
             key: known.title

@@ -37,6 +37,7 @@ KEYS: tuple[Key, ...] = (
     Key("r", "R", "correct", "correct the last entry of one's own", "single"),
     Key("a", "A", "state", "change state or close", "single"),
     Key("t", "T", "steps", "next open task, request or step of the action card", "single"),
+    Key("p", "P", "place", "where it is, and who does what there", "single"),
     Key("v", "V", "duty", "who is on duty", "single"),
 )
 

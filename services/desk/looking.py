@@ -9,12 +9,12 @@ from schemas.vocabulary import IncidentState, ReadReason
 from services.desk import lexicon, texts
 from services.desk.asker import CSRF_FIELD, Asker, Identity
 from services.desk.beside import brief_of, channels, persons_in, steps_of
-from services.desk.form_acts import in_norway
 from services.desk.forms import read_form
 from services.desk.frame import Frame
 from services.desk.pages import named
 from services.desk.render import page
 from services.desk.shown import shown
+from services.desk.texts import in_norway
 from services.runtime.edge import AskRefused
 
 _STATES = ("all", "open", *(state.value for state in IncidentState))

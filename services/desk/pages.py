@@ -13,7 +13,15 @@ from schemas.running import NUMBER
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
 from services.desk import lexicon, texts
 from services.desk.asker import Asker, Identity
-from services.desk.beside import DECIDERS, brief_of, channels, persons_in, steps_of
+from services.desk.beside import (
+    DECIDERS,
+    FUNCTIONS,
+    GROUNDS,
+    brief_of,
+    channels,
+    persons_in,
+    steps_of,
+)
 from services.desk.drawn import draw_rows
 from services.desk.frame import Frame
 from services.desk.live import STREAM, Stream
@@ -74,7 +82,7 @@ class Pages:
     ) -> dict[str, Any]:
         """What the archive knows of an incident, and what one may do with it. Raises Refusal, AskRefused."""
         found = await asker.ask("incidents", "get", **named(name), after=after, reason=reason)
-        entries, incident = found["entries"], found["incident"]
+        entries, incident, members = found["entries"], found["incident"], self._frame.members(asker)
         said_beside = {entry["corrected_by"] for entry in entries if entry["manner"] == "strike"}
         return {
             "name": incident.get("ref") or incident["id"],
@@ -90,8 +98,12 @@ class Pages:
             "said_of": {entry["id"]: brief_of(entry) for entry in entries},
             "channels": channels(),
             "deciders": DECIDERS,
-            "people": await self._frame.names(asker, persons_in(found)),
+            "people": await self._frame.names(asker, persons_in(found) | set(members)),
             "titles": self._frame.titles(asker.mode),
+            "members": members,
+            "leads": self._frame.leads(asker),
+            "functions": FUNCTIONS,
+            "grounds": GROUNDS,
             "states": [state for state in _NEXT_STATES if state != incident.get("state")],
             "kinds": _KINDS,
             "levels": _LEVELS,

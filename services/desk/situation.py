@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from schemas.envelope import Refused
 from schemas.envelope import Request as Command
 from schemas.identifiers import new_id
-from schemas.reports import ApproveReport, NothingToReport, SubmitReport
+from schemas.reports import ApproveReport, EndWheel, NothingToReport, SubmitReport
 from services.desk.asker import CSRF_FIELD, Asker, Identity
 from services.desk.attachments import SAFE_HEADERS
 from services.desk.beside import brief_of
@@ -22,6 +22,7 @@ from services.desk.pages import named
 from services.desk.render import page
 from services.desk.shown import shown
 from services.desk.sitrep_form import chosen_in, drafted, quoted
+from services.desk.wheel_form import ESCALATE_MIN, REMIND_MIN, begun, rhythm
 from services.runtime.edge import AskRefused, Kept
 from services.runtime.reading import Refusal
 from services.words.languages import spoken
@@ -44,6 +45,8 @@ class Situation:
         router.add_api_route("/new", shown(self.form), methods=["GET"])
         router.add_api_route("/draft", shown(self.draft), methods=["POST"])
         router.add_api_route("/nothing", shown(self.nothing), methods=["POST"])
+        router.add_api_route("/wheel", shown(self.begin), methods=["POST"])
+        router.add_api_route("/wheel/end", shown(self.end), methods=["POST"])
         router.add_api_route("/{report}", shown(self.one), methods=["GET"])
         router.add_api_route("/{report}/submit", shown(self.submit), methods=["POST"])
         router.add_api_route("/{report}/approve", shown(self.approve), methods=["POST"])
@@ -51,17 +54,30 @@ class Situation:
         return router
 
     async def all(self, request: Request) -> Response:
-        """Reports, templates to write by, and deadlines."""
+        """Reports, templates to write by, deadlines, and who has asked for what."""
         asker = await self._identity.person(request)
+        which = "all" if request.query_params.get("which") == "all" else "open"
         reports, templates, due, frame = await asyncio.gather(
             asker.ask("reports", "list"),
             asker.ask("reports", "templates"),
-            asker.ask("reports", "deadlines"),
+            asker.ask("reports", "deadlines", which=which),
             self._frame.of(asker),
         )
-        values = {"reports": reports["reports"], "deadlines": due["deadlines"]}
-        titles = self._frame.titles(asker.mode)
-        return page("situation", **frame, **values, templates=templates["templates"], titles=titles)
+        organisations = self._frame.boards.of(asker.mode).directory.organisations
+        houses = {key: one.title for key, one in organisations.items()}
+        values = {
+            "reports": reports["reports"],
+            "templates": templates["templates"],
+            "deadlines": due["deadlines"],
+            "wheels": [one | {"rhythm": rhythm(one)} for one in due["wheels"]],
+            "which": which,
+            "titles": houses | self._frame.titles(asker.mode),
+            "houses": {key: houses[key] for key in sorted(houses)},
+            "watches": self._frame.addressees(asker),
+            "leads": self._frame.leads(asker),
+            "minutes": (REMIND_MIN, ESCALATE_MIN),
+        }
+        return page("situation", **frame, **values)
 
     async def form(self, request: Request) -> Response:
         """A report to be written, or to be written anew; entries of an incident can be chosen."""
@@ -116,6 +132,21 @@ class Situation:
         """A deadline is answered: there is nothing to report."""
         asker, form = await self._changing(request)
         command = as_command(NothingToReport, {name: form.get(name) for name in ("wheel", "deadline")})
+        return await self._send(asker, form, command, "/situation")
+
+    async def begin(self, request: Request) -> Response:
+        """Watches are asked for reports; an incident is named as people name it."""
+        asker, form = await self._changing(request)
+        incident = form.get("incident")
+        if incident:
+            incident = (await asker.ask("incidents", "get", **named(incident)))["incident"]["id"]
+        command = begun(form, command_id(form), incident or None)
+        return await self._send(asker, form, command, "/situation")
+
+    async def end(self, request: Request) -> Response:
+        """No more reports are asked for."""
+        asker, form = await self._changing(request)
+        command = as_command(EndWheel, {"wheel": form.get("wheel")})
         return await self._send(asker, form, command, "/situation")
 
     async def file(self, request: Request, report: str, format: str) -> Response:

@@ -35,6 +35,15 @@ def sentence(code: str, parameters: Mapping[str, Any] | None = None) -> str:
     return sentences.brief(code, parameters)
 
 
+def in_norway(said: str) -> str:
+    """A time of a form: without an offset it is Norway's. What is no time is left as it is."""
+    try:
+        time = datetime.fromisoformat(said)
+    except ValueError:
+        return said
+    return (time if time.tzinfo else time.replace(tzinfo=OSLO)).isoformat()
+
+
 def clock(text: str | None) -> str:
     """The time of day in Norway, hours and minutes."""
     return moment(text)[11:16]

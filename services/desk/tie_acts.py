@@ -1,4 +1,4 @@
-"""What a page's forms say of how incidents hang together, and of who answers for them."""
+"""What a page's forms say of how incidents hang together, where they are, and who answers for them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from schemas import relations
 from schemas.envelope import Request as Command
 from schemas.identifiers import read_ref
+from services.desk.texts import in_norway
 from services.runtime.reading import Refusal
 
 Form = Mapping[str, str]
@@ -55,11 +56,38 @@ def refer(form: Form, about: About) -> Told:
     return relations.AddReference, {**about, "system": form.get("system")}, ("reference",)
 
 
+def change_place(form: Form, about: About) -> Told:
+    """The incident is somewhere else than was said before."""
+    numbers = form.get("municipalities", "").replace(",", " ").split()
+    return relations.ChangePlace, {**about, "municipalities": numbers}, ("place", "position", "area")
+
+
+def assign(form: Form, about: About) -> Told:
+    """Somebody has a function at the incident: of the watch, another watch, or an outsider by name."""
+    fields = {name: form.get(name) for name in ("function", "person", "watch")}
+    return relations.AssignFunction, {**about, **fields}, ("text",)
+
+
+def end_function(form: Form, about: About) -> Told:
+    """Somebody has a function no longer."""
+    return relations.EndFunction, {**about, "assignment": form.get("assignment")}, ()
+
+
+def break_glass(form: Form, about: About) -> Told:
+    """One watch may see an item above its cap until a moment."""
+    fields = {name: form.get(name) for name in ("entry", "to", "ground")}
+    return relations.BreakGlass, {**about, **fields, "until": in_norway(form.get("until", ""))}, ("text",)
+
+
 TIES: Mapping[str, Callable[[Form, About], Told]] = {
     "tie": tie,
     "transfer": transfer,
     "transfer/answer": answer_transfer,
     "transfer/withdraw": withdraw_transfer,
     "references": refer,
+    "place": change_place,
+    "functions": assign,
+    "functions/end": end_function,
+    "break-glass": break_glass,
 }
 """What stands beneath /incidents/{name}/, and what it makes of a form."""

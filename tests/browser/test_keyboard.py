@@ -214,6 +214,12 @@ async def _state(desk: Desk, press: str) -> None:
     await expect(desk.page.locator("#state-choice")).to_be_focused()
 
 
+async def _place(desk: Desk, press: str) -> None:
+    await desk.press("Enter")
+    await desk.press(press)
+    await expect(desk.page.locator("#place [name=place]")).to_be_focused()
+
+
 async def _duty(desk: Desk, press: str) -> None:
     await desk.press(press)
     await expect(desk.page.locator("#duty")).to_be_focused()
@@ -236,6 +242,7 @@ CHECKS: dict[str, Callable[[Desk, str], Awaitable[None]]] = {
     "correct": _correct,
     "state": _state,
     "steps": _steps,
+    "place": _place,
     "duty": _duty,
 }
 """What each act must do, tried with every key that is said to do it."""

@@ -10,7 +10,7 @@ from schemas.reports import BeginWheel, ReportField, SetTemplate
 from schemas.vocabulary import Authentication
 from services.runtime.edge import Edge
 from tests.browser.axe import faults
-from tests.browser.rig import MARKS, OPENED, VAKT, Desk, Rig
+from tests.browser.rig import ASKOY, MARKS, OPENED, VAKT, Desk, Rig
 
 pytestmark = MARKS
 HOSTILE = "<img src=x onerror=alert(1)> \u202eås"
@@ -127,6 +127,79 @@ async def test_closing_a_parent_names_what_is_open_beneath_it(rig: Rig) -> None:
         await desk.page.keyboard.type("Ferdig")
         await desk.press("Control+Enter")
         await expect(desk.page.locator("#outbox li").first).to_contain_text(f"Åpne under den: {child}")
+        await desk.is_innocent()
+
+
+async def test_place_and_functions_are_said_by_keyboard_and_no_news_disturbs_it(rig: Rig) -> None:
+    async with rig.desk() as desk, rig.api() as api:
+        ref = await opened(rig, desk, "Uviss adresse", place="Et sted i Arna")
+        await desk.press("p")
+        place = desk.page.locator("#place [name=place]")
+        await expect(place).to_be_focused()
+        await desk.press("Control+a")
+        await desk.page.keyboard.type("Arna stasjon")
+        await desk.press("Tab")
+        await desk.page.keyboard.type("60.4207, 5.4676")
+        await api.entry(ref, "Kom imens")
+        await expect(desk.entries("Kom imens")).to_have_count(1)
+        await expect(place).to_have_value("Arna stasjon")
+        await expect(desk.page.locator("#place [name=position]")).to_be_focused()
+        await desk.press("Control+Enter")
+        now = desk.page.locator(".about-one .detail", has_text="Er nå ved")
+        await expect(now).to_contain_text("Arna stasjon · 60.4207,5.4676")
+        await expect(desk.page.locator("#place")).to_have_attribute("open", "")
+        await desk.page.focus("#place [name=function]")
+        await desk.page.keyboard.type("lia")
+        await desk.press("Tab", "Tab", "Tab")
+        await desk.page.keyboard.type(HOSTILE)
+        await desk.press("Control+Enter")
+        await expect(desk.page.locator("#place li")).to_contain_text(HOSTILE)
+        await desk.page.focus("#place li button")
+        await desk.press("Enter")
+        await expect(desk.page.locator("#place li")).to_have_count(0)
+        await desk.is_innocent()
+    async with rig.api() as api:
+        told = (await api.log(ref))["incident"]
+    assert [(one["function"], one["until"] is None) for one in told["functions"]] == [("liaison", False)]
+
+
+async def test_a_leader_breaks_the_glass_and_its_words_never_lie_on_the_disk(rig: Rig) -> None:
+    until = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    async with rig.desk("jon") as desk:
+        ref = await opened(rig, desk, "Bare for egen vakt")
+        await desk.page.focus("details:has(#glass) > summary")
+        await desk.press("Enter")
+        assert await faults(desk.page) == []
+        for name, said in (("to", ASKOY), ("ground", "hpl-31"), ("until", until), ("text", "Fare for liv")):
+            await desk.page.fill(f"#glass [name={name}]", said)
+        await desk.page.route("**/break-glass*", lambda route: route.abort(), times=1)
+        await desk.press("Control+Enter")
+        await expect(desk.entries("Fare for liv")).to_contain_text("nødtilgang")
+        assert "Fare for liv" not in await desk.page.evaluate("JSON.stringify({...localStorage})")
+        await desk.is_innocent()
+    async with rig.api("harald", ASKOY) as neighbour:
+        assert (await neighbour.log(ref))["incident"]["ref"] == ref
+    async with rig.desk() as desk:
+        await desk.goto(f"/incidents/{ref}")
+        await expect(desk.page.locator("#glass")).to_have_count(0)
+
+
+async def test_a_leader_asks_for_reports_by_keyboard(rig: Rig) -> None:
+    async with rig.desk("jon") as desk:
+        await desk.goto("/situation")
+        await desk.page.focus("details.rest > summary")
+        await desk.press("Enter", "Tab")
+        await desk.page.keyboard.type("4601.ikt")
+        await desk.press("Tab")
+        await desk.page.keyboard.type(VAKT)
+        for name in ("template", "incident", "first", "every", "daily"):
+            while await desk.page.evaluate("document.activeElement.name") != name:
+                await desk.press("Tab")
+        await desk.page.keyboard.type("08:00")
+        assert await faults(desk.page) == []
+        await desk.press("Enter")
+        await expect(desk.page.locator("tr", has_text="hver dag kl. 08:00")).to_contain_text("går")
+        assert await faults(desk.page) == []
         await desk.is_innocent()
 
 

@@ -124,6 +124,27 @@ async def test_two_desks_write_in_one_incident_and_neither_disturbs_the_other(ri
     await said_once(rig, ref, "Skrevet hos den ene", "Halvskrevet hos den andre")
 
 
+async def test_what_is_chosen_for_an_entry_stands_when_others_write(rig: Rig) -> None:
+    async with rig.api() as api, rig.desk() as desk:
+        ref = await opened(rig, desk, "Valgt og ikke glemt")
+        await desk.page.keyboard.type("Gjelder en pasient")
+        chosen = {"kind": "decision", "tag": "health"}
+        for name, value in chosen.items():
+            await desk.page.select_option(f"form[data-send=log] [name={name}]", value)
+        await desk.page.fill("form[data-send=log] [name=basis]", "Lege har sagt det")
+        await api.entry(ref, "En annen skriver", kind="task")
+        await expect(desk.entries("En annen skriver")).to_have_count(1)
+        await expect(desk.page.locator("#log-text")).to_have_value("Gjelder en pasient")
+        for name, value in (chosen | {"basis": "Lege har sagt det"}).items():
+            await expect(desk.page.locator(f"form[data-send=log] [name={name}]")).to_have_value(value)
+        task = desk.page.locator(".todo li [name=text]")
+        await task.fill("Halvveis utført")
+        await api.entry(ref, "Enda en", kind="task")
+        await expect(desk.page.locator(".todo li")).to_have_count(2)
+        await expect(task.first).to_have_value("Halvveis utført")
+        await expect(task.first).to_be_focused()
+
+
 async def test_an_entry_that_is_written_while_an_incident_is_fetched_is_shown(rig: Rig) -> None:
     async with rig.api() as api, rig.desk() as desk:
         ref = await api.report("Hentes mens noen skriver")

@@ -43,7 +43,10 @@ async def test_a_report_that_is_sent_twice_is_one_incident(house: House) -> None
 
 async def test_two_clicks_at_the_same_moment_are_one_entry(house: House) -> None:
     report = await house.report()
-    path, said = f"/incidents/{report['ref']}/entries", {"id": new_id(), "text": "én gang", "kind": "task"}
+    path, said = (
+        f"/incidents/{report['ref']}/entries",
+        {"command": new_id(), "text": "én gang", "kind": "task"},
+    )
     async with house.signed_in() as browser:
         mark = csrf_in((await browser.get("/incidents")).text)
         answers = await asyncio.gather(
@@ -76,8 +79,8 @@ async def test_an_id_that_stands_for_something_else_is_told(house: House) -> Non
     report, id = await house.report(), new_id()
     async with house.signed_in() as browser:
         path = f"/incidents/{report['ref']}/entries"
-        assert (await act(browser, path, id=id, text="a")).status_code == 201
-        other = await act(browser, path, id=id, text="b")
+        assert (await act(browser, path, command=id, text="a")).status_code == 201
+        other = await act(browser, path, command=id, text="b")
         wrong = await act(browser, path, id="../x y", text="c")
     assert (other.status_code, other.json()["code"]) == (409, "ID_TAKEN")
     assert (wrong.status_code, wrong.json()["code"]) == (400, "MALFORMED")

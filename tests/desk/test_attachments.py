@@ -168,7 +168,7 @@ async def test_the_page_has_a_form_that_needs_no_script_and_shows_the_file(house
         path = f"/incidents/{report['ref']}"
         answer = await browser.post(
             f"{path}/attach",
-            data={"csrf": csrf, "id": new_id()},
+            data={"csrf": csrf, "command": new_id()},
             files={"file": ("brudd.jpg", PHOTO, "image/jpeg")},
         )
         assert answer.status_code == 303, answer.text

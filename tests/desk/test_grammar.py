@@ -129,7 +129,7 @@ def test_the_scripts_by_hand_are_few_lines_besides_blanks_and_comments() -> None
     lines = [
         line.strip() for path in files.FOLDER.glob("*.js") for line in path.read_text("utf-8").split("\n")
     ]
-    assert len([line for line in lines if line and not line.startswith("//")]) <= 400
+    assert len([line for line in lines if line and not line.startswith("//")]) <= 460
 
 
 def test_a_type_is_called_as_the_register_says_and_by_its_former_aliases_too() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -11,6 +12,7 @@ from schemas.reports import ReportField, SetTemplate
 from schemas.vocabulary import Role
 from services.reports.app import build
 from tests.desk.house import VAKT, House
+from tests.desk.test_pages import csrf_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -87,3 +89,48 @@ async def test_what_is_malformed_is_refused_and_not_repeated(reports: House) -> 
         odd = await kari.get("/v1/reports/x/document", params={"format": "exe"})
         assert odd.json()["code"] in ("MALFORMED", "UNKNOWN_REPORT")
         assert (await kari.get("/v1/reports/x", params={"version": "-1"})).status_code == 400
+
+
+async def test_a_leader_asks_for_reports_from_the_page_and_asks_no_longer(reports: House) -> None:
+    first = (datetime.now(UTC) + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M")
+    said = {"reporters": f"{VAKT}, {VAKT}", "receiver": "4601", "remind": "15", "escalate": "0"}
+    async with reports.signed_in() as kari:
+
+        async def ask(**fields: str) -> httpx.Response:
+            mark = csrf_in((await kari.get("/situation")).text)
+            return await kari.post("/situation/wheel", data={"csrf": mark, **said, **fields})
+
+        assert (await ask(first=first)).status_code == 303
+        assert (await ask(first=first, every="4")).status_code == 303
+        assert (await ask(daily="08:00 18:00")).status_code == 303
+        page = (await kari.get("/situation")).text
+        assert "med 4 timers mellomrom fra" in page
+        assert "hver dag kl. 08:00, 18:00" in page
+        for wrong in ({"every": "fire"}, {"first": "snart"}, {"daily": "kveld"}, {"reporters": "??"}):
+            refused = await ask(**{"first": first} | wrong)
+            assert refused.status_code == 400, wrong
+            assert "MALFORMED" in refused.text
+        nothing = await ask()
+        assert (nothing.status_code, "BAD_PERIOD" in nothing.text) == (422, True)
+        gone = await ask(first=first, incident="0000000")
+        assert (gone.status_code, "UNKNOWN_INCIDENT" in gone.text) == (404, True)
+        open_ones = (await kari.get("/v1/deadlines")).json()["wheels"]
+        assert len(open_ones) == 3
+        for one in open_ones:
+            mark = csrf_in((await kari.get("/situation")).text)
+            ended = await kari.post("/situation/wheel/end", data={"csrf": mark, "wheel": one["id"]})
+            assert ended.status_code == 303, ended.text
+        assert (await kari.get("/v1/deadlines")).json()["wheels"] == []
+        assert "Ingen er bedt om rapporter." in (await kari.get("/situation")).text
+        answered = (await kari.get("/situation", params={"which": "all"})).text
+    assert "ingenting å melde" in answered
+    assert "avsluttet" in answered
+
+
+async def test_nothing_to_report_about_what_is_no_wheel_is_refused_in_words(reports: House) -> None:
+    async with reports.signed_in() as kari:
+        mark = csrf_in((await kari.get("/situation")).text)
+        for wheel, status in (("", 400), ("a b", 400), ("no-such-wheel", 404)):
+            answer = await kari.post("/situation/nothing", data={"csrf": mark, "wheel": wheel})
+            assert answer.status_code == status, wheel
+            assert "<h1>" in answer.text

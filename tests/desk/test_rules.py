@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import incidents, notifications, subjects, watch
@@ -110,6 +110,7 @@ def test_unacknowledged_comes_first_then_priority_then_the_newest() -> None:
     assert [row.key[1] for row in ledger.rows(VAKT)] == [newest, first, old, done]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(Priority), st.integers(0, 10**9)), max_size=30))
 def test_the_order_is_the_rule_whatever_stands_open(
     found: Sequence[tuple[bool, Priority, int]],

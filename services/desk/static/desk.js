@@ -47,7 +47,7 @@ async function refill() {
 
 // --- One incident; what is being written in it is kept while another is looked at.
 const KEPT = 'samvirke-writing', kept = JSON.parse(sessionStorage.getItem(KEPT)) || {}, drafts = new Map(kept.writing), inField = element => element.matches('input, textarea, select');
-const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'id'));
+const fieldsOf = form => Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'csrf' && name !== 'command'));
 function fill(form, fields) { for (const [name, value] of Object.entries(fields || {})) { const field = form.elements[name]; if (field?.type === 'checkbox') field.checked = true; else if (field) field.value = value; } }
 const draft = () => { for (const form of all('#incident form[data-draft]')) fill(form, drafts.get(form.dataset.draft)); };
 const address = name => `/incidents/${encodeURIComponent(name)}${query}`;
@@ -83,7 +83,7 @@ async function show(name, html, how) {
 function report() {
   $('incident').replaceChildren($('new-form').content.cloneNode(true));
   const form = $('incident').querySelector('form');
-  form.elements.id.value = newId(); fill(form, drafts.get('new')); incident.close(); form.elements.priority.focus();
+  form.elements.command.value = newId(); fill(form, drafts.get('new')); incident.close(); form.elements.priority.focus();
 }
 
 // In another language the page is made anew: what is being written comes along, but tagged words stay in memory only.
@@ -98,13 +98,14 @@ async function renew() {
   const renewed = found.person === page.person && (away || found.csrf !== desk.csrf);
   if (renewed) desk.csrf = found.csrf; return renewed;
 }
+const ABOUT = ['entry', 'step', 'assignment'];
 function told(record, answer, elsewhere) {
   if (elsewhere && !$(`o-${record.id}`)) return;
   const line = $(`o-${record.id}`) || Object.assign(document.createElement('li'), { id: `o-${record.id}` }), sentence = answer?.sentence || '';
   line.className = record.state;
   put(line, `${clock.format(hubNow())} ${record.label} – ${say[record.state]}${sentence && `: ${sentence}`}${answer?.beside ? ` – ${answer.beside}` : ''}`);
   $('outbox').prepend(line); for (const old of all('li.sent', $('outbox')).slice(8)) old.remove();
-  const { entry, step } = record.fields, form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act && (!entry || one.elements.entry.value === entry) && (!step || one.elements.step.value === step));
+  const form = all('form[data-send]').find(one => new URL(one.action).pathname === record.path && one.dataset.send === record.act && ABOUT.every(name => !record.fields[name] || one.elements[name]?.value === record.fields[name]));
   if (sentence && form && !fieldsOf(form).text) fill(form, record.fields);
   if (sentence) { put($('echo'), `${say.refused}: ${sentence}`); if (form) fault(form, $('echo').textContent); }
   const idle = !inField(document.activeElement) || !document.activeElement.value;
@@ -113,7 +114,7 @@ function told(record, answer, elsewhere) {
 // What was refused is said at the field as well, until the field is changed.
 function fault(form, sentence) {
   unfault(form); form.inert = false;
-  const field = form.querySelector('textarea, [name=headline]') || form.lastElementChild, said = Object.assign(document.createElement('p'), { className: 'fault', id: `fault-${form.elements.id.value}`, textContent: sentence });
+  const field = form.querySelector('textarea, [name=headline]') || form.lastElementChild, said = Object.assign(document.createElement('p'), { className: 'fault', id: `fault-${form.elements.command.value}`, textContent: sentence });
   for (const [name, value] of [['aria-invalid', 'true'], ['aria-describedby', said.id]]) field.setAttribute(name, value);
   (field.closest('label') || field).after(said);
 }
@@ -127,8 +128,8 @@ document.addEventListener('submit', event => {
   if (!act && !form.dataset.send) return;
   event.preventDefault(); if (act) { act(); return; }
   const fields = fieldsOf(form), said = fields.headline || fields.text;
-  outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], incident.name, said && `«${said}»`].filter(Boolean).join(' '), form.elements.id.value);
-  drafts.delete(form.dataset.draft); unfault(form); form.inert = form.dataset.send === 'tick'; form.reset(); form.elements.id.value = newId();
+  outbox.put(form.dataset.send, new URL(form.action).pathname, fields, [say[form.dataset.send], incident.name, said && `«${said}»`].filter(Boolean).join(' '), form.elements.command.value, 'secret' in form.dataset);
+  drafts.delete(form.dataset.draft); unfault(form); form.inert = form.dataset.send === 'tick'; form.reset(); form.elements.command.value = newId();
 });
 
 // --- Acts: the same whether a key, a button or the command line asks for them.
@@ -169,6 +170,7 @@ const acts = {
     if (row) rows.focus(row); else $('typed').blur();
   },
   help: () => $('help').showModal(), duty: () => $('duty').focus(), new: report, log: () => $('log-text')?.focus(), state: () => $('state-choice')?.focus(), steps: () => document.querySelector('.todo form:not([inert]) :is(button, .ds-input)')?.focus(),
+  place: () => { const place = $('place'); if (place) { place.open = true; place.querySelector('input:not([type=hidden])').focus(); } },
   correct: () => { const mine = all('.correct[data-mine]').pop(); if (mine) { mine.open = true; mine.querySelector('textarea').focus(); } },
 };
 $('singles').checked = localStorage.getItem('samvirke-singles') !== 'off';
@@ -180,7 +182,7 @@ function pressed(key, ctrlKey, target) {
   acts[act](); return true;
 }
 const acting = ({ key }) => words.keys.find(([known]) => known === key)?.[1];
-const awaits = press => early.length ? press.key.length === 1 || press.ctrlKey : ['log', 'state', 'correct', 'steps'].includes(acting(press)) && $('singles').checked;
+const awaits = press => early.length ? press.key.length === 1 || press.ctrlKey : ['log', 'state', 'correct', 'steps', 'place'].includes(acting(press)) && $('singles').checked;
 document.addEventListener('keydown', event => {
   const { key, ctrlKey, target } = event, helping = $('help').open;
   if (event.isComposing || event.altKey || event.metaKey || (helping && key !== 'Escape')) return;

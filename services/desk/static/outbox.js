@@ -1,5 +1,5 @@
 // What is sent: kept in the browser until the desk has answered, then sent once, in order, under the id that it was born
-// with. What is tagged stays in memory only: such words must not lie on this machine's disk.
+// with. What is tagged or secret stays in memory only: such words must not lie on this machine's disk.
 const STORE = 'samvirke-outbox';
 
 export function newId() {
@@ -28,14 +28,14 @@ export class Outbox {
   change(record, keep) {
     const others = this.stored().filter(one => one.id !== record.id);
     this.memory = this.memory.filter(one => one.id !== record.id);
-    if (keep && record.fields.tag) this.memory.push(record);
-    try { localStorage.setItem(STORE, JSON.stringify(keep && !record.fields.tag ? [...others, record] : others)); }
+    if (keep && record.secret) this.memory.push(record);
+    try { localStorage.setItem(STORE, JSON.stringify(keep && !record.secret ? [...others, record] : others)); }
     catch { if (keep) this.memory.push(record); }
   }
 
-  put(act, path, fields, label, id = newId()) {
+  put(act, path, fields, label, id = newId(), secret = false) {
     if (this.waiting().some(one => one.id === id)) return;
-    const { person, watch, mode } = this.desk, record = { act, id, path, fields, label, person, watch, mode, state: 'sending' };
+    const { person, watch, mode } = this.desk, record = { act, id, path, fields, label, person, watch, mode, state: 'sending', secret: secret || !!fields.tag };
     this.change(record, true); this.told(record); this.drain();
   }
 
@@ -47,7 +47,7 @@ export class Outbox {
   }
 
   async send(record, again = true) {
-    const body = new URLSearchParams({ ...record.fields, id: record.id, csrf: this.desk.csrf }), headers = { Accept: 'application/json', 'X-Samvirke-Watch': record.watch };
+    const body = new URLSearchParams({ ...record.fields, command: record.id, csrf: this.desk.csrf }), headers = { Accept: 'application/json', 'X-Samvirke-Watch': record.watch };
     const asked = { method: 'POST', redirect: 'error', signal: AbortSignal.timeout(15000), headers, body }, answer = await fetch(record.path + this.desk.query, asked).catch(() => null);
     const found = answer && await answer.json().catch(() => null);
     if (answer?.status === 401) this.ended();

@@ -140,7 +140,8 @@ class Handlers:
         earlier = await self._earlier(received, known)
         if earlier is not None:
             return self._accepted(received, earlier, known)
-        verdict = rule(self._case(received, known))
+        case = self._case(received, known)
+        verdict = limits.discarded(case) or rule(case)
         if isinstance(verdict, Refused):
             return verdict
         draft = self._draft(received, verdict, known.id)

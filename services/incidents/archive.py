@@ -28,7 +28,8 @@ from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
 from services.incidents.privacy import Privacy
 from services.incidents.queries import Queries
-from services.incidents.retention import Retention, RetentionQueries
+from services.incidents.retention import Retention
+from services.incidents.retention_asked import RetentionQueries
 from services.incidents.scrub import Scrub
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed

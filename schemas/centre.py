@@ -17,6 +17,7 @@ from schemas.centre_parts import (
     Policy,
     Region,
     Report,
+    Retention,
     RoleGrant,
     Subscription,
     Watch,
@@ -43,6 +44,7 @@ class Centre(Strict):
     subscriptions: list[Subscription] = []
     lists: list[NamedList] = []
     reports: list[Report] = []
+    retention: list[Retention] = []
 
     def organisation(self, key: str) -> Organisation | None:
         """The organisation with this key."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from schemas import register
+from schemas.records import DELIVERY_DAYS_LEAST
 from schemas.subjects import CENTRE
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def problems(centre: Centre) -> Found:
     yield from _persons(centre)
     yield from _manning(centre)
     yield from _sharing(centre)
+    yield from _retention(centre)
     yield from _times(centre)
 
 
@@ -137,6 +139,22 @@ def _sharing(centre: Centre) -> Found:
         yield from _known(centre, ("subscriptions", index, "organisation"), named)
     for index, listed in enumerate(centre.lists):
         yield from _known(centre, ("lists", index, "members"), [listed.owner, *listed.members])
+
+
+def _retention(centre: Centre) -> Found:
+    seen: set[tuple[str | None, ...]] = set()
+    for index, kept in enumerate(centre.retention):
+        yield from _known(centre, ("retention", index, "where"), [kept.where])
+        if kept.of == "deliveries" and kept.tag is not None:
+            yield "TAG_NOT_HERE", ("retention", index, "tag"), "records of deliveries bear no tag"
+        if kept.of == "deliveries" and kept.days < DELIVERY_DAYS_LEAST:
+            reason = f"records of deliveries are kept {DELIVERY_DAYS_LEAST} days at least"
+            yield "TERM_TOO_SHORT", ("retention", index, "days"), reason
+        for mode in kept.modes:
+            name = (kept.where, kept.of, kept.tag, mode)
+            if name in seen:
+                yield "STANDS_TWICE", ("retention", index, "where"), "that class stands twice"
+            seen.add(name)
 
 
 def _times(centre: Centre) -> Found:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas import feeds, incident_types, notifications, people, reports, watch
+from schemas import feeds, incident_types, notifications, people, records, reports, watch
 from schemas.canonical import canonical
 from schemas.centre import Centre
 from schemas.envelope import Request, Strict
@@ -28,7 +28,7 @@ class Entry:
 
 def entries(centre: Centre, mode: Mode) -> Iterator[Entry]:
     """Every entry in an order in which each finds what it needs: organisations first, who is on duty last."""
-    for organisation, at, request, content in _requests(centre):
+    for organisation, at, request, content in (*_requests(centre), *_retention(centre, mode)):
         body = canonical(request.model_dump(mode="json", exclude_none=True)).decode()
         identifier = derived_id("centre", mode, request.type_name(), organisation, at or "", body)
         yield Entry(identifier, organisation, at, request, content)
@@ -140,3 +140,16 @@ def _reports(centre: Centre) -> Made:
         for where in report.where:
             template = reports.SetTemplate(template=report.code, where=where, **fields)
             yield where.partition(".")[0], None, template, None
+
+
+def _retention(centre: Centre, mode: Mode) -> Made:
+    """Proposals: each lies under an id that is a hash of the class, so that it is proposed once only."""
+    for kept in (one for one in centre.retention if mode in one.modes):
+        named = ("retention", mode, kept.where, kept.of, kept.tag or "", str(kept.days), kept.law)
+        said = {"order": derived_id(*named), "where": kept.where, "days": kept.days, "law": kept.law}
+        request: Request = (
+            records.OrderDeliveryTerm.model_validate(said)
+            if kept.of == "deliveries"
+            else records.OrderRetention.model_validate({**said, "tag": kept.tag})
+        )
+        yield kept.where.partition(".")[0], None, request, None

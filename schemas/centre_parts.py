@@ -9,8 +9,9 @@ from schemas.envelope import Code, Line, Moment, Municipality, Strict, Token, Wa
 from schemas.incident_types import Card, Told, Version, Words
 from schemas.notifications import PolicyRules
 from schemas.people import Contact
+from schemas.records import DAYS_MOST
 from schemas.reports import ReportField
-from schemas.vocabulary import Channel, DutyFunction, Language, Level, Mode, Priority, Role
+from schemas.vocabulary import Channel, DutyFunction, Language, Level, Mode, Priority, Role, Tag
 
 ShortCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,8}$")]
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,40}(\.[a-z0-9]{1,40})?$")]
@@ -119,6 +120,20 @@ class Report(Strict):
     approvals: Annotated[int, Field(ge=1, le=2)] = 1
     approvers: list[Token] = []
     second_person: bool = True
+
+
+class Retention(Strict):
+    """How long words, or records of deliveries, are kept after an incident was closed.
+
+    A proposal of the file: it is in force once an archive owner has adopted it and another person approved.
+    """
+
+    where: Who
+    of: Literal["words", "deliveries"] = "words"
+    tag: Tag | None = None
+    modes: Annotated[list[Mode], Field(min_length=1)] = list(Mode)
+    days: Annotated[int, Field(ge=1, le=DAYS_MOST)]
+    law: Code
 
 
 class Person(Strict):

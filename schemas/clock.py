@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.exercise import Begun, ClockSet, Ended
+from schemas.exercise import Begun, ClockSet, Discarded, Ended
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -75,12 +75,17 @@ WALL = Clock()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One exercise: its clock, and who takes part."""
+    """One exercise: its clock, who takes part, the watch that leads it, and what of it is ended for good.
+
+    ``gone`` are houses and watches, each with the wall time until which what took place there is gone.
+    """
 
     id: str
     code: str
     organisations: tuple[str, ...]
     clock: Clock
+    led_by: str = ""
+    gone: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(slots=True)
@@ -103,6 +108,9 @@ class Exercises:
                 self._keep(run, run.clock.set(body.wall, body.at, body.speed))
             case Ended() if run := self.runs.get(body.exercise):
                 self._keep(run, run.clock.end(body.wall))
+            case Discarded() if run := self.runs.get(body.exercise):
+                gone = (*run.gone, *((where, body.wall) for where in body.where))
+                self.runs[run.id] = replace(run, gone=gone)
 
     def of(self, organisation: str, wall: datetime) -> Run | None:
         """The exercise that the organisation was in at a wall time, or None."""
@@ -125,7 +133,9 @@ class Exercises:
             if former is not None and not former.clock.ended:
                 self._keep(former, former.clock.end(body.wall))
         clock = WALL.set(body.wall, body.at, body.speed)
-        self.runs[body.exercise] = Run(body.exercise, body.code, tuple(body.organisations), clock)
+        self.runs[body.exercise] = Run(
+            body.exercise, body.code, tuple(body.organisations), clock, body.led_by or ""
+        )
         for organisation in body.organisations:
             self.joined[organisation] = (*self.joined.get(organisation, ()), (body.wall, body.exercise))
 

@@ -61,7 +61,7 @@ class Directory:
                 self.types[body.type] = body
                 if body.card is not None:
                     self.cards.setdefault((body.type, body.card.version), body.card)
-            case exercise.Begun() | exercise.ClockSet() | exercise.Ended():
+            case exercise.Begun() | exercise.ClockSet() | exercise.Ended() | exercise.Discarded():
                 self.exercises.apply(body)
 
     def type_for(self, watch_key: str, code: str) -> TypeSet | None:
@@ -89,6 +89,29 @@ class Directory:
         """
         return self.had_role(person, watch_key, self.now(watch_key, now), *roles)
 
+    def has_house_role(self, person: str, organisation: str, now: datetime, *roles: Role) -> bool:
+        """True if the person has one of the roles in the organisation as a whole now."""
+        return self._holds(person, organisation, self.now(organisation, now), roles)
+
+    def has_anybody(self, organisation: str, now: datetime, *roles: Role) -> bool:
+        """True if anybody has one of the roles now in the organisation, or in a watch of it that is open."""
+        then = self.now(organisation, now)
+        return any(
+            self.lies_in(place, organisation) and self._holds(person, place, then, roles)
+            for person, place, _ in self.roles
+        )
+
+    def is_discarded(self, watch_key: str, recorded_at: datetime) -> bool:
+        """True if what was recorded in the watch then is ended for good with its exercise."""
+        run = self.exercises.of(watch_key.partition(".")[0], recorded_at) if self.joined else None
+        return run is not None and any(
+            recorded_at <= wall and self.lies_in(watch_key, where) for where, wall in run.gone
+        )
+
+    def lies_in(self, watch_key: str, where: str) -> bool:
+        """True if ``where`` is the watch, or its organisation, which does not reach into a hidden one."""
+        return where == watch_key or (where == watch_key.partition(".")[0] and not self.hidden(watch_key))
+
     def rules_over(self, person: str, watch_key: str, now: datetime, *roles: Role) -> bool:
         """The same to end access: a role in the whole organisation counts also in a hidden watch."""
         organisation, then = watch_key.partition(".")[0], self.now(watch_key, now)
@@ -101,9 +124,7 @@ class Directory:
 
     def reaches(self, token: people.TokenIssued, watch_key: str) -> bool:
         """True if a machine's token is for the watch, or for its organisation; a hidden one needs its own."""
-        return token.where == watch_key or (
-            token.where == watch_key.partition(".")[0] and not self.hidden(watch_key)
-        )
+        return self.lies_in(watch_key, token.where)
 
     def _holds(self, person: str, where: str, then: datetime, roles: tuple[Role, ...]) -> bool:
         found = (self.roles.get((person, where, role)) for role in roles)

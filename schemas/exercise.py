@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Body, Code, Moment, Request, Token
+from schemas.envelope import Body, Code, Moment, Request, Token, WatchKey
 
 TRADE = "exercise"
 FASTEST = 60
@@ -12,6 +12,8 @@ FASTEST = 60
 
 Speed = Annotated[int, Field(ge=0, le=FASTEST)]
 Organisations = Annotated[list[Token], Field(min_length=1, max_length=500)]
+Shares = Annotated[list[Token | WatchKey], Field(min_length=1, max_length=500)]
+"""Houses, each for its watches that are not hidden, and watches."""
 
 
 class Begin(Request):
@@ -47,6 +49,29 @@ class End(Request):
     exercise: Token
 
 
+class Discard(Request):
+    """Order that an exercise be ended for good in some houses or watches; it needs a second person.
+
+    Nothing happens before another person has approved it under the order's id.
+    """
+
+    trade = TRADE
+    verb = "discard"
+    exercise: Token
+    order: Token
+    where: Shares
+    law: Code
+
+
+class ApproveDiscard(Request):
+    """A second person approves the order: words and rows of these shares are gone for good."""
+
+    trade = TRADE
+    verb = "discard_approve"
+    exercise: Token
+    order: Token
+
+
 class _Reading(Body):
     """From the wall time ``wall`` on the exercise's time is ``at``, and runs ``speed`` times as fast."""
 
@@ -57,12 +82,13 @@ class _Reading(Body):
 
 
 class Begun(_Reading):
-    """An exercise began."""
+    """An exercise began; ``led_by`` is the watch that leads it."""
 
     name = "begun"
     exercise: str
     code: str
     organisations: list[str]
+    led_by: str | None = None
 
 
 class ClockSet(_Reading):
@@ -79,5 +105,32 @@ class Ended(_Reading):
     exercise: str
 
 
-COMMANDS = (Begin, SetClock, End)
-FACTS = (Begun, ClockSet, Ended)
+class DiscardOrdered(Body):
+    """It was ordered that an exercise be ended for good in ``where``; nothing is gone yet."""
+
+    trade = TRADE
+    name = "discard_ordered"
+    exercise: str
+    order: str
+    where: list[str]
+    law: str
+
+
+class Discarded(Body):
+    """An exercise is ended for good in ``where``.
+
+    What took place there before this fact has no words and no rows any more; its facts stay as a skeleton.
+    """
+
+    trade = TRADE
+    name = "discarded"
+    exercise: str
+    order: str
+    where: list[str]
+    law: str
+    asked_by: str
+    wall: AwareDatetime
+
+
+COMMANDS = (Begin, SetClock, End, Discard, ApproveDiscard)
+FACTS = (Begun, ClockSet, Ended, DiscardOrdered, Discarded)

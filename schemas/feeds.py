@@ -111,7 +111,7 @@ class Subscribed(Body):
 class FeedItem(Tolerant):
     """An item as a subscriber gets it, over NATS and HTTP alike; a notice has the first seven fields only.
 
-    ``position`` is ``<epoch>.<n>``, without gaps in one subscriber's feed. ``id`` stays with what was said: a
+    ``position`` is ``<epoch>.<n>``, without gaps in a feed's last 30 days. ``id`` stays with what was said: a
     notice bears the id of what is gone. ``thread`` ties items of one incident together for this subscriber
     alone. ``ref``, ``type``, ``state`` and ``municipalities`` are the incident's, where its head may be seen.
     """

@@ -13,6 +13,8 @@ from schemas.incidents import TRADE, OnIncident
 from schemas.vocabulary import Tag
 
 DAYS_MOST = 40_000
+DELIVERY_DAYS_LEAST = 30
+"""A feed is followed up to 7 days back: what is not fetched yet is no old record."""
 
 
 class OrderRetention(Request):
@@ -29,6 +31,29 @@ class OrderRetention(Request):
     tag: Tag | None = None
     days: Annotated[int, Field(ge=1, le=DAYS_MOST)]
     law: Code
+
+
+class OrderDeliveryTerm(Request):
+    """Order how long the records of deliveries are kept; it needs a second person too.
+
+    They are who was given what in a feed, and which messages went to whom: so many days after an incident was
+    closed, or after the last that was written in it. ``where`` is as in an order of retention.
+    """
+
+    trade = TRADE
+    verb = "delivery_term"
+    order: Token
+    where: Token | WatchKey
+    days: Annotated[int, Field(ge=DELIVERY_DAYS_LEAST, le=DAYS_MOST)]
+    law: Code
+
+
+class AdoptRetention(Request):
+    """Make an order that the centre file proposed one's own, as archive owner; another person approves it."""
+
+    trade = TRADE
+    verb = "retention_adopt"
+    order: Token
 
 
 class ApproveRetention(Request):
@@ -87,6 +112,36 @@ class RetentionEnded(Body):
     name = "retention_ended"
 
 
+class DeliveryTermOrdered(Body):
+    """A term for the records of deliveries was ordered; nothing goes before it is approved."""
+
+    trade = TRADE
+    name = "delivery_term_ordered"
+    where: str
+    days: int
+    law: str
+
+
+class DeliveriesErased(Body):
+    """The term of an incident's records of deliveries is over: services let go of who was sent what.
+
+    What was said of it in the log itself stays there.
+    """
+
+    trade = TRADE
+    name = "deliveries_erased"
+    order: str
+    law: str
+    asked_by: str
+
+
+class RetentionAdopted(Body):
+    """An archive owner made a proposal of the centre file his or her order; it waits for another person."""
+
+    trade = TRADE
+    name = "retention_adopted"
+
+
 class HoldPlaced(Body):
     """Nothing of the incident may be erased."""
 
@@ -102,5 +157,22 @@ class HoldLifted(Body):
     name = "hold_lifted"
 
 
-COMMANDS = (OrderRetention, ApproveRetention, EndRetention, PlaceHold, LiftHold)
-FACTS = (RetentionOrdered, RetentionApproved, RetentionEnded, HoldPlaced, HoldLifted)
+COMMANDS = (
+    OrderRetention,
+    OrderDeliveryTerm,
+    AdoptRetention,
+    ApproveRetention,
+    EndRetention,
+    PlaceHold,
+    LiftHold,
+)
+FACTS = (
+    RetentionOrdered,
+    DeliveryTermOrdered,
+    RetentionAdopted,
+    RetentionApproved,
+    RetentionEnded,
+    DeliveriesErased,
+    HoldPlaced,
+    HoldLifted,
+)

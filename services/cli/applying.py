@@ -31,7 +31,10 @@ _NOT_YET = ("UNKNOWN_WATCH", "UNKNOWN_POST", "UNKNOWN_PERSON", "NOT_ALLOWED")
 """Refusals that pass once a door has read the facts before."""
 _SHUT = ("LEDGER_BEHIND", "LEDGER_UNREACHABLE")
 
-_STAGES = ("organisation", "region agree subscribe type", "establish policy template", "add", "grant", "man")
+_STAGES = (
+    *("organisation", "region agree subscribe type", "establish policy template", "add", "grant", "man"),
+    "retention_order delivery_term",
+)
 """Verbs in the order in which they need each other; those of one stage are sent side by side."""
 
 Pairs = list[tuple[str, str]]

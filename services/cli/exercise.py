@@ -1,4 +1,4 @@
-"""Verbs of exercises: exercise check, exercise play."""
+"""Verbs of exercises: exercise check, exercise play; how one is ended for good lies in `discarding.py`."""
 
 from datetime import datetime
 from functools import partial
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli import discarding
 from services.cli.failures import failed
 from services.cli.frame import Call, Exit, Outcome, verb
 from services.cli.texts import language, say
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from services.cli.player.report import Report
     from services.runtime.settings import Settings
 
-exercise = typer.Typer(help="Exercises from a file, played on a hub.", no_args_is_help=True)
+exercise = typer.Typer(
+    help="Exercises: played from a file, listed, and ended for good by two persons.", no_args_is_help=True
+)
 
 File = Annotated[Path, typer.Argument(help="TOML or YAML.")]
 
@@ -117,3 +120,4 @@ def register(app: typer.Typer) -> None:
         "samvirke exercise play deploy/exercises/ask.toml --speed 60",
         "samvirke exercise play deploy/exercises/ask.toml --from 01 --to 34",
     )(play)
+    discarding.register(exercise)

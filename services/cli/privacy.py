@@ -15,11 +15,14 @@ privacy = typer.Typer(help="What data protection asks for.", no_args_is_help=Tru
 
 
 async def received(call: Call, said: Incident) -> Outcome:
-    """Who may see each item of an incident, was told of it, and has read it: for a breach report."""
+    """Who may see each item of an incident, was sent it, was told and has read it: for a breach report."""
     named = incident_named(said)
     if "number" in named:
         raise Usage("name the incident by its reference or id")
     found = await ask(call, "incidents", "received", **named)
+    about = {"incident": found["incident"], "owner": found["owner"]}
+    given = await ask(call, "feeds", "received", **about)
+    found |= {"given": given["given"], "given_since": given["since"]}
     lang = language(call.lang)
     rows = [
         (
@@ -27,6 +30,7 @@ async def received(call: Call, said: Incident) -> Outcome:
             word(one["level"], lang),
             " ".join(one["tags"]) or None,
             say("everybody", lang) if one["public"] else " ".join(one["organisations"]) or None,
+            _sent(found["given"], one["item"]),
             " ".join(sorted({read["watch"] for read in one["read"]})) or None,
         )
         for one in found["items"]
@@ -36,10 +40,30 @@ async def received(call: Call, said: Incident) -> Outcome:
         say("Level", lang),
         say("Tags", lang),
         say("May have it", lang),
+        say("Was sent it", lang),
         say("Has read it", lang),
     )
     told = say("Told: {watches}", lang, watches=" ".join(found["told"]) or "–")
-    return Outcome(found, [*table([head, *rows]), "", told])
+    return Outcome(found, [*table([head, *rows]), "", told, *_since(found, lang)])
+
+
+def _sent(given: list[dict[str, Any]], item: str) -> str | None:
+    """The organisations in whose feed an item was put, each with the first time."""
+    first: dict[str, str] = {}
+    for one in given:
+        if one["item"] == item:
+            first.setdefault(one["organisation"], local(one["at"]))
+    return ", ".join(f"{organisation} {at}" for organisation, at in sorted(first.items())) or None
+
+
+def _since(found: dict[str, Any], lang: str) -> list[str]:
+    """From when on it is known: what is older has passed its term, and may have happened."""
+    lines = []
+    if at := found["given_since"]:
+        lines.append(say("Who was sent it is known since {at}; earlier is forgotten.", lang, at=local(at)))
+    if at := found["reads_since"]:
+        lines.append(say("Who has read it is known since {at}; earlier is forgotten.", lang, at=local(at)))
+    return lines or [say("Nothing of this has passed its term: it is known from the beginning.", lang)]
 
 
 async def person_report(

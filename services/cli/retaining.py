@@ -1,20 +1,31 @@
-"""Verbs of retention and legal hold: retention order, approve, end, preview; hold place, lift."""
+"""Verbs of retention and legal hold: retention order, adopt, approve, end, preview; hold place, lift."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from schemas.vocabulary import Tag
-from services.cli.frame import Call, Outcome, table, verb
+from services.cli.frame import Call, Outcome, Usage, table, verb
 from services.cli.options import Incident
 from services.cli.sending import ask, local, on_incident, send
 from services.cli.texts import language, say
 from services.words.shared import word
 
-retention = typer.Typer(help="How long words are kept; an order takes two persons.", no_args_is_help=True)
+retention = typer.Typer(
+    help="How long words and records of deliveries are kept; an order takes two persons.",
+    no_args_is_help=True,
+)
 hold = typer.Typer(help="Keep an incident whole, whatever was ordered.", no_args_is_help=True)
 
 _Order = Annotated[str, typer.Argument(help="The order's id.", metavar="ORDER")]
+
+
+class Of(StrEnum):
+    """What an order is about."""
+
+    WORDS = "words"
+    DELIVERIES = "deliveries"
 
 
 async def order(
@@ -22,15 +33,29 @@ async def order(
     days: Annotated[int, typer.Option(min=1, max=40_000, help="Days after an incident was closed.")],
     law: Annotated[str, typer.Option(help="The law it rests on, such as gdpr-5-1-e.")],
     where: Annotated[str | None, typer.Option(help="Organisation or watch; else the acting watch.")] = None,
-    tag: Annotated[Tag | None, typer.Option(help="Only what is tagged so.")] = None,
+    tag: Annotated[Tag | None, typer.Option(help="Only words that are tagged so.")] = None,
+    of: Annotated[Of, typer.Option(help="Words, or the records of who was sent what.")] = Of.WORDS,
 ) -> Outcome:
     """Order that words be erased so many days after closing; nothing is erased before it is approved."""
     from schemas.identifiers import new_id
-    from schemas.records import OrderRetention
+    from schemas.records import DELIVERY_DAYS_LEAST, OrderDeliveryTerm, OrderRetention
 
-    request = OrderRetention(order=new_id(), where=where or call.key, tag=tag, days=days, law=law)
+    request: OrderRetention | OrderDeliveryTerm
+    if of is Of.WORDS:
+        request = OrderRetention(order=new_id(), where=where or call.key, tag=tag, days=days, law=law)
+    elif tag is not None or days < DELIVERY_DAYS_LEAST:
+        raise Usage(f"records of deliveries bear no tag, and are kept {DELIVERY_DAYS_LEAST} days at least")
+    else:
+        request = OrderDeliveryTerm(order=new_id(), where=where or call.key, days=days, law=law)
     outcome = await send(call, request, done="Ordered; another person must approve it.")
     return Outcome(outcome.data | {"order": request.order}, [*outcome.lines, request.order], outcome.code)
+
+
+async def adopt(call: Call, order: _Order) -> Outcome:
+    """Make what the centre file proposed one's own order, as archive owner; another person approves it."""
+    from schemas.records import AdoptRetention
+
+    return await send(call, AdoptRetention(order=order), done="Ordered; another person must approve it.")
 
 
 async def approve(call: Call, order: _Order) -> Outcome:
@@ -55,6 +80,7 @@ async def preview(call: Call) -> Outcome:
         (
             one["order"],
             one["where"],
+            word(one["of"], lang),
             word(one["tag"], lang),
             one["days"],
             one["law"],
@@ -63,7 +89,13 @@ async def preview(call: Call) -> Outcome:
         for one in found["orders"]
     ]
     due = [
-        (one["ref"], one["watch"], one["item"], " ".join(one["tags"]), local(one["since"]))
+        (
+            one["ref"],
+            one["watch"],
+            one["item"] or word(one["of"], lang),
+            " ".join(one["tags"]),
+            local(one["since"]),
+        )
         for one in found["due"]
     ]
     lines = table(orders) if orders else [say("Nothing is ordered.", lang)]
@@ -97,6 +129,7 @@ def register(app: typer.Typer) -> None:
     example = "samvirke retention order --days 365 --law gdpr-5-1-e --tag person --where 4601"
     verb(retention, "order", example, acting=True)(order)
     number = "01a0b1c2-d3e4-7f5a-8b6c-7d8e9f0a1b2c"
+    verb(retention, "adopt", f"samvirke retention adopt {number}", acting=True)(adopt)
     verb(retention, "approve", f"samvirke retention approve {number}", acting=True)(approve)
     verb(retention, "end", f"samvirke retention end {number}", acting=True)(end)
     verb(retention, "preview", "samvirke retention preview --json", acting=True)(preview)

@@ -9,7 +9,9 @@ from typing import Any
 from schemas import attachments, incidents, notifications, relations, running, warnings
 from schemas.clock import Exercises
 from schemas.directory import Directory
+from schemas.discards import Share
 from schemas.envelope import Fact
+from schemas.exercise import Discarded
 from schemas.sharing import Reach
 from schemas.subjects import Place
 from schemas.vocabulary import ContentClass, IncidentState, Level, Priority, Tag
@@ -107,6 +109,8 @@ class Board:
         """Take in one fact; what it changed for those who look, if anything."""
         self.directory.apply(body)
         self.exercises.apply(body)
+        if isinstance(body, Discarded):
+            self._discard(Share.of(body, self.directory))
         if isinstance(body, warnings.Published):
             self.sources[body.source] = fact.time
         step = _STEPS.get(type(body))
@@ -114,6 +118,17 @@ class Board:
         if change is not None and change.reach is not None:
             self.heard[fact.data.actor.organisation, change.reach] = fact.time
         return change
+
+    def _discard(self, share: Share) -> None:
+        """Nothing of an exercise that was ended for good stands any more."""
+        for standings in (self.open, self.closed):
+            gone = [
+                key
+                for key, one in standings.items()
+                if one.opened_at is not None and share.holds(one.owner, one.opened_at)
+            ]
+            for key in gone:
+                del standings[key]
 
     def find(self, key: Key) -> Standing | None:
         """The incident, open or closed not long ago."""

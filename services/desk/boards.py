@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from schemas import directory, incidents, notifications, subjects, warnings, watch
 from schemas.canonical import unseal
+from schemas.exercise import Discarded
 from schemas.watch import Established
 from services.desk.board import Board, Change, Key, Words
 from services.desk.rules import Row
@@ -133,6 +134,9 @@ class Boards:
             else:
                 change = board.apply(place, recorded.fact, recorded.body)
                 is_beside = isinstance(recorded.body, _BESIDE) and not board.directory.hidden(place.key)
+                if isinstance(recorded.body, Discarded):
+                    self._texts.clear()
+                    is_beside = True
                 self._tell(mode, change, is_beside)
 
         return take

@@ -8,7 +8,7 @@ from typing import Any
 from services.words import sentences, shared
 from services.words.catalogue import Catalogue
 from services.words.languages import LANGUAGES, accepted
-from services.words.norway import norwegian
+from services.words.norway import OSLO, norwegian
 
 TEXTS = Catalogue(Path(__file__).parent / "locale", "desk", shared.SHARED)
 LANGUAGE_COOKIE = "samvirke-language"

@@ -9,11 +9,12 @@ from nats.aio.client import Client
 
 from schemas import directory, feeds
 from schemas.directory import Directory
+from services.feeds.asked import DataQueries
 from services.feeds.delivery import Counter, Delivery
 from services.feeds.handlers import Handlers, HeadQueries
 from services.feeds.heads import Heads
 from services.feeds.store import Fresh, Store
-from services.runtime import names
+from services.runtime import names, shares
 from services.runtime.connect import connect
 from services.runtime.credentials import write_durably
 from services.runtime.database import open_database
@@ -67,12 +68,19 @@ class FeedsRoom:
         ledger = await self._footing.open()
         heads = await self._open_feeds()
         handlers = Handlers(Guarded(ledger, self._footing.folds), self._directories, self._deliveries)
+        assert self._store is not None  # noqa: S101  opened above
+        data = DataQueries(self._store, self._directories)
         self._door = Door(
             self._settings,
             names.FEEDS_DOOR,
             feeds.TRADE,
             commands=routes(handlers),
-            queries={"state": handlers.state, "heads": HeadQueries(heads, self._directories).heads},
+            queries={
+                "state": handlers.state,
+                "heads": HeadQueries(heads, self._directories).heads,
+                "received": data.received,
+                shares.WHAT: data.exercise,
+            },
             gates=self._footing.gates,
         )
         await self._door.start()

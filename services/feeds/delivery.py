@@ -123,7 +123,7 @@ class Delivery:
 
     async def _publish(self, fresh: Fresh) -> None:
         late = fresh.since is not None and datetime.now(UTC) - fresh.since > LATE
-        if late or len(fresh.entries) > COPIES_AT_ONCE:
+        if late or fresh.anew or len(fresh.entries) > COPIES_AT_ONCE:
             for org in fresh.newest:
                 await self._tick(org)
             return

@@ -140,10 +140,11 @@ class Picture:
         item = self.items.get(body.entry if body.entry != incidents.HEAD else head.fact if head else "")
         if item is None or item.kind == "state":
             return
+        held = self._holders(item.fact, taken)
         broken = (*item.broken, (body.to, body.until.isoformat()))
         item = replace(item, broken=broken, commitment=body.commitment or item.commitment)
         self._keep(item)
-        late = set(self._receivers(item, taken)) - self.had.get(item.fact, set())
+        late = set(self._receivers(item, taken)) - held
         self._give(late, "shared", item.fact, taken)
 
     def _acknowledge(self, taken: Taken, body: notifications.Acknowledged) -> None:
@@ -172,7 +173,7 @@ class Picture:
             _item(taken, "correction"), **_reach(body), author=author, entry=body.entry, codes=codes
         )
         self._keep(item)
-        holders = {*self.had.get(body.entry, ()), *self._written_by(entry, taken)}
+        holders = {*self._holders(body.entry, taken), *self._written_by(entry, taken)}
         self._give(holders, "correction", item.fact, taken)
 
     def _written_by(self, entry: Item | None, taken: Taken) -> set[str]:
@@ -187,14 +188,15 @@ class Picture:
         head = self.heads.get(taken.incident)
         fact = body.entry if body.entry != incidents.HEAD else head.fact if head else ""
         item = self.items.get(fact)
+        held = self._holders(fact, taken)
         if item is not None and item.kind == "state" and body.commitment is not None:
-            late = set(self._receivers(self.items[item.about], taken)) - self.had.get(fact, set())
+            late = set(self._receivers(self.items[item.about], taken)) - held
             self._give(late, "state", fact, taken)
         if item is None or item.kind == "state":
             return
         item = replace(widened(item, body.level, body.named), commitment=body.commitment or item.commitment)
         self._keep(item)
-        late = set(self._receivers(item, taken)) - self.had.get(fact, set())
+        late = set(self._receivers(item, taken)) - held
         self._give(late, "correction" if item.kind == "correction" else "shared", fact, taken)
 
     def _erase(self, taken: Taken, body: incidents.Erased) -> None:
@@ -202,8 +204,9 @@ class Picture:
         self.erased.append(body.fact)
         item = self.items.get(body.fact)
         if item is not None:
+            held = self._holders(body.fact, taken)
             self._keep(replace(item, erased=True))
-            self._give(self.had.get(body.fact, set()), "notice", body.fact, taken)
+            self._give(held, "notice", body.fact, taken)
 
     def _nobody_reached(self, taken: Taken, body: notifications.NobodyReached) -> None:
         """Said to all who may see the incident and what the page was for; of a hidden watch to nobody."""
@@ -254,6 +257,13 @@ class Picture:
         )
         self._keep(item)
         self._give(self._receivers(item, taken), "entry", item.fact, taken)
+
+    def _holders(self, fact: str, taken: Taken) -> set[str]:
+        """Who was given an item; where that is no longer known, whoever would be given it now."""
+        had, item = self.had.get(fact, set()), self.items.get(fact)
+        if item is None or item.passed is None:
+            return set(had)
+        return had | set(self._receivers(self.items.get(item.about, item), taken))
 
     def _receivers(self, item: Item, taken: Taken) -> list[str]:
         return receivers(item.reach, self.directory, self.mode, taken.fact.time)

@@ -1,10 +1,10 @@
 """Reading and writing what the feeds' tables hold, on a connection that is handed over."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +28,20 @@ def items(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str, 
     return {row["fact"]: _item(row["record"]) for row in found}
 
 
+def items_of(connection: Connection, mode: str, incident: str) -> list[Item]:
+    """Every item that hangs on an incident, by its key."""
+    query = sa.select(ITEMS.c.record).where(ITEMS.c.mode == mode, ITEMS.c.incident == incident)
+    return [_item(record) for record in connection.scalars(query)]
+
+
+def every_item(connection: Connection, mode: str, most: int) -> Iterator[list[Item]]:
+    """All items of a mode, in pages."""
+    query, after = sa.select(ITEMS.c.record).where(ITEMS.c.mode == mode).order_by(ITEMS.c.fact), ""
+    while page := [_item(one) for one in connection.scalars(query.where(ITEMS.c.fact > after).limit(most))]:
+        yield page
+        after = page[-1].fact
+
+
 def heads(connection: Connection, mode: str, incidents: Iterable[str]) -> dict[str, Head]:
     """The incidents with these keys, by key."""
     found = _select(connection, mode, HEADS, HEADS.c.incident, incidents)
@@ -42,9 +56,37 @@ def holders(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str
     return had
 
 
+def given(connection: Connection, mode: str, incident: str, most: int) -> list[dict[str, object]]:
+    """The rows of an incident, in the order in which they were given out."""
+    both = sa.and_(ITEMS.c.mode == ROWS.c.mode, ITEMS.c.fact == ROWS.c.fact)
+    columns = (ROWS.c.fact, ROWS.c.subscriber, ROWS.c.kind, ROWS.c.at)
+    query = sa.select(*columns).select_from(ROWS.join(ITEMS, both))
+    query = query.where(ROWS.c.mode == mode, ITEMS.c.incident == incident)
+    found = connection.execute(query.order_by(ROWS.c.at, ROWS.c.fact, ROWS.c.subscriber).limit(most))
+    return [
+        {
+            "item": row.fact,
+            "organisation": row.subscriber,
+            "kind": row.kind,
+            "at": datetime.fromtimestamp(row.at / 1000, UTC).isoformat(),
+        }
+        for row in found
+    ]
+
+
+def count_rows(connection: Connection, mode: str, facts: Sequence[str]) -> int:
+    """How many places in feeds these facts have."""
+    pages = (facts[start : start + _PAGE] for start in range(0, len(facts), _PAGE))
+    count = sa.select(sa.func.count()).select_from(ROWS).where(ROWS.c.mode == mode)
+    return sum(int(connection.scalar(count.where(ROWS.c.fact.in_(page))) or 0) for page in pages)
+
+
 def put_items(connection: Connection, mode: str, changed: Sequence[Item], known: AbstractSet[str]) -> None:
     """Write items; those in ``known`` have a row already."""
-    rows = [{"mode": mode, "fact": item.fact, "record": asdict(item)} for item in changed]
+    rows = [
+        {"mode": mode, "fact": item.fact, "incident": item.incident, "record": asdict(item)}
+        for item in changed
+    ]
     _put(connection, ITEMS, "fact", rows, known)
 
 

@@ -31,7 +31,8 @@ class Item:
     ``incident`` is the incident's key.
     ``about`` is the fact whose reach decides who sees this one: itself, the corrected entry, or the
     incident's head. ``broken`` are the watches for which the glass was broken, and until when; ``into``
-    is the key of what a merged incident was merged into.
+    is the key of what a merged incident was merged into. ``passed`` is when the term of its deliveries was
+    over: who was given it before is no longer known.
     """
 
     fact: str
@@ -55,6 +56,7 @@ class Item:
     erased: bool = False
     broken: tuple[tuple[str, str], ...] = ()
     into: str | None = None
+    passed: str | None = None
 
     @property
     def reach(self) -> Reach:

@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection, Engine
 from schemas.canonical import digest
 from schemas.catalogue import read_fact
 from schemas.directory import TRADES, Directory
+from schemas.discards import Share
 from schemas.subjects import parse_place
-from services.feeds import records
+from services.feeds import forgetting, records
 from services.feeds.projection import Picture, Taken, mentioned
 from services.feeds.share import Head, Item
 from services.feeds.tables import CURSOR, DIRECTORY, ROWS
@@ -29,6 +30,7 @@ class Fresh:
     """What a batch has added, once it is committed.
 
     ``erased`` are facts whose content is gone; ``since`` is when the oldest fact of the batch was recorded.
+    ``anew``: the feeds were numbered anew, and every reader begins again.
     """
 
     mode: str
@@ -37,6 +39,7 @@ class Fresh:
     newest: dict[str, int]
     erased: list[str]
     since: datetime | None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,14 @@ class Store:
     def apply(self, mode: str, epoch: int, batch: list[Message]) -> bool:
         """Take in a batch and move the cursor, in one transaction; True if it was something for a subscriber.
 
-        A fact whose id, or whose incident's opening, came before has no effect here. Raises CursorMoved.
+        A fact whose id, or whose incident's opening, came before has no effect here. One by which rows go has
+        a transaction of its own. Raises CursorMoved.
         """
         taken = [one for message in batch if (one := _take(message)) is not None]
+        told = [self._apply(mode, epoch, *piece) for piece in forgetting.pieces(batch, taken)]
+        return any(told)
+
+    def _apply(self, mode: str, epoch: int, batch: list[Message], taken: list[Taken]) -> bool:
         try:
             try:
                 fresh = self._take_in(mode, epoch, batch, taken)
@@ -115,13 +123,20 @@ class Store:
             entries, grown = _number(picture, standing.newest)
             _write(connection, picture, entries, known)
             records.put_newest(connection, mode, grown, standing.newest.keys())
+            gone = forgetting.forget(connection, mode, taken, picture.directory)
+            if gone.rows:
+                forgetting.number_anew(connection, mode)
+                feed_epoch, grown = (
+                    records.begin_epoch(connection, mode, epoch),
+                    records.newest(connection, mode),
+                )
             _keep_directory(connection, mode, batch, taken)
             former, last = batch[0].sequence - 1, batch[-1]
             move_cursor(connection, CURSOR, mode, former, epoch, last.sequence, digest(last.data))
         newest = standing.newest | grown
         self._standing[mode] = _Standing(picture.directory, feed_epoch, epoch, newest)
         since = min((row.at for row in picture.rows), default=None)
-        return Fresh(mode, feed_epoch, entries, grown, picture.erased, since)
+        return Fresh(mode, feed_epoch, entries, grown, [*picture.erased, *gone.facts], since, bool(gone.rows))
 
     def page(self, mode: str, subscriber: str, after: int, limit: int) -> Page:
         """Rows after number ``after``, at most ``limit``."""
@@ -133,6 +148,19 @@ class Store:
         young = sa.and_(young, ROWS.c.at >= records.milliseconds(since))
         first = sa.select(sa.func.min(ROWS.c.n)).where(young).scalar_subquery()
         return self._page(mode, subscriber, ROWS.c.n >= first, limit)
+
+    def given(self, mode: str, incident: str, most: int) -> tuple[list[dict[str, object]], str | None]:
+        """Who was given which item of an incident, and since when it is known; None: from the first on."""
+        with self._engine.begin() as connection:
+            found = records.items_of(connection, mode, incident)
+            rows = records.given(connection, mode, incident, most)
+        return rows, max((item.passed for item in found if item.passed), default=None)
+
+    def of_share(self, mode: str, share: Share) -> tuple[int, int]:
+        """How many items and rows there are of an exercise."""
+        with self._engine.begin() as connection:
+            found = [item.fact for item in forgetting.belonging(connection, mode, share)]
+            return len(found), records.count_rows(connection, mode, found)
 
     def standing(self, mode: str) -> tuple[str, dict[str, int]]:
         """The feeds' epoch, empty before the first fact, and the newest number of each subscriber."""

@@ -30,11 +30,13 @@ class RowRow(_Table, table=True):
 
 
 class ItemRow(_Table, table=True):
-    """What the feeds know of a fact."""
+    """What the feeds know of a fact; ``incident`` is the key of the incident that it hangs on."""
 
     __tablename__ = "items"
+    __table_args__ = (sa.Index("items_incident", "mode", "incident"),)
     mode: str = Field(primary_key=True)
     fact: str = Field(primary_key=True)
+    incident: str | None = None
     record: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
 
 

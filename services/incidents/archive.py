@@ -28,14 +28,16 @@ from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
 from services.incidents.privacy import Privacy
 from services.incidents.queries import Queries
-from services.incidents.retention import Retention, RetentionQueries
+from services.incidents.retention import Retention
+from services.incidents.retention_asked import RetentionQueries
 from services.incidents.scrub import Scrub
 from services.incidents.sealer import Sealer
 from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.search import Search
+from services.incidents.shares import ShareQueries
 from services.incidents.statistics import Statistics
 from services.incidents.store import SERVICE, Store
-from services.runtime import logs, names
+from services.runtime import logs, names, shares
 from services.runtime.connect import connect
 from services.runtime.database import is_damage, open_database
 from services.runtime.direct import Direct
@@ -145,6 +147,7 @@ class Archive:
             "export": exporter.part,
             "export_proof": exporter.proof,
             "retention": RetentionQueries(retention, queries).asked,
+            shares.WHAT: ShareQueries(store.engine, directories).exercise,
             "received": privacy.received,
             "person": privacy.person,
             "statistics": Statistics(store.engine, queries).asked,

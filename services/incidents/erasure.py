@@ -3,6 +3,7 @@
 Each step may be repeated, and what is not done is done at the next start.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,10 @@ class EraseFailed(Exception):
 
 
 class Register:
-    """The ids of erased content in HOME/erasures, outside every backup: a restore must heed them."""
+    """The ids of erased content in HOME/erasures, outside every backup: a restore must heed them.
+
+    A file holds one id under its own name, or all that ended with an exercise.
+    """
 
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER
@@ -49,14 +53,21 @@ class Register:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_durably(path, orjson.dumps({"fact": fact, "mode": mode, "erased_at": erased_at}))
 
+    def write_all(self, mode: str, name: str, facts: Sequence[str], erased_at: str) -> None:
+        """Note many ids at once under a name of their own; they lie on disk when this returns."""
+        path = self._folder / f"{name}.json"
+        if facts and not path.exists():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_durably(path, orjson.dumps({"facts": facts, "mode": mode, "erased_at": erased_at}))
+
     def ids(self) -> frozenset[str]:
         """The ids of all content that must never come back."""
-        return frozenset(path.stem for path in self._folder.glob("*.json"))
+        return frozenset(self.times())
 
     def times(self) -> dict[str, str]:
         """When each content was erased, by id."""
-        noted = (orjson.loads(path.read_bytes()) for path in self._folder.glob("*.json"))
-        return {one["fact"]: one["erased_at"] for one in noted}
+        noted = (orjson.loads(path.read_bytes()) for path in sorted(self._folder.glob("*.json")))
+        return {fact: one["erased_at"] for one in noted for fact in one.get("facts") or [one["fact"]]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +126,12 @@ class Eraser:
             raise EraseFailed(stream)
 
 
-def forget(settings: Settings, erased: frozenset[str]) -> int:
-    """Take the content of these facts out of a restored archive; the count of what was still in it.
+def forget(settings: Settings) -> int:
+    """Take what the register names out of a restored archive; the count of what was still in it.
 
     They become pending again, so that the next start deletes what the broker may have of them.
     """
-    engine = open_database(settings, SERVICE)
+    engine, erased = open_database(settings, SERVICE), Register(settings.home).ids()
     now, count = datetime.now(UTC).astimezone().isoformat(), 0
     searchable = Searchable(engine)
     try:
@@ -136,7 +147,7 @@ def forget(settings: Settings, erased: frozenset[str]) -> int:
                     connection.execute(sa.insert(ERASURES), {**values, "erased_at": now, "done_at": None})
                     searchable.erase(connection, row["mode"], fact)
                     count += 1
-                    files.erase(connection, row["mode"], fact)
+                    files.erase(connection, row["mode"], [fact])
                 cleared = {"sealed": None, "erased": True, "missing": False}
                 connection.execute(sa.update(CONTENT).where(where).values(**cleared))
         wipe_traces(engine)

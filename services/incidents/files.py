@@ -27,15 +27,15 @@ def take(connection: Connection, mode: str, rows: Iterable[tuple[Any, ...]]) -> 
         if connection.execute(erased).scalar():
             known = sa.and_(ERASURES.c.mode == mode, ERASURES.c.fact == fact)
             connection.execute(sa.update(ERASURES).where(known).values(done_at=None))
-            erase(connection, mode, fact)
+            erase(connection, mode, [fact])
 
 
-def erase(connection: Connection, mode: str, fact: str) -> None:
-    """Take a fact's files out of the tables, in the transaction that passes its erasure (D16)."""
-    of_fact = sa.and_(FILES.c.mode == mode, FILES.c.fact == fact)
-    names = sa.select(FILES.c.object).where(of_fact)
+def erase(connection: Connection, mode: str, facts: Sequence[str]) -> None:
+    """Take the files of facts out of the tables, in the transaction that passes their erasure (D16)."""
+    of_facts = sa.and_(FILES.c.mode == mode, FILES.c.fact.in_(facts))
+    names = sa.select(FILES.c.object).where(of_facts)
     connection.execute(sa.delete(PARTS).where(PARTS.c.mode == mode, PARTS.c.object.in_(names)))
-    connection.execute(sa.update(FILES).where(of_fact).values(erased=True, missing=False))
+    connection.execute(sa.update(FILES).where(of_facts).values(erased=True, missing=False))
 
 
 def objects_of(engine: Engine, mode: str, fact: str) -> list[str]:

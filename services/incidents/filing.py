@@ -9,6 +9,7 @@ from schemas.directory import Directory
 from schemas.related import Relations
 from schemas.watch import Established
 from services.incidents.content import Wanted, fetch, wanted_by
+from services.incidents.discarding import discarded_by, pieces
 from services.incidents.erasure import Register
 from services.incidents.projection import Taken, is_standing, is_tie, read
 from services.incidents.store import Batch, Store
@@ -47,8 +48,12 @@ class Filing:
         self.relations = {mode: Relations() for mode in modes}
 
     def open(self) -> None:
-        """Fold what the archive already has; read what is erased."""
+        """Fold what the archive already has; read what is erased, and note of it what the register lacks."""
         self._erased |= self._register.times()
+        for row in self._store.erasures():
+            if row["fact"] not in self._erased:
+                self._register.write(row["mode"], row["fact"], row["erased_at"])
+                self._erased[row["fact"]] = row["erased_at"]
         for mode, directory in self.directories.items():
             self._store.fill(mode)
             for raw in self._store.standing(mode):
@@ -59,20 +64,35 @@ class Filing:
         return self._store.cursor(mode)
 
     def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
-        """Take in a batch and move the cursor, in one transaction; runs in a thread beside the loop."""
+        """Take in a batch and move the cursor, in one transaction; runs in a thread beside the loop.
+
+        What ends an exercise for good has a transaction of its own, and so has what follows it.
+        """
         taken = [read(message.sequence, message.subject, message.data) for message in batch]
         contents = self._fetch(mode, wanted_by(taken))
+        is_erasing = False
+        for piece in pieces(taken):
+            is_erasing = self._note_erased(mode, piece) or is_erasing
+            self._store.write(Batch(mode, epoch, names.ledger(mode), piece, contents, self._erased))
+            for one in piece:
+                if one.id and one.place and (is_standing(one.place) or is_tie(one.place)):
+                    _apply(mode, self.directories[mode], self.relations[mode], one.raw)
+        if is_erasing or any(one.reason or one.id in self._erased or _is_of_file(one) for one in taken):
+            self._loop.call_soon_threadsafe(self._on_tasks, mode)
+
+    def _note_erased(self, mode: str, taken: list[Taken]) -> bool:
+        """Write down outside the tables what is about to be erased; True if it is anything."""
         erased = [one for one in taken if _is_erasure(one)]
         for one in erased:
             fact = (one.body or {})["fact"]
             self._register.write(mode, fact, one.time)
             self._erased.setdefault(fact, one.time)
-        self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
-        for one in taken:
-            if one.id and one.place and (is_standing(one.place) or is_tie(one.place)):
-                _apply(mode, self.directories[mode], self.relations[mode], one.raw)
-        if erased or any(one.reason or one.id in self._erased or _is_of_file(one) for one in taken):
-            self._loop.call_soon_threadsafe(self._on_tasks, mode)
+        gone = discarded_by(taken[0])
+        if gone is not None:
+            facts = self._store.discarded(mode, gone)
+            self._register.write_all(mode, str(taken[0].id), facts, taken[0].time)
+            self._erased |= {fact: self._erased.get(fact, taken[0].time) for fact in facts}
+        return bool(erased) or gone is not None
 
     def _fetch(self, mode: str, wanted: dict[str, Wanted]) -> dict[str, bytes]:
         if not wanted:

@@ -50,9 +50,10 @@ class Incident:
     """One incident, or a stranger's unattached entries under its id: then ``ref`` is None.
 
     ``reaches`` are all that an item of it ever had, since nothing is lowered; ``facts`` are sequences by the
-    fact's id; ``sequence`` is the newest fact's, ``recorded_at`` when that was recorded. ``card`` is the
-    version of the type's action card that holds here. ``merged`` is what it was merged into, ``before_merge``
-    the state that an unmerge gives back; ``places`` are the facts that said anew where it is.
+    fact's id; ``sequence`` is the newest fact's, ``recorded_at`` when that was recorded, ``began`` when the
+    first was. ``card`` is the version of the type's action card that holds here. ``merged`` is what it was
+    merged into, ``before_merge`` the state that an unmerge gives back; ``places`` are the facts that said
+    anew where it is; ``deliveries_erased`` is the sequence up to which records of deliveries are gone.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Incident:
     reaches: set[Reach] = field(default_factory=set)
     facts: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
+    began: datetime | None = None
     recorded_at: datetime | None = None
     pending: Pending = field(default_factory=Pending)
     merged: str | None = None
@@ -76,6 +78,7 @@ class Incident:
     places: list[str] = field(default_factory=list)
     order: "kept_fold.Order | None" = None
     held: str | None = None
+    deliveries_erased: int = 0
 
     @property
     def controller(self) -> str:
@@ -216,6 +219,7 @@ class Log:
         part.sequence = sequence
         if fact is None:
             return
+        part.began = part.began or fact.time
         part.recorded_at = max(fact.time, part.recorded_at or fact.time)
         if place.trade == incidents.TRADE:
             part.facts[fact.id] = sequence

@@ -140,7 +140,8 @@ class Handlers:
         earlier = await self._earlier(received, known)
         if earlier is not None:
             return self._accepted(received, earlier, known)
-        verdict = rule(self._case(received, known))
+        case = self._case(received, known)
+        verdict = limits.discarded(case) or rule(case)
         if isinstance(verdict, Refused):
             return verdict
         draft = self._draft(received, verdict, known.id)
@@ -269,6 +270,8 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
         Route(entries.TickStep, partial(handlers.in_turn, endings.tick_step)),
         Route(incident_types.SetType, handlers.set_type),
         Route(records.OrderRetention, partial(handlers.in_turn, retaining.order_retention)),
+        Route(records.OrderDeliveryTerm, partial(handlers.in_turn, retaining.order_delivery_term)),
+        Route(records.AdoptRetention, partial(handlers.in_turn, retaining.adopt_retention)),
         Route(records.ApproveRetention, partial(handlers.in_turn, retaining.approve_retention)),
         Route(records.EndRetention, partial(handlers.in_turn, retaining.end_retention)),
         Route(records.PlaceHold, partial(handlers.in_turn, retaining.place_hold)),

@@ -78,6 +78,20 @@ def concerns(case: Case[Any]) -> bool:
     return is_erasure and bool(parts_under(case.log, case.actor, APPROVE_ERASURE, case.directory, case.now))
 
 
+def is_discarded(part: Incident, directory: Directory) -> bool:
+    """True if its exercise was ended for good: what still lies there is a skeleton."""
+    return part.began is not None and directory.is_discarded(part.owner, part.began)
+
+
+def discarded(case: Case[Any]) -> Refused | None:
+    """Nothing more is done to an incident whose exercise was ended for good; said to whom it concerned."""
+    other = None if case.other is None else visible(case.other, case.actor.key, case.directory, case.now)
+    own = case.log.opened if concerns(case) else None
+    if any(part is not None and is_discarded(part, case.directory) for part in (own, other)):
+        return Refused(code="EXERCISE_GONE")
+    return None
+
+
 def reporting(case: Case[Any]) -> Refused | None:
     """Who may open and write: an operator, or a machine with the scope for it, of a watch that is set up."""
     return _check_watch(case) or check_report(case.actor, case.directory, case.now)

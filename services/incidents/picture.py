@@ -3,9 +3,11 @@
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from schemas import attachments, incidents, subjects
+from schemas import attachments, exercise, incidents, subjects
 from schemas.directory import Directory
+from schemas.discards import Share
 from schemas.related import Relations
 from services.incidents.fold import Log, Refs
 from services.runtime.ledger import Ledger, Recorded, read
@@ -23,6 +25,7 @@ class Waiting:
     incident: str
     owner: str
     body: attachments.Attached
+    at: datetime
     outcome: str | None = None
 
 
@@ -44,7 +47,7 @@ class Picture:
             case incidents.Opened():
                 self.refs.learn(body.ref, fact.subject, fact.data.owner)
             case attachments.Attached():
-                self.files[fact.id] = Waiting(fact.subject, fact.data.owner, body)
+                self.files[fact.id] = Waiting(fact.subject, fact.data.owner, body, fact.time)
                 self.arrived.set()
             case attachments.AttachmentChecked() if body.attachment in self.files:
                 self._check(body)
@@ -53,6 +56,11 @@ class Picture:
             case _:
                 self.directory.apply(body)
                 self.relations.apply(body)
+        if isinstance(body, exercise.Discarded):
+            share = Share.of(body, self.directory)
+            gone = [fact for fact, one in self.files.items() if share.holds(one.owner, one.at)]
+            for one in gone:
+                del self.files[one]
 
     def _check(self, body: attachments.AttachmentChecked) -> None:
         if body.shared is not None or body.outcome in ("clean", "infected"):

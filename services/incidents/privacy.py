@@ -78,7 +78,9 @@ class Privacy:
         part, read = log.part(row["watch"]), self._read(question, mode, viewer, incident=row["id"])
         told = _told(found, viewer, part.owner)
         items = [_item(item, read, viewer) for item in part.items.values()]
-        return {"status": "ok", "ref": part.ref, "incident": part.id, "items": items, "told": sorted(told)}
+        about = {"ref": part.ref, "incident": part.id, "owner": part.owner}
+        since = {"reads_since": reads.known_since(self._engine, viewer.now)}
+        return {"status": "ok", **about, **since, "items": items, "told": sorted(told)}
 
     def _named(self, question: GetQuestion, mode: str) -> list[Any]:
         if question.id is not None:

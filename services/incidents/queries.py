@@ -258,7 +258,12 @@ class Queries:
         return shown
 
     def _filed(self, mode: str, id: str) -> list[Filed]:
-        return [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
+        """What lies under an id; of an exercise that was ended for good nothing is shown any more."""
+        rows = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
+        began = {one.place.key: one.fact.time for one in reversed(rows)}
+        directory = self._directories[mode]
+        gone = {watch for watch, time in began.items() if directory.is_discarded(watch, time)}
+        return [one for one in rows if one.place.key not in gone]
 
     def _named(self, mode: str, question: GetQuestion, viewer: Viewer) -> tuple[list[str], bool]:
         """The ids that a question may mean, and whether its name belongs to the head."""

@@ -137,6 +137,16 @@ def forget_before(engine: Engine, moment: datetime) -> int:
     return gone
 
 
+def known_since(engine: Engine, now: datetime) -> str | None:
+    """From when on the log knows who read what; None while nothing of it has passed its term."""
+    with _reading(engine).connect() as connection:
+        first = connection.execute(sa.select(READ_ENDS.c.first).where(READ_ENDS.c.id == _ENDS)).scalar_one()
+        if first == 1:
+            return None
+        oldest = sa.select(READS.c.read_at).where(READS.c.position == first)
+        return str(connection.execute(oldest).scalar() or now.isoformat())
+
+
 def _ends(connection: Connection) -> RowMapping:
     """The only row of the ends, held until the transaction ends: lines are bound one after another."""
     query = sa.select(READ_ENDS).where(READ_ENDS.c.id == _ENDS).with_for_update()

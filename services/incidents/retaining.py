@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas import records
-from schemas.authorisation import APPROVE_ERASURE, ERASE
+from schemas.authorisation import APPROVE_ERASURE, ERASE, is_centre
 from schemas.envelope import Body, Refused, Request
 from schemas.vocabulary import Role
 from services.incidents import limits
@@ -14,6 +14,8 @@ from services.incidents.verdict import Decided, Verdict
 
 LEADS_TO: dict[type[Request], type[Body]] = {
     records.OrderRetention: records.RetentionOrdered,
+    records.OrderDeliveryTerm: records.DeliveryTermOrdered,
+    records.AdoptRetention: records.RetentionAdopted,
     records.ApproveRetention: records.RetentionApproved,
     records.EndRetention: records.RetentionEnded,
     records.PlaceHold: records.HoldPlaced,
@@ -22,15 +24,22 @@ LEADS_TO: dict[type[Request], type[Body]] = {
 
 
 def order_retention(case: Case[records.OrderRetention]) -> Verdict:
-    """The archive owner of a watch or organisation orders."""
-    request, part = case.request, case.log.part(case.actor.key)
-    refused = _check(case, request.where, ERASE, "retention_order") or limits.codes(request.law)
-    if refused is not None:
-        return refused
-    if case.log.parts:
-        return Refused(code="ID_TAKEN")
-    said = request.model_dump(exclude={"order"})
-    return Decided(part, records.RetentionOrdered(**said))
+    """The archive owner of a watch or organisation orders how long words are kept; the centre proposes."""
+    return _order(case, records.RetentionOrdered)
+
+
+def order_delivery_term(case: Case[records.OrderDeliveryTerm]) -> Verdict:
+    """The same for the records of who was sent what."""
+    return _order(case, records.DeliveryTermOrdered)
+
+
+def adopt_retention(case: Case[records.AdoptRetention]) -> Verdict:
+    """An archive owner takes on what the centre file proposed: a file is nobody who could answer for it."""
+    found = _ordered(case, ERASE, "retention_adopt")
+    if isinstance(found, Refused):
+        return found
+    part, order = found
+    return Refused(code="SAME_STATE") if order.by else Decided(part, records.RetentionAdopted())
 
 
 def approve_retention(case: Case[records.ApproveRetention]) -> Verdict:
@@ -39,6 +48,8 @@ def approve_retention(case: Case[records.ApproveRetention]) -> Verdict:
     if isinstance(found, Refused):
         return found
     part, order = found
+    if not order.by:
+        return Refused(code="ORDER_PROPOSED")
     if order.by == case.actor.person:
         return Refused(code="SECOND_PERSON_NEEDED")
     if order.approved_by is not None:
@@ -71,6 +82,27 @@ def lift_hold(case: Case[records.LiftHold]) -> Verdict:
     if isinstance(part, Refused):
         return part
     return Refused(code="SAME_STATE") if part.held is None else Decided(part, records.HoldLifted())
+
+
+def _order(case: Case[Any], fact: type[Body]) -> Verdict:
+    request, part = case.request, case.log.part(case.actor.key)
+    refused = _check_order(case) or limits.codes(request.law)
+    if refused is not None:
+        return refused
+    if case.log.parts:
+        return Refused(code="ID_TAKEN")
+    return Decided(part, fact(**request.model_dump(exclude={"order"})))
+
+
+def _check_order(case: Case[Any]) -> Refused | None:
+    """The centre's authority proposes for its own organisation; a person orders by role."""
+    where, act = case.request.where, "retention_order"
+    if not is_centre(case.actor):
+        return _check(case, where, ERASE, act)
+    if "." in where and where not in case.directory.watches:
+        return Refused(code="UNKNOWN_WATCH", parameters={"watch": where})
+    is_own = where.partition(".")[0] == case.actor.organisation
+    return None if is_own else Refused(code="NOT_ALLOWED", parameters={"act": act})
 
 
 def _check(case: Case[Any], where: str, roles: tuple[Role, ...], act: str) -> Refused | None:

@@ -1,4 +1,4 @@
-"""Erasing what is kept no longer: each night by the orders in force, previewed, one fact for each content."""
+"""Erasing what is kept no longer: each night by the orders in force, each with a fact of its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -6,46 +6,40 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from nats.aio.client import Client
 from sqlalchemy.engine import Engine
 
-from schemas import incidents, subjects
-from schemas.authorisation import APPROVE_ERASURE
+from schemas import incidents, records, subjects
 from schemas.directory import Directory
-from schemas.envelope import Actor
+from schemas.envelope import Actor, Body
 from schemas.identifiers import derived_id
-from schemas.subjects import Address, Place
+from schemas.subjects import Place
 from schemas.vocabulary import Authentication, Mode
 from services.incidents import reads
 from services.incidents.fold import Incident, Log
 from services.incidents.kept_fold import Order
 from services.incidents.lookups import Lookups
-from services.incidents.queries import Queries, Question
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS
-from services.incidents.terms_kept import Due, due
+from services.incidents.terms_kept import Due, DueDeliveries, due, due_deliveries
 from services.incidents.view import filed
 from services.runtime import logs
 from services.runtime.appender import Appender, Conflict, Outgoing
 from services.runtime.facts import Draft, fact_of, subject_of
-from services.runtime.reading import Refusal, validate
 from services.words.norway import OSLO
 
 GROUND = "retention"
-MOST = 500
-"""Items in a preview; it says when there are more."""
-
 _LOOK_S = 60.0
 _PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """An incident of which something is due."""
+    """An incident of which something is due: words of items, or its records of deliveries."""
 
     incident: Incident
     items: list[Due]
+    deliveries: DueDeliveries | None = None
 
 
 class Retention:
@@ -60,7 +54,7 @@ class Retention:
     async def keep(self, enter: Callable[[], Awaitable[Client]], hour: int, reads_days: int) -> None:
         """Once each night, for ever: erase what is due, and let old lines of the log of reads go.
 
-        ``enter`` connects as the user that may write ``erased`` and nothing else.
+        ``enter`` connects as the user that may write that something is erased, and nothing else.
         """
         done: date | None = None
         while hour >= 0:
@@ -84,7 +78,7 @@ class Retention:
         await asyncio.to_thread(reads.forget_before, self._engine, term)
 
     async def erase(self, nc: Client, mode: str, now: datetime) -> int:
-        """Write a fact for each content that is due; how many. What changes meanwhile waits a night."""
+        """Write a fact for all that is due; how many. What changes meanwhile waits a night."""
         appender, count = Appender(nc), 0
         try:
             for passed in await asyncio.to_thread(lambda: list(self.due(mode, now))):
@@ -97,8 +91,9 @@ class Retention:
 
     def orders(self, mode: str) -> list[Order]:
         """Every order of a mode."""
-        given = FACTS.c.subject.like(f"{subjects.ROOT}.{mode}.%.{incidents.TRADE}.%.retention_ordered")
-        query = sa.select(FACTS.c.about).where(FACTS.c.mode == mode, FACTS.c.id.is_not(None), given)
+        said = (records.RetentionOrdered, records.DeliveryTermOrdered)
+        given = [FACTS.c.subject.like(f"{subjects.ROOT}.{mode}.%.{one.trade}.%.{one.name}") for one in said]
+        query = sa.select(FACTS.c.about).where(FACTS.c.mode == mode, FACTS.c.id.is_not(None), sa.or_(*given))
         with self._reading.connect() as connection:
             ids = list(connection.execute(query.order_by(FACTS.c.sequence)).scalars())
         parts = (part for id in ids for part in self._log(mode, id).parts.values())
@@ -111,25 +106,29 @@ class Retention:
         if not orders:
             return
         soonest = now - timedelta(days=min(order.said.days for order in orders))
-        for row in self._closed(mode):
+        for row in self._closed(mode, with_deliveries=any(order.of_deliveries for order in orders)):
             closed_at = datetime.fromisoformat(row["closed_at"])
             if closed_at > soonest:
                 continue
             incident = self._log(mode, row["id"]).part(row["watch"])
             hidden = directory.hidden(row["watch"])
             found = list(due(incident, orders, closed_at, now, hidden=hidden))
-            if found:
+            if found:  # neighbours are told of that first, and have time to hear it
                 yield Passed(incident, found)
+            elif deliveries := due_deliveries(incident, orders, closed_at, now, hidden=hidden):
+                yield Passed(incident, [], deliveries)
 
-    def _closed(self, mode: str) -> Iterator[Any]:
-        """Closed incidents of which some content is there still."""
+    def _closed(self, mode: str, *, with_deliveries: bool) -> Iterator[Any]:
+        """Closed incidents of which words may be due, or records of deliveries."""
         of = sa.and_(FACTS.c.mode == INCIDENTS.c.mode, FACTS.c.about == INCIDENTS.c.id)
         both = sa.and_(
             CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id, sa.not_(CONTENT.c.erased)
         )
         has_words = sa.select(CONTENT.c.fact).select_from(FACTS.join(CONTENT, both)).where(of).exists()
+        has_more = sa.or_(has_words, _is_last(records.DeliveriesErased.name).is_not(True))
         query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.closed_at.is_not(None))
-        query = query.where(has_words).order_by(INCIDENTS.c.sequence).limit(_PAGE)
+        query = query.where(has_more if with_deliveries else has_words)
+        query = query.order_by(INCIDENTS.c.sequence).limit(_PAGE)
         after = 0
         while True:
             with self._reading.connect() as connection:
@@ -148,57 +147,15 @@ class Retention:
         return log
 
 
-class RetentionQueries:
-    """The handler of ``retention``: the orders, and what they would erase now."""
-
-    def __init__(self, retention: Retention, queries: Queries) -> None:
-        self._retention = retention
-        self._queries = queries
-
-    async def asked(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
-        """Orders and preview of the watches over which the asker may approve erasure. Raises Refusal."""
-        question = validate(Question, orjson.dumps(body))
-        viewer = await self._queries.admit(question, address)
-        person, directory = question.actor.person, viewer.directory
-        may = {
-            key
-            for key in directory.watches
-            if person is not None
-            and viewer.is_house_of(key)
-            and directory.has_role(person, key, viewer.now, *APPROVE_ERASURE)
-        }
-        if not may:
-            raise Refusal("NOT_ALLOWED", act="retention")
-        return await asyncio.to_thread(self._told, address.mode, address.org, may, viewer.now)
-
-    def _told(self, mode: str, organisation: str, may: set[str], now: datetime) -> dict[str, Any]:
-        orders = [order for order in self._retention.orders(mode) if order.said.where in {organisation, *may}]
-        found = [
-            {
-                "ref": passed.incident.ref,
-                "incident": passed.incident.id,
-                "watch": passed.incident.owner,
-                "item": item.item,
-                "tags": [tag.value for tag in item.tags],
-                "order": item.order.id,
-                "since": item.since.isoformat(),
-            }
-            for passed in self._retention.due(mode, now)
-            if passed.incident.owner in may
-            for item in passed.items
-        ]
-        return {
-            "status": "ok",
-            "orders": [_order(order) for order in orders],
-            "due": found[:MOST],
-            "more": len(found) > MOST,
-        }
-
-
-def _order(order: Order) -> dict[str, Any]:
-    said = order.said.model_dump(mode="json")
-    state = "ended" if order.is_ended else "in_force" if order.is_in_force else "asked"
-    return {"order": order.id, **said, "state": state, "by": order.by, "approved_by": order.approved_by}
+def _is_last(name: str) -> sa.ScalarSelect[bool]:
+    """Whether the newest fact in an incident's log is of that name."""
+    of = (
+        FACTS.c.mode == INCIDENTS.c.mode,
+        FACTS.c.about == INCIDENTS.c.id,
+        FACTS.c.watch == INCIDENTS.c.watch,
+    )
+    newest = sa.select(FACTS.c.subject.endswith(f".{name}", autoescape=True)).where(*of)
+    return newest.order_by(FACTS.c.sequence.desc()).limit(1).correlate(INCIDENTS).scalar_subquery()
 
 
 async def _erase(appender: Appender, mode: str, passed: Passed, now: datetime) -> int:
@@ -206,23 +163,33 @@ async def _erase(appender: Appender, mode: str, passed: Passed, now: datetime) -
     part = passed.incident
     org, watch = subjects.split_key(part.owner)
     sequence, guard = part.sequence, subjects.facts_of(mode, part.id, org, watch)
-    for count, item in enumerate(passed.items):
-        draft = _draft(mode, part, item, now)
+    for count, draft in enumerate(_drafts(mode, passed, now)):
         raw = fact_of(draft, None).encode()
         try:
             ack = await appender.append(Outgoing(subject_of(draft), raw, draft.id, guard, sequence))
         except Conflict:
             return count
         sequence = ack.sequence
-    return len(passed.items)
+    return len(passed.items) + (passed.deliveries is not None)
 
 
-def _draft(mode: str, part: Incident, item: Due, now: datetime) -> Draft:
+def _drafts(mode: str, passed: Passed, now: datetime) -> Iterator[Draft]:
+    """The facts that say what is erased."""
+    part = passed.incident
+    for item in passed.items:
+        order, id = item.order, derived_id("retention", item.item)
+        erased = incidents.Erased(
+            fact=item.item, ground=GROUND, law=order.said.law, asked_by=order.by, order=order.id
+        )
+        yield _draft(mode, part, id, erased, now)
+    if (gone := passed.deliveries) is not None:
+        id = derived_id("deliveries", part.owner, part.id, str(part.sequence))
+        said = records.DeliveriesErased(order=gone.order.id, law=gone.order.said.law, asked_by=gone.order.by)
+        yield _draft(mode, part, id, said, now)
+
+
+def _draft(mode: str, part: Incident, id: str, body: Body, now: datetime) -> Draft:
     org, watch = subjects.split_key(part.owner)
-    order, id = item.order, derived_id("retention", item.item)
-    body = incidents.Erased(
-        fact=item.item, ground=GROUND, law=order.said.law, asked_by=order.by, order=order.id
-    )
     actor = Actor(
         machine=GROUND,
         organisation=org,

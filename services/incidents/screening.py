@@ -15,6 +15,7 @@ from schemas.attachments import AttachmentChecked, SharedCopy
 from schemas.envelope import Actor
 from schemas.identifiers import derived_id
 from schemas.vocabulary import Authentication
+from services.incidents import limits
 from services.incidents.fold import Incident, Item
 from services.incidents.picture import Logs, Picture, Waiting
 from services.incidents.scanner import NONE, scan
@@ -84,6 +85,8 @@ class Screening:
         part = (await self._logs.look(mode, waiting.incident)).parts.get(waiting.owner)
         item = None if part is None else part.items.get(fact)
         is_open = item is not None and not item.erased and (item.checked is None or not item.checked.shared)
+        if part is None or limits.is_discarded(part, self._pictures[mode].directory):
+            return part, None
         return part, item if is_open else None
 
     async def _say(self, mode: str, waiting: Waiting, said: AttachmentChecked) -> None:

@@ -19,6 +19,7 @@ from services.incidents.term_index import term_index
 from services.incidents.terms import Item, circles, is_listed, key, keys, position_of, words_of
 
 WORDS_IN_MEMORY = 50_000
+_MANY = 500
 
 Word = tuple[str, str]
 """Circle and word."""
@@ -100,6 +101,20 @@ class Searchable:
         self._index.remove(connection, mode, [sequence])
         self._post(connection, mode, [item])
         self._drop_words(connection, mode, gone)
+
+    def let_go(self, connection: Connection, mode: str, sequences: Sequence[int]) -> None:
+        """Forget items altogether, while their content is still there."""
+        gone: set[Word] = set()
+        for sequence in sequences:
+            item = _read_again(connection, mode, sequence)
+            if item is not None:
+                circled = circles(item.reach)
+                gone |= {(circle, word) for circle in circled for word in item.words if is_listed(word)}
+        for start in range(0, len(sequences), _MANY):
+            some = sequences[start : start + _MANY]
+            self._index.remove(connection, mode, some)
+            connection.execute(sa.delete(ITEMS).where(_at(mode, some)))
+        self._drop_words(connection, mode, sorted(gone))
 
     def heal(self, connection: Connection, mode: str, facts: Iterable[str]) -> None:
         """Content came back: its words can be found again."""

@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
+from schemas import exercise
 from schemas.vocabulary import IncidentState
-from services.incidents import bulk, changes, files, turns
+from services.incidents import bulk, changes, discarding, files, turns
 from services.incidents.chain import Link
 from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, read, wider
 from services.incidents.searchable import Searchable
@@ -65,8 +66,13 @@ class Store:
         """Take in a batch in one transaction.
 
         Raises CursorMoved when another reader was quicker. A fact whose id the ledger had before keeps its
-        place in the chain, is parked, and has no effect.
+        place in the chain, is parked, and has no effect. One that ends an exercise for good has a transaction
+        of its own: it takes all that stood before it, and nothing after.
         """
+        for piece in discarding.pieces(batch.taken):
+            self._write_piece(replace(batch, taken=piece))
+
+    def _write_piece(self, batch: Batch) -> None:
         try:
             self._write(batch)
         except sa.exc.IntegrityError:
@@ -95,6 +101,8 @@ class Store:
             turns.take_in(connection, mode, taken)
             files.take(connection, mode, rows.files)
             _change(connection, mode, rows, searchable)
+            if (gone := discarding.discarded_by(taken[0])) is not None:
+                discarding.let_go(connection, mode, taken[0], gone, searchable)
             _move_ends(connection, mode, ends, rows)
         searchable.committed()
 
@@ -121,6 +129,18 @@ class Store:
                 contents = {row["id"]: bytes(row["sealed"]) for row in page if row["sealed"] is not None}
                 searchable.take_in(connection, mode, taken, contents)
                 turns.take_in(connection, mode, taken)
+
+    def discarded(self, mode: str, body: exercise.Discarded) -> list[str]:
+        """The facts whose words a fact that comes next ends for good."""
+        with self.reading.connect() as connection:
+            share = discarding.share_at(connection, mode, body)
+            return sorted(discarding.belongings(connection, mode, share).born_in)
+
+    def erasures(self) -> list[RowMapping]:
+        """Every fact whose content is to be erased, or is, since when."""
+        columns = (ERASURES.c.mode, ERASURES.c.fact, ERASURES.c.erased_at)
+        with self.reading.connect() as connection:
+            return list(connection.execute(sa.select(*columns)).mappings())
 
     def has_fact(self, mode: str, fact: str) -> bool:
         """True if a fact with that id is in the archive."""
@@ -269,7 +289,7 @@ def _erase(connection: Connection, mode: str, fact: str, watch: str, sequence: i
     known = sa.and_(ERASURES.c.mode == mode, ERASURES.c.fact == fact)
     if connection.execute(sa.select(ERASURES.c.fact).where(known)).first() is None:
         bulk.insert(connection, ERASURES, [(mode, fact, birthplace, sequence, erased_at, None)])
-    files.erase(connection, mode, fact)
+    files.erase(connection, mode, [fact])
 
 
 def _set_doubles_apart(connection: Connection, batch: Batch) -> None:

@@ -51,7 +51,7 @@ class TieHandlers(Handlers):
                 return await self._tied(received, earlier, named)
         seen = await self._seen_line(received, one, other)
         case = replace(self._case(received, one), other=other, seen=seen)
-        verdict = rule(case)
+        verdict = limits.discarded(case) or rule(case)
         if isinstance(verdict, Refused):
             return verdict
         draft = self._draft(received, verdict, verdict.part.id)
@@ -78,7 +78,8 @@ class TieHandlers(Handlers):
         mode, id = received.address.mode, (await self._where(received, await self._find(received))).id
         async with self._locks.holding(f"{mode}.{id}"):
             known = await self._logs.look(mode, id)
-            verdict = staffing.share_first(self._case(received, known))
+            case = self._case(received, known)
+            verdict = limits.discarded(case) or staffing.share_first(case)
         if isinstance(verdict, Refused):
             return verdict
         if verdict is not None and known.sequence_of(received.command.id) is None:

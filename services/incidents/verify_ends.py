@@ -1,14 +1,21 @@
 """What the archive keeps of its facts, made anew beside them: ends of chains, trees, checkpoints, heads."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from schemas.catalogue import read_fact
+from schemas.directory import Directory
+from schemas.discards import Share
+from schemas.exercise import Discarded
 from schemas.subjects import parse_place
+from schemas.vocabulary import Mode
 from services.incidents.chain import Link
+from services.incidents.projection import is_standing
 from services.incidents.tables import CHAINS, CHECKPOINTS, INCIDENTS, NODES, TREES, as_bytes
 from services.incidents.tree import TILE_LEVEL, Edge, leaf_hash
 
@@ -21,7 +28,8 @@ class Ends:
         self._mode = mode
         self._trees: dict[str, Edge] = {}
         self._nodes: dict[tuple[str, int, int], tuple[bytes, int]] = {}
-        self._opened: dict[tuple[str, str], int] = {}
+        self._opened: dict[tuple[str, str], tuple[int, datetime]] = {}
+        self._directory = Directory()
         self._signed: dict[str, dict[int, bytes]] = {}
         with self._engine.connect() as connection:
             for row in self._rows(connection, CHECKPOINTS):
@@ -34,17 +42,24 @@ class Ends:
             return "FACT_CHANGED"
         if row["commitment"] is None and row["id"] is not None and _commits(as_bytes(row["raw"])):
             return "CONTENT_MISSING"
-        if (
-            row["id"] is not None
-            and place is not None
-            and (place.trade, place.fact) == ("incidents", "opened")
-        ):
-            self._opened[place.key, place.id] = row["sequence"]
+        if row["id"] is not None and place is not None:
+            if (place.trade, place.fact) == ("incidents", "opened"):
+                self._opened[place.key, place.id] = (row["sequence"], _recorded_at(row))
+            elif self._mode == Mode.EXERCISE and is_standing(place):
+                self._take_standing(read_fact(as_bytes(row["raw"]))[1])
         edge = self._trees.setdefault(row["watch"], Edge())
         for level, index, hash in edge.grow(leaf_hash(as_bytes(row["raw"])), TILE_LEVEL):
             self._nodes[row["watch"], level, index] = (hash, row["sequence"])
         signed = self._signed.get(row["watch"], {}).get(edge.size)
         return "CHECKPOINT_DIFFERS" if signed is not None and signed != edge.root() else None
+
+    def _take_standing(self, body: Any) -> None:
+        """What says who is who, and which heads ended with their exercise."""
+        self._directory.apply(body)
+        if isinstance(body, Discarded):
+            share = Share.of(body, self._directory)
+            kept = ((key, one) for key, one in self._opened.items() if not share.holds(key[0], one[1]))
+            self._opened = dict(kept)
 
     def differ(self, chains: dict[tuple[str, str], Link]) -> str | None:
         """What the tables have otherwise, once all facts were taken."""
@@ -68,10 +83,15 @@ class Ends:
         sizes = {watch: edge.size for watch, edge in self._trees.items()}
         if any(max(signed) > sizes.get(watch, 0) for watch, signed in self._signed.items()):
             return "CHECKPOINT_DIFFERS"
-        return None if heads == self._opened else "HEADS_DIFFER"
+        opened = {key: sequence for key, (sequence, _) in self._opened.items()}
+        return None if heads == opened else "HEADS_DIFFER"
 
     def _rows(self, connection: Connection, table: sa.Table) -> Iterator[Any]:
         yield from connection.execute(sa.select(table).where(table.c.mode == self._mode))
+
+
+def _recorded_at(row: Any) -> datetime:
+    return datetime.fromisoformat(orjson.loads(as_bytes(row["raw"]))["time"])
 
 
 def _commits(raw: bytes) -> bool:

@@ -1,15 +1,18 @@
 """The room intake: its command and question as data, and how it is started and stopped."""
 
+import asyncio
+
 from schemas import directory, warnings
 from services.intake.handlers import Handlers, Picture
 from services.intake.store import SERVICE, Store
-from services.runtime import names
+from services.runtime import logs, names, shares
 from services.runtime.database import open_database
 from services.runtime.door import Door, Route
 from services.runtime.footing import Footing
-from services.runtime.lasting import in_thread
+from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.settings import Settings
 
+_RETRY_S = 1.0
 TAKE_BYTES = 3 * 1024 * 1024
 """Limit of a command with a message of 2 MiB in it, in base64."""
 
@@ -36,18 +39,20 @@ class IntakeRoom:
         )
         self._store: Store | None = None
         self._door: Door | None = None
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Return when the door serves."""
         self._store = Store(await in_thread(open_database, self._settings, SERVICE))
         ledger = await self._footing.open()
+        self._tidying = lasting(self._tidy(self._store), "intake.tidy")
         handlers = Handlers(ledger, self._footing.folds, self._pictures, self._store)
         self._door = Door(
             self._settings,
             names.INTAKE_DOOR,
             warnings.TRADE,
             commands=routes(handlers),
-            queries={"list": handlers.listing},
+            queries={"list": handlers.listing, shares.WHAT: handlers.exercise},
             gates=self._footing.gates,
         )
         await self._door.start()
@@ -56,13 +61,33 @@ class IntakeRoom:
         """Close the door first, then what it stands on."""
         if self._door is not None:
             await self._door.stop()
+        if self._tidying is not None:
+            await end_all([self._tidying])
         await self._footing.close()
         if self._store is not None:
             self._store.close()
 
     def health(self) -> dict[str, object]:
         """Whether facts are taken in."""
-        return self._footing.health()
+        state = self._footing.health()
+        return state | {"ok": bool(state["ok"]) and not (self._tidying is None or self._tidying.done())}
+
+    async def _tidy(self, store: Store) -> None:
+        """Delete the originals of exercises that were ended for good; what a crash leaves, the next start."""
+        is_due = asyncio.Event()
+        is_due.set()
+        for picture in self._pictures.values():
+            picture.on_discard = is_due.set
+        while True:
+            await is_due.wait()
+            is_due.clear()
+            try:
+                for mode, picture in self._pictures.items():
+                    await in_thread(store.drop, mode, picture.warnings.originals_gone())
+            except Exception as fault:
+                logs.get().error("intake.not_tidied", exc_info=fault)
+                await asyncio.sleep(_RETRY_S)
+                is_due.set()
 
 
 def build(settings: Settings) -> IntakeRoom:

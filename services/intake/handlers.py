@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -14,7 +14,9 @@ from schemas import subjects
 from schemas.authorisation import check_report
 from schemas.canonical import digest, unseal
 from schemas.directory import Directory
+from schemas.discards import Share
 from schemas.envelope import Accepted, Actor, Municipality, Strict, Text, Token
+from schemas.exercise import Discarded
 from schemas.vocabulary import ContentClass, Level
 from schemas.warnings import Published, TakeIn
 from services.intake import parsers, rules
@@ -26,6 +28,7 @@ from services.runtime.guarded import Folded
 from services.runtime.lasting import in_thread
 from services.runtime.ledger import IdTaken, Ledger, Recorded, command_draft
 from services.runtime.reading import Received, Refusal, validate
+from services.runtime.shares import asked_share
 
 AT_ONCE = 20
 """Facts that are written, or texts that are read, side by side."""
@@ -34,8 +37,9 @@ LIST_BYTES = rules.CONTENT_BYTES
 
 @dataclass(slots=True)
 class Picture:
-    """What the room knows of one mode, folded from the ledger."""
+    """What the room knows of one mode, folded from the ledger; ``on_discard`` is called when some goes."""
 
+    on_discard: Callable[[], None] = lambda: None
     directory: Directory = field(default_factory=Directory)
     warnings: Warnings = field(default_factory=Warnings)
 
@@ -48,6 +52,9 @@ class Picture:
             self.warnings.apply(
                 Known(fact.id, fact.data.command, place, fact.data.occurred_at, fact.time, recorded.body)
             )
+        if isinstance(recorded.body, Discarded):
+            self.warnings.discard(Share.of(recorded.body, self.directory))
+            self.on_discard()
 
 
 class AskList(Strict):
@@ -104,6 +111,14 @@ class Handlers:
         page = _page(picture.warnings, question)
         rows = [row async for row in self._rows(picture.warnings, page[: question.limit])]
         return {"status": "ok", "warnings": rows, "more": len(page) > len(rows)}
+
+    async def exercise(self, asked: dict[str, Any], address: subjects.Address) -> dict[str, Any]:
+        """How many warnings and original messages there are of an exercise. Raises Refusal."""
+        picture = self._pictures.get(address.mode)
+        share = asked_share(asked, address, picture.directory if picture else None)
+        found = picture.warnings.of_share(share) if picture else []
+        originals = await in_thread(self._store.count, address.mode, {one.body.raw for one in found})
+        return {"status": "ok", "there": {"warnings": len(found), "originals": originals}}
 
     async def _rows(self, warnings: Warnings, page: Sequence[Known]) -> AsyncIterator[dict[str, Any]]:
         """As many of the page as fit into one answer, at least one."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.canonical import canonical
+from schemas.discards import Share
 from schemas.identifiers import derived_id
 from schemas.subjects import Place
 from schemas.warnings import Published, WarningContent
@@ -54,6 +55,8 @@ class Warnings:
     threads: dict[Key, str] = field(default_factory=dict)
     replaced: set[Key] = field(default_factory=set)
     highest: dict[Key, Rank] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """Facts of exercises that were ended for good: known, so that none is born twice, and told to nobody."""
 
     def apply(self, known: Known) -> None:
         """Take in a warning."""
@@ -67,6 +70,23 @@ class Warnings:
             self.threads.setdefault((body.source, key), body.thread)
         self.highest[known.key] = max(known.rank, self.highest.get(known.key, known.rank))
         self.replaced.update((body.source, key) for key in body.replaces)
+
+    def of_share(self, share: Share) -> list[Known]:
+        """The warnings of an exercise that are not gone."""
+        return [
+            known
+            for known in self.all.values()
+            if known.fact not in self.gone and share.holds(known.place.key, known.recorded_at)
+        ]
+
+    def discard(self, share: Share) -> None:
+        """An exercise was ended for good."""
+        self.gone.update(known.fact for known in self.of_share(share))
+
+    def originals_gone(self) -> set[str]:
+        """The digests of the messages of which every warning is gone."""
+        gone = {known.body.raw for known in self.all.values() if known.fact in self.gone}
+        return gone - {known.body.raw for known in self.all.values() if known.fact not in self.gone}
 
     def newest(self, key: Key) -> list[Known]:
         """What was taken in of a warning's highest rank; more than one if its sender changed that too."""
@@ -94,6 +114,7 @@ class Warnings:
         """Newest first: those that stand, or all of a thread; in one municipality, by its number, or all."""
         for known in reversed(self.all.values()):
             wanted = known.body.thread == thread if thread else self.stands(known)
+            wanted = wanted and known.fact not in self.gone
             if wanted and (municipality is None or municipality in known.body.municipalities):
                 yield known
 

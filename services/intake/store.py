@@ -1,5 +1,6 @@
 """The one table of the intake: official messages, byte for byte as they were sent (I5)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 SERVICE = "intake"
+_PAGE = 500
 
 
 class _Table(SQLModel, registry=registry()):
@@ -41,7 +43,7 @@ class Raw:
 
 
 class Store:
-    """Keeps each message once, for ever."""
+    """Keeps each message once, for ever, save those of an exercise that was ended for good."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -72,6 +74,31 @@ class Store:
             return None
         times = {name: datetime.fromisoformat(row[name]) for name in ("fetched_at", "recorded_at")}
         return Raw(row["digest"], row["mode"], message=bytes(row["message"]), **times)
+
+    def drop(self, mode: str, digests: Iterable[str]) -> int:
+        """Delete messages of a mode, and their bytes from the database's own files; how many there were."""
+        wanted, count = sorted(digests), 0
+        with self._engine.begin() as connection:
+            for start in range(0, len(wanted), _PAGE):
+                these = RAW.c.digest.in_(wanted[start : start + _PAGE])
+                count += connection.execute(sa.delete(RAW).where(RAW.c.mode == mode, these)).rowcount
+        if count:
+            with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                is_file = self._engine.dialect.name == "sqlite"
+                connection.exec_driver_sql(
+                    "PRAGMA wal_checkpoint(TRUNCATE)" if is_file else "VACUUM (FULL) raw"
+                )
+        return count
+
+    def count(self, mode: str, digests: Iterable[str]) -> int:
+        """How many of these messages of a mode are kept."""
+        wanted = sorted(digests)
+        pages = (wanted[start : start + _PAGE] for start in range(0, len(wanted), _PAGE))
+        query = sa.select(sa.func.count()).select_from(RAW).where(RAW.c.mode == mode)
+        with self._engine.connect() as connection:
+            return sum(
+                int(connection.execute(query.where(RAW.c.digest.in_(page))).scalar_one()) for page in pages
+            )
 
     def close(self) -> None:
         """Give the connections back."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from schemas import incidents, notifications, reports, subjects, watch
+from schemas import exercise, incidents, notifications, reports, subjects, watch
+from services.notifications.asked import ShareQueries
 from services.notifications.channels import Channels
 from services.notifications.commits import Store
 from services.notifications.contacts import Contacts
@@ -22,7 +23,7 @@ from services.notifications.places import Places
 from services.notifications.reactions import Reactions, asks
 from services.notifications.sender import Sender
 from services.notifications.session import Sessions
-from services.runtime import fact_reaction, names
+from services.runtime import fact_reaction, names, shares
 from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.door import Door, Route
@@ -45,11 +46,15 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
 
 
 def facts(reactions: Reactions, mode: str) -> fact_reaction.Source:
-    """The facts that somebody may have to be told of: incidents, gaps in a roster, reports, deadlines."""
+    """The facts that somebody may have to be told of: incidents, gaps in a roster, reports, deadlines.
+
+    And those by which rows go.
+    """
     told_of = (
         subjects.facts_of_trade(mode, incidents.TRADE),
         subjects.facts_of_trade(mode, watch.TRADE, watch.GapFound.name),
         *(subjects.facts_of_trade(mode, reports.TRADE, body.name) for body in OF_REPORTS),
+        subjects.facts_of_trade(mode, exercise.TRADE, exercise.Discarded.name),
     )
     return fact_reaction.Source(mode, told_of, asks, reactions.on_fact)
 
@@ -103,7 +108,7 @@ class NotificationsRoom:
         await self._open_page(handlers, rows, sender)
         await self._drive(pager)
         paper = self._paper = DutyPaper(settings.home, self._pictures, self._contacts)
-        await self._open_door(handlers, paper)
+        await self._open_door(handlers, paper, rows)
         await self._react(Reactions(pager, self._pictures), Places(rows))
         self._contacts.on_forgotten = paper.printer.ask
         paper.printer.start()
@@ -159,16 +164,21 @@ class NotificationsRoom:
         for mode, picture in self._pictures.items():
             picture.on_manning = lambda watch, mode=mode: pager.wake_watch(mode, watch)  # type: ignore[misc]
             picture.on_clock = lambda mode=mode: pager.wake_exercises(mode)  # type: ignore[misc]
+            picture.on_discard = lambda share, mode=mode: pager.discard(mode, share)  # type: ignore[misc]
         self._run(keeper.run(), "notifications.keeper")
 
-    async def _open_door(self, handlers: Handlers, paper: DutyPaper) -> None:
+    async def _open_door(self, handlers: Handlers, paper: DutyPaper, rows: Store) -> None:
         settings = self._settings
         door = Door(
             settings,
             names.NOTIFICATIONS_DOOR,
             notifications.TRADE,
             commands=routes(handlers),
-            queries={"chains": handlers.chains, "paper": paper.asked},
+            queries={
+                "chains": handlers.chains,
+                "paper": paper.asked,
+                shares.WHAT: ShareQueries(rows, self._pictures).exercise,
+            },
             gates=self._footing.gates,
         )
         self._closing.push_async_callback(door.stop)

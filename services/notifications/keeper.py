@@ -84,12 +84,14 @@ class Keeper:
     async def _find_unknown(self) -> None:
         """The ledger knows of chains that the tables have lost."""
         for mode, picture in self._pictures.items():
-            for chain_id, place in list(picture.open.items()):
+            for chain_id, (place, _) in list(picture.open.items()):
                 if chain_id not in self._pager.open:
                     await self._pager.resume(chain_id, mode, place)
 
     async def _take_up(self, row: ChainRow, pending: list[DeliveryRow]) -> None:
         place = Place(row.mode, row.org, row.owner, Started.trade, row.incident, Started.name)
+        if self._pictures[row.mode].directory.is_discarded(place.key, store.moment(row.started_at)):
+            return
         chain = (await self._pager.past(row.mode, place)).get(row.chain)
         if chain is None or chain.outcome is not None:
             outcome = (chain and chain.outcome) or "unknown"

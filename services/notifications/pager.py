@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from schemas import subjects
 from schemas.clock import WALL
+from schemas.discards import Share
 from schemas.envelope import Body
 from schemas.identifiers import derived_id
 from schemas.notifications import Escalated, Failed, NobodyReached, Sent, Started
@@ -178,6 +179,15 @@ class Pager:
             self.line(chain).info(f"chain.{chain.outcome}")
             self.due.pop(chain.id, None)
             self.spawn(self._let_go(chain, chain.outcome))
+
+    def discard(self, mode: str, share: Share) -> None:
+        """Let go of the open chains of an exercise that was ended for good: nobody is told any more."""
+        for chain in list(self.open.values()):
+            if chain.mode == mode and share.holds(chain.place.key, chain.started_at):
+                chain.outcome = rules.DISCARDED
+                del self.open[chain.id]
+                self.due.pop(chain.id, None)
+                self.spawn(self._let_go(chain, rules.DISCARDED))
 
     async def keep(self, work: Callable[[Connection], R]) -> R | None:
         """Run work against the tables; a database that fails stops no page, the ledger makes it good."""

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from schemas import directory, notifications, subjects
 from schemas.directory import Directory
+from schemas.discards import Share
 from schemas.duty import Duty
-from schemas.exercise import Begun, ClockSet, Ended
+from schemas.exercise import Begun, ClockSet, Discarded, Ended
 from schemas.notifications import Acknowledged, NobodyReached, PolicySet, Started
 from schemas.subjects import Place
 from schemas.watch import Manned, Released
@@ -22,16 +23,18 @@ class Picture:
     """A fold in memory.
 
     ``on_manning`` is called with the key of a watch whose manning has changed, ``on_end`` with the id of a
-    chain and the fact that ended it, ``on_clock`` when an exercise's clock was set.
+    chain and the fact that ended it, ``on_clock`` when an exercise's clock was set, ``on_discard`` with what
+    was ended for good. ``open`` are the chains, where their facts lie, and since when.
     """
 
     on_manning: Callable[[str], None] = lambda watch: None
     on_end: Callable[[str, Recorded], None] = lambda chain, recorded: None
     on_clock: Callable[[], None] = lambda: None
+    on_discard: Callable[[Share], None] = lambda share: None
     directory: Directory = field(default_factory=Directory)
     duty: Duty = field(default_factory=Duty)
     policies: dict[str, PolicySet] = field(default_factory=dict)
-    open: dict[str, Place] = field(default_factory=dict)
+    open: dict[str, tuple[Place, datetime]] = field(default_factory=dict)
 
     def apply(self, recorded: Recorded) -> None:
         """Take in one fact, in ledger order."""
@@ -44,7 +47,7 @@ class Picture:
             case PolicySet():
                 self.policies[body.watch] = body
             case Started():
-                self.open[body.chain] = place
+                self.open[body.chain] = (place, recorded.fact.time)
             case Acknowledged() | NobodyReached():
                 self.open.pop(body.chain, None)
                 self.on_end(body.chain, recorded)
@@ -52,6 +55,15 @@ class Picture:
                 self.on_manning(place.key)
             case Begun() | ClockSet() | Ended():
                 self.on_clock()
+            case Discarded():
+                self._discard(Share.of(body, self.directory))
+
+    def _discard(self, share: Share) -> None:
+        """Nobody is told any more of what was ended for good."""
+        gone = [chain for chain, (place, since) in self.open.items() if share.holds(place.key, since)]
+        for chain in gone:
+            del self.open[chain]
+        self.on_discard(share)
 
     def now(self, organisation: str, wall: datetime) -> datetime:
         """What time it is for an organisation: its exercise's, or the wall's."""

@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from schemas import subjects
 from schemas.catalogue import read_fact
+from schemas.discards import Share
 from schemas.envelope import Body, Fact
+from schemas.exercise import TRADE as EXERCISE
+from schemas.exercise import Discarded
 from schemas.incidents import TRADE as INCIDENTS
 from schemas.incidents import Opened, SharedWider
 from schemas.notifications import TRADE, PolicyRules, Started, chain_id
+from schemas.records import DeliveriesErased
 from schemas.relations import GlassBroken
 from schemas.reports import TRADE as REPORTS
 from schemas.reports import DeadlineMissed, DeadlineReminded
@@ -16,7 +20,7 @@ from schemas.subjects import Place
 from schemas.vocabulary import Channel, Priority
 from schemas.watch import TRADE as WATCH
 from schemas.watch import GapFound
-from services.notifications import store
+from services.notifications import forgetting, store
 from services.notifications.matter import OF_INCIDENTS, OF_REPORTS, Matter, Past, addressees, matter
 from services.notifications.pager import Pager
 from services.notifications.picture import Picture
@@ -42,7 +46,9 @@ _TELLING = {(INCIDENTS, body.name) for body in OF_INCIDENTS}
 _BY_THEMSELVES = (GapFound, GlassBroken)
 """Facts that somebody is told of although they name nobody."""
 _REPORTS = {(REPORTS, body.name) for body in OF_REPORTS}
-_WANTED = {*_TELLING, *_REPORTS, (WATCH, GapFound.name), (INCIDENTS, GlassBroken.name)}
+_FORGETTING = {(EXERCISE, Discarded.name), (INCIDENTS, DeliveriesErased.name)}
+"""Facts by which rows go."""
+_WANTED = {*_TELLING, *_REPORTS, *_FORGETTING, (WATCH, GapFound.name), (INCIDENTS, GlassBroken.name)}
 
 
 class Reactions:
@@ -61,7 +67,12 @@ class Reactions:
             fact, body = read_fact(delivered.data)
         except ValueError:
             raise Unreadable(UNREADABLE) from None
+        if isinstance(body, Discarded | DeliveriesErased):
+            await self._forget(place, body)
+            return
         if body is None or not (addressees(body) or isinstance(body, _BY_THEMSELVES)):
+            return
+        if self._pictures[place.mode].directory.is_discarded(place.key, fact.time):
             return
         if await self._is_done(delivered, place, fact):
             return
@@ -69,6 +80,15 @@ class Reactions:
             raise Unreachable(fact.id)
         await self._start_chains(place, fact, body)
         self._pager.spawn(self._pager.keep(store.add([DoneRow(mode=place.mode, fact=fact.id)])))
+
+    async def _forget(self, place: Place, body: Discarded | DeliveriesErased) -> None:
+        """Let rows go; once more does no harm."""
+        if isinstance(body, DeliveriesErased):
+            await self._pager.rows.run(forgetting.pass_term(place))
+            return
+        share = Share.of(body, self._pictures[place.mode].directory)
+        self._pager.discard(place.mode, share)
+        await self._pager.rows.run(forgetting.discard(place.mode, share))
 
     async def on_timer(self, delivered: Delivered) -> None:
         """Look at the chain whose moment has come; what is due is read from its state."""
@@ -97,7 +117,7 @@ class Reactions:
         for watch in addressees(body):
             told = matter(fact, body, past, watch, picture.directory, now)
             rules_now = self._rules(picture, body, told, watch)
-            if rules_now is None or await self._was_told(place.mode, told.item, watch, body):
+            if rules_now is None or _was_told(past, told.item, watch, body):
                 continue
             await self._start(place, fact, watch, told, rules_now)
 
@@ -116,14 +136,6 @@ class Reactions:
         history = await self._pager.ledger.history(place.mode, place.id, place.org, place.watch)
         return [(one.fact, one.body) for one in history]
 
-    async def _was_told(self, mode: str, item: str, watch: str, body: Body) -> bool:
-        """True if the watch was told of the item before it was shared wider: it is not told again."""
-        if not isinstance(body, SharedWider):
-            return False
-        if any((chain.item, chain.watch) == (item, watch) for chain in self._pager.open.values()):
-            return True
-        return bool(await self._pager.keep(store.chains(mode=mode, item=item, watch=watch)))
-
     async def _start(self, place: Place, fact: Fact, watch: str, told: Matter, rules: PolicyRules) -> None:
         policy = self._pictures[place.mode].policies.get(watch)
         started = Started(
@@ -139,6 +151,13 @@ class Reactions:
         )
         at = Place(place.mode, place.org, place.watch, TRADE, place.id, Started.name)
         await self._pager.start(place.mode, at, started, fact.data.controller, fact.data.trace)
+
+
+def _was_told(past: Past, item: str, watch: str, body: Body) -> bool:
+    """True if the watch was told of the item before it was shared wider: it is not told again."""
+    return isinstance(body, SharedWider) and any(
+        isinstance(one, Started) and (one.item or one.cause, one.watch) == (item, watch) for _, one in past
+    )
 
 
 def asks(raw: bytes) -> bool:

@@ -24,8 +24,8 @@ from schemas.vocabulary import Channel, DutyFunction, Priority
 ClockOf = Callable[[str, datetime], Clock]
 """The clock that held for an organisation at a wall time: an exercise has its own."""
 
-ACKNOWLEDGED, NOBODY_REACHED = "acknowledged", "nobody_reached"
-"""How a chain ends."""
+ACKNOWLEDGED, NOBODY_REACHED, DISCARDED = "acknowledged", "nobody_reached", "discarded"
+"""How a chain ends; the last one with its exercise, without a fact of its own."""
 
 
 def by_the_wall(organisation: str, at: datetime) -> Clock:

@@ -14,7 +14,7 @@ from services.reports.questions import Questions
 from services.reports.rendering import Printer
 from services.reports.store import Store
 from services.reports.wheels import Wheels
-from services.runtime import names
+from services.runtime import names, shares
 from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
 from services.runtime.footing import Footing
@@ -46,6 +46,7 @@ def queries(questions: Questions) -> dict[str, QueryHandler]:
         "get": questions.get,
         "document": questions.document,
         "deadlines": questions.deadlines,
+        shares.WHAT: questions.exercise,
     }
 
 

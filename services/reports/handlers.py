@@ -89,6 +89,8 @@ class Handlers:
             sheet = _fold(history)
             if history and sheet.draft is None:
                 raise Refusal("ID_TAKEN")
+            if history and directory.is_discarded(actor.key, history[0].fact.time):
+                raise Refusal("EXERCISE_GONE")
             return Drafted(
                 report=request.report,
                 template=request.template,

@@ -71,6 +71,7 @@ class Keeper:
         for mode, picture in self._pictures.items():
             picture.on_wheel = lambda key, mode=mode: self.wake((mode, key))  # type: ignore[misc]
             picture.on_clock = lambda mode=mode: self._wake_exercises(mode)  # type: ignore[misc]
+            picture.on_gone = lambda key, place, mode=mode: self.let_go((mode, key), place)  # type: ignore[misc]
             for key in picture.wheels:
                 self.wake((mode, key))
 
@@ -86,6 +87,12 @@ class Keeper:
     def wake(self, named: Named) -> None:
         """Look soon what is due in a wheel."""
         task = asyncio.get_running_loop().create_task(self._advance(named))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def let_go(self, named: Named, place: Place) -> None:
+        """Forget a wheel whose exercise was ended for good; what a crash leaves, the next start does."""
+        task = asyncio.get_running_loop().create_task(self._let_go(named, place))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
@@ -155,6 +162,16 @@ class Keeper:
                 await self._arm(named, turning, None if moment is None else clock.wall(moment))
                 await self._keep(named, turning, now)
                 return
+
+    async def _let_go(self, named: Named, place: Place) -> None:
+        async with self._locks.holding(f"{named[0]}.{named[1]}"):
+            self._due.pop(named, None)
+            self._rows.pop(named, None)
+            await in_thread(self._store.replace, (place.mode, place.org, place.watch, place.id), [])
+            try:
+                await self._timers.cancel(timer_of(place))
+            except TimerFailed as failed:
+                logs.get(mode=named[0], code=failed.args[0]).warning("timer.not_cancelled")
 
     def _next(self, turning: Turning, now: datetime) -> Body | None:
         """The next fact that the hub has to say of a wheel: first what was answered."""

@@ -8,7 +8,8 @@ from typing import Any
 from schemas import directory, reports, subjects
 from schemas.clock import WALL, Clock
 from schemas.directory import Directory
-from schemas.exercise import Begun, ClockSet, Ended
+from schemas.discards import Share
+from schemas.exercise import Begun, ClockSet, Discarded, Ended
 from schemas.reports import Approved, Drafted, Submitted, TemplateSet, WheelBegun, WheelEnded
 from schemas.sharing import Reach
 from schemas.subjects import Place
@@ -22,11 +23,15 @@ OF_WHEEL = (reports.WheelEnded, reports.DeadlineReminded, reports.DeadlineMissed
 
 @dataclass(slots=True)
 class Head:
-    """A report in a list: where its facts lie, how far it has come, and who has its locked versions."""
+    """A report in a list: where its facts lie, how far it has come, and who has its locked versions.
+
+    ``began`` is when its first draft was recorded, ``at`` when its last fact was.
+    """
 
     report: str
     place: Place
     template: str
+    began: datetime
     at: datetime
     state: str = DRAFT
     version: int = 1
@@ -47,10 +52,14 @@ class Turning:
 
 @dataclass(slots=True)
 class Picture:
-    """A fold in memory; ``on_wheel`` is called with the key of one that has changed, ``on_clock`` without."""
+    """A fold in memory; ``on_wheel`` is called with the key of one that has changed, ``on_clock`` without.
+
+    ``on_gone`` is called with a wheel's key and place when its exercise was ended for good.
+    """
 
     on_wheel: Callable[[str], None] = lambda key: None
     on_clock: Callable[[], None] = lambda: None
+    on_gone: Callable[[str, Place], None] = lambda key, place: None
     directory: Directory = field(default_factory=Directory)
     templates: dict[tuple[str, str], TemplateSet] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
@@ -71,8 +80,22 @@ class Picture:
                 self._begin(recorded, place, body)
             case Begun() | ClockSet() | Ended():
                 self.on_clock()
+            case Discarded():
+                self._discard(Share.of(body, self.directory))
         if isinstance(body, OF_WHEEL):
             self._turn(recorded, place, body)
+
+    def of_share(self, share: Share) -> tuple[list[str], list[str]]:
+        """The keys of an exercise's reports and wheels."""
+        reports = [key for key, one in self.heads.items() if share.holds(one.place.key, one.began)]
+        return reports, [key for key, one in self.wheels.items() if share.holds(one.place.key, one.began)]
+
+    def _discard(self, share: Share) -> None:
+        reports, wheels = self.of_share(share)
+        for key in reports:
+            del self.heads[key]
+        for key in wheels:
+            self.on_gone(key, self.wheels.pop(key).place)
 
     def template(self, watch: str, code: str) -> TemplateSet | None:
         """A watch's template: its own, or that of its organisation, which does not reach a hidden watch."""
@@ -88,7 +111,7 @@ class Picture:
     def _take_report(self, recorded: Recorded, place: Place, body: Any) -> None:
         key, at = key_of(place), recorded.fact.time
         if isinstance(body, Drafted):
-            drafted = self.heads.setdefault(key, Head(body.report, place, body.template, at))
+            drafted = self.heads.setdefault(key, Head(body.report, place, body.template, at, at))
             drafted.template, drafted.version = body.template, body.version
             drafted.state, drafted.at = DRAFT, at
         elif (head := self.heads.get(key)) is not None:

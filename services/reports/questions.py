@@ -19,6 +19,7 @@ from services.reports.handlers import may_judge, refuse
 from services.reports.picture import Head, Picture, Turning
 from services.reports.rendering import Format, Printer
 from services.runtime.reading import Refusal, validate
+from services.runtime.shares import asked_share
 
 MOST = 500
 
@@ -112,6 +113,13 @@ class Questions:
         shown = [one for one in mine if question.which == "all" or not one.wheel.ended]
         wheels = [_wheel(one, address.key) for one in shown]
         return {"status": "ok", "deadlines": found[:MOST], "wheels": wheels}
+
+    async def exercise(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
+        """How many reports and wheels there are of an exercise. Raises Refusal."""
+        picture = self._pictures.get(address.mode)
+        share = asked_share(asked, address, picture.directory if picture else None)
+        reports, wheels = picture.of_share(share) if picture else ([], [])
+        return {"status": "ok", "there": {"reports": len(reports), "wheels": len(wheels)}}
 
     async def _found(self, picture: Picture, question: AskReport, address: Address) -> dict[str, Any]:
         head = next(_heads(picture, question.report, address.key, question.actor.person), None)

@@ -29,7 +29,7 @@ _WATCHES = "watches.json"
 _WAIT_S = 10.0
 _POLL_S = 0.1
 
-Erase = Callable[[Settings, frozenset[str]], int]
+Erase = Callable[[Settings], int]
 
 
 class BackupDamaged(Exception):
@@ -113,19 +113,19 @@ def restore(settings: Settings, folder: Path, erase: Erase, register: Path | Non
     """Put back the tables of every service that has none now; their names. The hub must be stopped.
 
     ``register`` is a kept copy of HOME/erasures, when the home is a new one. ``erase`` takes the content of
-    ids in the register out of the archive again, before anything else may read it. Raises BackupDamaged,
+    what the register names out of the archive again, before anything else may read it. Raises BackupDamaged,
     OtherDatabase, RegisterMissing.
     """
     manifest = check(folder)
     if manifest.database != _kind(settings):
         raise OtherDatabase(manifest.database)
-    erased = _take_register(settings, register)
+    _take_register(settings, register)
     restored = []
     for service, version in manifest.services.items():
         if source(settings, service).load(folder, version):
             restored.append(service)
     if ARCHIVE in restored:
-        erase(settings, erased)
+        erase(settings)
     for path in (settings.nats_home / _WATCHES, settings.home / CONFIG_NAME):
         if (folder / path.name).exists() and not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def lacks_ledger(settings: Settings) -> list[str]:
     return [mode for mode in settings.modes if not (home / names.ledger(mode)).exists()]
 
 
-def _take_register(settings: Settings, register: Path | None) -> frozenset[str]:
+def _take_register(settings: Settings, register: Path | None) -> None:
     own = settings.home / REGISTER
     if register is not None:
         if not register.is_dir():
@@ -149,7 +149,6 @@ def _take_register(settings: Settings, register: Path | None) -> frozenset[str]:
             write_durably(own / path.name, path.read_bytes())
     if not own.is_dir():
         raise RegisterMissing(str(own))
-    return frozenset(path.stem for path in own.glob("*.json"))
 
 
 def _wait_for(archive: Source, read: dict[str, int]) -> None:

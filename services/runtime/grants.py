@@ -59,7 +59,11 @@ def hub_grants() -> tuple[Grant, ...]:
         _archive(),
         Grant(
             names.RETENTION,
-            tuple(subjects.fact(mode, "*", "*", "incidents", "*", "erased") for mode in MODES),
+            tuple(
+                subjects.fact(mode, "*", "*", "incidents", "*", name)
+                for mode in MODES
+                for name in ("erased", "deliveries_erased")
+            ),
         ),
         Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in _ERASABLE)),
         _reaction(),

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nats.aio.client import Client
@@ -21,6 +21,9 @@ _TRIES = 3
 
 Decide = Callable[[list[Recorded]], Body]
 """From everything known of an id to the fact's body; raises Refusal."""
+
+Watching = Callable[[list[Recorded]], Awaitable[tuple[str, int]]]
+"""A filter and the sequence of the last fact under it: none may come between; raises Refusal."""
 
 
 class Folded:
@@ -75,11 +78,13 @@ class Guarded:
         everywhere: bool = False,
         content: dict[str, Any] | None = None,
         level: Level = Level.WATCH,
+        watching: Watching | None = None,
     ) -> Recorded:
         """The command's fact, born in the watch ``owner``; the one stored first when the command came before.
 
         ``everywhere`` takes facts of the id from all watches as its history, else those of the owner only.
-        ``content`` is what was typed, kept where ``level`` says.
+        ``content`` is what was typed, kept where ``level`` says. ``watching`` guards what is said of other
+        ids, in place of what others say of this one.
         Raises what ``decide`` and the ledger raise, IdTaken, and Conflict when others are always faster.
         """
         mode, command = received.address.mode, received.command
@@ -91,10 +96,11 @@ class Guarded:
                 earlier = _own(history, command, fact)
                 if earlier is not None:
                     return earlier
-                last = history[-1].sequence if history else 0
-                body = decide(history)
-                kept = {"content": content, "level": level}
-                draft = command_draft(command, mode, owner, id, body, guard=guard, expected=last, **kept)
+                body, held = decide(history), (guard, history[-1].sequence if history else 0)
+                if watching is not None:
+                    held = await watching(history)
+                kept = {"content": content, "level": level, "guard": held[0], "expected": held[1]}
+                draft = command_draft(command, mode, owner, id, body, **kept)
                 with contextlib.suppress(Conflict):
                     recorded = await self._ledger.append(draft, resend=command.data.resend)
                     await self._folds[mode].reached(recorded.sequence)

@@ -10,6 +10,7 @@ from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
 from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
+from services.watch.discards import DiscardHandlers
 from services.watch.exercises import ExerciseHandlers
 from services.watch.handlers import Handlers
 from services.watch.horizon import Horizon
@@ -26,12 +27,14 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
     )
 
 
-def exercise_routes(handlers: ExerciseHandlers) -> tuple[Route, ...]:
+def exercise_routes(handlers: ExerciseHandlers, discards: DiscardHandlers) -> tuple[Route, ...]:
     """Every command of trade exercise and what answers it."""
     return (
         Route(exercise.Begin, handlers.begin),
         Route(exercise.SetClock, handlers.clock),
         Route(exercise.End, handlers.end),
+        Route(exercise.Discard, discards.order),
+        Route(exercise.ApproveDiscard, discards.approve),
     )
 
 
@@ -58,9 +61,11 @@ class WatchRoom:
         ledger = await self._footing.open()
         guarded = Guarded(ledger, self._footing.folds)
         handlers, clocks = Handlers(guarded, self._pictures), ExerciseHandlers(guarded, self._pictures)
+        discards = DiscardHandlers(ledger, guarded, self._pictures)
+        asked: dict[str, QueryHandler] = {"clock": clocks.clocks, "list": discards.listing}
         self._doors = [
             self._door(watch.TRADE, routes(handlers), {"duty": handlers.duty}),
-            self._door(exercise.TRADE, exercise_routes(clocks), {"clock": clocks.clocks}),
+            self._door(exercise.TRADE, exercise_routes(clocks, discards), asked),
         ]
         for door in self._doors:
             await door.start()

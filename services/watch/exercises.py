@@ -13,6 +13,7 @@ from schemas.envelope import Accepted, Actor, Body
 from schemas.vocabulary import Mode
 from services.runtime.guarded import Guarded
 from services.runtime.reading import Received, Refusal, validate
+from services.watch.leading import check_begin
 from services.watch.picture import Picture
 
 
@@ -27,14 +28,17 @@ class ExerciseHandlers:
         """Begin an exercise; others with the same organisations end by it."""
         request, now = cast(exercise.Begin, received.request), _now()
         picture = self._picture(received, now)
+        actor = received.command.data.actor
+        refused = check_begin(actor, request.organisations, picture.directory, now)
+        if refused is not None:
+            raise Refusal(refused.code, **refused.parameters)
         unknown = [key for key in request.organisations if key not in picture.directory.organisations]
         if unknown:
             raise Refusal("UNKNOWN_WATCH", watch=unknown[0])
         if request.exercise in picture.directory.exercises.runs:
             raise Refusal("ID_TAKEN")
-        return await self._append(
-            received, lambda: exercise.Begun(wall=now, **request.model_dump()), exercise.Begun
-        )
+        said = {**request.model_dump(), "wall": now, "led_by": received.address.key}
+        return await self._append(received, lambda: exercise.Begun(**said), exercise.Begun)
 
     async def clock(self, received: Received) -> Accepted:
         """Set speed and time; a jump only while nobody is being told."""

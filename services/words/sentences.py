@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from services.words.sentences_exercises import OF_EXERCISES
 from services.words.sentences_reports import OF_REPORTS
 from services.words.shared import say
 
@@ -250,20 +251,15 @@ OF_THE_HUB: dict[str, Sentences] = {
         "Nothing of it is erased until the hold is lifted.",
         "Whoever placed it decides; lift it with: samvirke hold lift.",
     ),
-    "UNKNOWN_ORDER": Sentences(
-        "No such order of retention is in force or waits here.",
-        UNCHANGED,
-        "See the orders with: samvirke retention preview.",
-    ),
     "NOT_ASKED": Sentences(
         "Nobody has asked for this erasure.",
         UNCHANGED,
         "The archive owner asks first, with: samvirke erase ask.",
     ),
     "SECOND_PERSON_NEEDED": Sentences(
-        "Who asked for the erasure cannot approve it.",
+        "Who asked for it cannot approve it.",
         UNCHANGED,
-        "Let another person run: samvirke erase approve.",
+        "Let another person approve it.",
     ),
     "ID_TAKEN": Sentences(
         "That id stands for something else already.", NOT_STORED, "Send it again without an id of your own."
@@ -288,19 +284,6 @@ OF_THE_HUB: dict[str, Sentences] = {
     ),
     "SEARCH_TOO_WIDE": Sentences(
         "A part of a word stands in too many words.", UNCHANGED, "Write more of the word, and search again."
-    ),
-    "UNKNOWN_EXERCISE": Sentences(
-        "No such exercise runs here.", UNCHANGED, "Begin one with: samvirke exercise play."
-    ),
-    "TIME_GOES_BACK": Sentences(
-        "The exercise's time is {at} already, and never goes back.",
-        UNCHANGED,
-        "Name a later time, or begin the exercise anew.",
-    ),
-    "CHAIN_OPEN": Sentences(
-        "Somebody is being told of something in the exercise.",
-        "The time cannot jump until they have ended.",
-        "Wait until they are acknowledged, or let the time run.",
     ),
     "LINK_SPENT": Sentences(
         "The sign-in link is spent, too old or unknown.",
@@ -338,7 +321,7 @@ OF_THE_HUB: dict[str, Sentences] = {
     "INTERNAL": Sentences(
         "A fault arose in the hub ({fault}).", "It may or may not have been stored.", REPORT_FAULT
     ),
-    **{code: Sentences(*said) for code, said in OF_REPORTS.items()},
+    **{code: Sentences(*said) for code, said in {**OF_REPORTS, **OF_EXERCISES}.items()},
 }
 
 

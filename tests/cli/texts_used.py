@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.cli.discarding import LEFT, THERE
 from services.cli.player.report import CHECKS, HOWS, METRICS_UNREAD
 from services.cli.sentences_own import SENTENCES
 from services.cli.starting import STEPS
@@ -16,6 +17,7 @@ def texts_used() -> set[str]:
     found = {text for sentences in SENTENCES.values() for text in sentences}
     found |= set(STEPS.values())
     found |= {*CHECKS.values(), *HOWS.values(), METRICS_UNREAD}
+    found |= {*THERE.values(), *LEFT.values()}
     for path in CODE.rglob("*.py"):
         found |= set(_literals(ast.parse(path.read_text(encoding="utf-8"))))
     return found

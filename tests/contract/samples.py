@@ -43,6 +43,12 @@ _PAIR = {
 _CHAIN = {"chain": "chain-1", "watch": "4627.vakt"}
 
 _CLOCK = {"exercise": "exercise-1", "at": LATER, "wall": AT, "speed": 60}
+_DISCARD = {
+    "exercise": "exercise-1",
+    "order": "order-1",
+    "where": ["4601", "4627.vakt"],
+    "law": "arkivlova-15",
+}
 _REFERENCE = {"field": "measures", "incident": "incident-1", "entry": "fact-1", "commitment": "ab" * 32}
 _VERSION = {"report": "report-1", "version": 2, "draft": "fact-2", "digest": "cd" * 32}
 _DEADLINE = {"wheel": "wheel-1", "deadline": "deadline-1", "watch": "4627.vakt", "due": LATER}
@@ -131,8 +137,11 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "order": "order-1",
     },
     records.RetentionOrdered: {"where": "4601", "tag": "person", "days": 365, "law": "gdpr-5-1-e"},
+    records.DeliveryTermOrdered: {"where": "4601", "days": 730, "law": "gdpr-5-1-e"},
+    records.RetentionAdopted: {},
     records.RetentionApproved: {},
     records.RetentionEnded: {},
+    records.DeliveriesErased: {"order": "order-1", "law": "gdpr-5-1-e", "asked_by": "p1"},
     records.HoldPlaced: {"ground": "court_case"},
     records.HoldLifted: {},
     incidents.Repaired: {"epoch": 2, "last": 4711},
@@ -222,9 +231,16 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "until": LATER,
         "manner": "taken",
     },
-    exercise.Begun: {**_CLOCK, "code": "ask", "organisations": ["4601", "4627"]},
+    exercise.Begun: {
+        **_CLOCK,
+        "code": "ask",
+        "organisations": ["4601", "4627"],
+        "led_by": "4601.samvirke",
+    },
     exercise.ClockSet: _CLOCK,
     exercise.Ended: _CLOCK,
+    exercise.DiscardOrdered: _DISCARD,
+    exercise.Discarded: {**_DISCARD, "asked_by": "p1", "wall": LATER},
     watch.Released: {"post": "duty", "function": "primary", "person": "p1", "at": AT},
     watch.GapFound: {"post": "duty", "function": "primary", "since": AT, "until": LATER},
     feeds.OrganisationSet: {

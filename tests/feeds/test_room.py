@@ -11,9 +11,10 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from schemas import incidents, subjects
+from schemas import incidents, records, subjects
 from schemas.feeds import Agree, FeedItem, FeedPage, SetRegion, Subscribe
-from schemas.vocabulary import Level, Mode
+from schemas.people import Granted
+from schemas.vocabulary import Level, Mode, Role
 from services.runtime import names
 from tests.caller import Office
 from tests.feeds.facts import NEIGHBOUR, PAST, VAKT, WORDS, entry, following, opening
@@ -234,3 +235,33 @@ async def test_a_copy_is_heard_within_milliseconds(hub: Office, scribe: Scribe) 
         await asyncio.sleep(0.005)
     waits.sort()
     assert waits[50] < 0.05
+
+
+async def test_a_data_protection_officer_is_told_who_was_given_what_and_since_when_that_is_known(
+    hub: Office, scribe: Scribe
+) -> None:
+    one, head = await neighbour(hub), opening(Level.REGION)
+    line = entry(head, Level.REGION)
+    for made in (head, line):
+        await scribe.write(made)
+    await items(one, 2)
+    for person, where in (("dpo", "4601"), ("nabo", "4624")):
+        granted = Granted(person=person, role=Role.DPO, where=where)
+        await hub.put_fact(names.PEOPLE_LEDGER, f"{where}.centre", person, granted)
+    desk, asked = await hub.caller(VAKT), {"incident": head.about, "owner": VAKT}
+    told = await until(
+        lambda: desk.by("dpo").ask("feeds", "received", **asked), lambda one: one["status"] == "ok"
+    )
+    given = [(one["item"], one["organisation"], one["kind"]) for one in told["given"]]
+    assert (head.id, "4624", "incident") in given
+    assert (line.id, "4624", "entry") in given
+    assert told["since"] is None
+    assert (await desk.by("kari").ask("feeds", "received", **asked))["code"] == "NOT_ALLOWED"
+    other = await hub.caller(NEIGHBOUR, "nabo")
+    assert (await other.ask("feeds", "received", **asked))["code"] == "NOT_ALLOWED"
+    passed = records.DeliveriesErased(order="o1", law="gdpr-5-1-e", asked_by="liv")
+    await scribe.write(following(head, passed))
+    told = await until(
+        lambda: desk.by("dpo").ask("feeds", "received", **asked), lambda one: one["since"] is not None
+    )
+    assert told["given"] == []

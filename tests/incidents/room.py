@@ -24,6 +24,7 @@ _WRITERS = {
     "incidents": names.INCIDENTS_LEDGER,
     "people": names.PEOPLE_LEDGER,
     "watch": names.WATCH_LEDGER,
+    "exercise": names.WATCH_LEDGER,
     "feeds": names.FEEDS_LEDGER,
     "notifications": names.NOTIFICATIONS_LEDGER,
 }
@@ -54,7 +55,7 @@ class Office:
             if trade not in self._scribes:
                 self._scribes[trade] = Scribe(await self.client(_WRITERS[trade]))
             sequence = await self._scribes[trade].write(one)
-        await self.reached(sequence)
+        await self.reached(sequence, made[-1].mode)
         return sequence
 
     async def reached(self, sequence: int, mode: str = "actual") -> None:
@@ -63,7 +64,9 @@ class Office:
         async with asyncio.timeout(10), projector.moved:
             await projector.moved.wait_for(lambda: projector.sequence >= sequence)
 
-    async def ask(self, key: str, what: str, *, person: str | None = "p1", **asked: Any) -> dict[str, Any]:
+    async def ask(
+        self, key: str, what: str, *, person: str | None = "p1", mode: str = "actual", **asked: Any
+    ) -> dict[str, Any]:
         """A question of a watch's person, and its answer."""
         org, code = subjects.split_key(key)
         actor = Actor(
@@ -75,7 +78,7 @@ class Office:
             authentication=Authentication.SESSION,
         )
         body = {"actor": actor.model_dump(mode="json", exclude_none=True), **asked}
-        subject = subjects.query("actual", org, code, "incidents", what)
+        subject = subjects.query(mode, org, code, "incidents", what)
         reply = await (await self.client(key)).request(subject, orjson.dumps(body), timeout=8)
         answer: dict[str, Any] = orjson.loads(reply.data)
         return answer

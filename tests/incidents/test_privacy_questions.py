@@ -1,12 +1,14 @@
 """What a data-protection officer is told: who received what, and all that is held of one person."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from schemas import incidents, people, watch
 from schemas.vocabulary import EntryKind, Level, Role, Tag
+from services.incidents import reads
 from services.incidents.privacy import Privacy
 from tests.hub import Hub
 from tests.incidents.make import Made, opened
@@ -53,6 +55,23 @@ async def test_a_breach_report_says_who_may_have_each_item_and_who_has_read_it(h
     assert (items[narrow.id]["organisations"], items[narrow.id]["read"]) == ([], [])
     assert (await here.ask(VAKT, "received", id=made.about))["code"] == "NOT_ALLOWED"
     assert (await here.ask(AUST, "received", person="nabo", id=made.about))["code"] == "UNKNOWN_INCIDENT"
+
+
+async def test_a_breach_report_says_since_when_reads_are_known(here: Office) -> None:
+    made = opened(level=Level.NAMED, named=["4624"], tags=[Tag.PERSON])
+    await here.write(made)
+    await here.get(VAKT, id=made.about)
+    answer = await here.ask(VAKT, "received", person="dpo", id=made.about)
+    assert (answer["owner"], answer["reads_since"]) == (VAKT, None)
+    engine = here.archive._store.engine  # type: ignore[union-attr]
+    assert reads.forget_before(engine, datetime.now(UTC)) > 0
+    before = datetime.now(UTC)
+    answer = await here.ask(VAKT, "received", person="dpo", id=made.about)
+    assert datetime.fromisoformat(answer["reads_since"]) >= before, "nothing is left to know of"
+    await here.get(VAKT, id=made.about)
+    later = await here.ask(VAKT, "received", person="dpo", id=made.about)
+    (line,) = next(one for one in later["items"] if one["item"] == made.id)["read"]
+    assert later["reads_since"] == line["read_at"]
 
 
 async def test_a_person_report_holds_what_is_held_and_nothing_of_a_hidden_watch(here: Office) -> None:

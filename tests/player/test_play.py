@@ -312,3 +312,39 @@ def test_a_file_with_wrong_references_is_refused_before_anything_starts(
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["problems"][0]["code"]) == (2, "STANDS_TWICE")
     assert len(asyncio.run(ledger(hub))) == before
+
+
+def test_an_exercise_is_ended_for_good_by_two_persons_and_its_facts_stay_whole(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    _, report = play(hub, write(tmp_path), "--to", "04")
+    archive, second = ({"watch": "4601.vaktsentral", "person": person} for person in ("liv", "ingrid"))
+
+    def said(*words: str, **who: str) -> dict[str, Any]:
+        done = hub.command("exercise", *words, "--json", **who)
+        return {"exit": done.returncode, **json.loads(done.stdout)}
+
+    exercise = report["exercise"]
+    before = said("preview", exercise, "--where", "4601", **archive)
+    assert before["there"]["incidents"] == 1
+    assert before["there"]["words"] == 3
+    assert before["there"]["chains"] == 2
+    assert before["there"]["feed_rows"] > 0
+    order = said("discard", exercise, "--law", "arkivlova-15", "--where", "4601", **archive)["order"]
+    assert said("approve", order, **archive)["code"] == "SECOND_PERSON_NEEDED"
+    assert said("preview", exercise, "--where", "4601", **archive)["there"] == before["there"]
+    assert said("approve", order, **second)["status"] == "accepted"
+    deadline = time.monotonic() + 60
+    while True:
+        after = said("preview", exercise, "--where", "4601", **archive)
+        if set(after["there"].values()) == {0} and after["left"]["erasures_pending"] == 0:
+            break
+        assert time.monotonic() < deadline, after
+        time.sleep(0.2)
+    assert after["left"]["facts_without_words"] == 3
+    assert [Path(path).suffix for path in after["beside"]] == [".json", ".txt"]
+    assert json.loads(hub.command("verify", "--json").stdout)["modes"][0]["first"] is None
+    listed = said("list", **archive)["exercises"]
+    shares = {one["where"]: one["gone"] for one in listed[-1]["shares"]}
+    assert shares["4601"] is not None
+    assert shares["4627"] is None, "each house decides over its own share"

@@ -97,6 +97,15 @@ async def test_of_two_that_race_for_the_same_place_in_a_log_one_wins(ledger: Led
     assert len(await ledger.history(MODE, first.fact.subject)) == 2
 
 
+async def test_a_fact_may_be_guarded_by_what_is_said_of_others(ledger: Ledger) -> None:
+    guard = subjects.facts_of_trade(MODE, "incidents", "opened")
+    first = await ledger.append(opening())
+    second = await ledger.append(opening(guard=guard, expected=first.sequence))
+    with pytest.raises(Conflict):
+        await ledger.append(opening(guard=guard, expected=first.sequence))
+    await ledger.append(opening(guard=guard, expected=second.sequence))
+
+
 async def test_what_is_in_hand_when_facts_turn_out_to_be_missing_is_not_stored(ledger: Ledger) -> None:
     draft = opening()
     ledger.gates[MODE].reason = BEHIND

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from schemas import centre, people
+from schemas import centre, people, records
 from schemas.centre import Centre, CentreRefused, Problem
 from schemas.centre_entries import entries
 from schemas.directory import Directory
@@ -221,6 +221,71 @@ def test_what_leads_nowhere_is_refused_with_its_line(
 def test_what_stands_twice_is_refused(tmp_path: Path) -> None:
     again = SMALL[SMALL.index("[[watches]]") : SMALL.index("[[policies]]")]
     assert refusal(tmp_path, SMALL + again).code == "STANDS_TWICE"
+
+
+KEPT = """
+[[retention]]
+where = "4601"
+tag = "person"
+days = 365
+law = "gdpr-5-1-e"
+
+[[retention]]
+where = "4601.vakt"
+of = "deliveries"
+modes = ["actual"]
+days = 90
+law = "gdpr-5-1-e"
+"""
+
+
+def test_a_class_of_retention_is_proposed_once_in_each_of_its_modes(tmp_path: Path) -> None:
+    found = {}
+    for mode in Mode:
+        for path in (tmp_path / "a", tmp_path / "b"):
+            path.mkdir(exist_ok=True)
+            made = entries(centre.load(written(path, SMALL + KEPT)), mode)
+            found[mode, path.name] = [one for one in made if isinstance(one.request, _ORDERS)]
+    actual, exercise = found[Mode.ACTUAL, "a"], found[Mode.EXERCISE, "a"]
+    assert [type(one.request) for one in actual] == list(_ORDERS)
+    assert [type(one.request) for one in exercise] == [records.OrderRetention]
+    assert (actual, exercise) == (found[Mode.ACTUAL, "b"], found[Mode.EXERCISE, "b"]), "the same ids again"
+    orders = {one.request.order for one in (*actual, *exercise)}  # type: ignore[attr-defined]
+    assert len(orders) == 3
+    assert {one.organisation for one in (*actual, *exercise)} == {"4601"}
+    longer = centre.load(written(tmp_path, SMALL + KEPT.replace("365", "730")))
+    again = {one.request.order for one in entries(longer, Mode.ACTUAL) if isinstance(one.request, _ORDERS)}
+    assert len(again - orders) == 1, "a class that was changed is another proposal"
+
+
+_ORDERS = (records.OrderRetention, records.OrderDeliveryTerm)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('where = "4601"', 'where = "4627"', "UNKNOWN_ORGANISATION"),
+        ('where = "4601.vakt"', 'where = "4601.annen"', "UNKNOWN_WATCH"),
+        ('of = "deliveries"', 'of = "deliveries"\ntag = "child"', "TAG_NOT_HERE"),
+        ("days = 90", "days = 29", "TERM_TOO_SHORT"),
+        ("days = 365", "days = 0", "FIELD_BAD"),
+        ('of = "deliveries"\n', 'tag = "person"\n', None),
+        (
+            'where = "4601.vakt"\nof = "deliveries"\n',
+            'where = "4601"\ntag = "person"\n',
+            "STANDS_TWICE",
+        ),
+    ],
+)
+def test_a_class_of_retention_that_makes_no_sense_is_refused(
+    tmp_path: Path, old: str, new: str, code: str | None
+) -> None:
+    assert old in KEPT
+    text = SMALL + KEPT.replace(old, new)
+    if code is None:
+        assert len(centre.load(written(tmp_path, text)).retention) == 2
+    else:
+        assert refusal(tmp_path, text).code == code
 
 
 def test_nothing_outlives_its_guest(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def hub_probes() -> Iterator[str]:
     for mode in MODES:
         yield from (f"samvirke.{mode}.4601.vaktsentral.{trade}.id.fact" for trade in TRADES)
         yield f"samvirke.{mode}.4601.vaktsentral.incidents.id.erased"
+        yield f"samvirke.{mode}.4601.vaktsentral.incidents.id.deliveries_erased"
         yield from (f"samvirke.content.{mode}.4601.vaktsentral.{kind}.id" for kind in ("watch", "shared"))
         yield from (f"samvirke.timer.{mode}.{phase}.key" for phase in ("set", "cancelled", "fired"))
         yield from (f"samvirke.parked.{mode}.{room}" for room in (*ROOMS, "desk"))
@@ -158,7 +159,7 @@ MAY_PUBLISH = {
     "incidents-archive": f"{ANSWERS} {READS} $JS.API.DIRECT.GET.CONTENT_* samvirke.parked.*.incidents "
     "$JS.API.DIRECT.GET.OBJ_* $JS.API.STREAM.INFO.OBJ_* samvirke.heads.* "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),
-    "incidents-retention": "samvirke.*.*.*.incidents.*.erased",
+    "incidents-retention": "samvirke.*.*.*.incidents.*.erased samvirke.*.*.*.incidents.*.deliveries_erased",
     "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_* $JS.API.STREAM.MSG.DELETE.OBJ_*",
     "notifications-reaction": f"{PULLS} {ARMS} samvirke.parked.*.notifications {READS} "
     "$JS.API.DIRECT.GET.TIMERS*",

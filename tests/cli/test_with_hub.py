@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,27 @@ def test_who_is_told_sees_it_waiting_and_acknowledges_by_reference(hub: HubProce
         assert time.monotonic() < deadline
     assert call(hub, "ack", ref, **neighbour)[0] == 0
     assert call(hub, "ack", ref, **neighbour)[1]["code"] in ("UNKNOWN_CHAIN", "CHAIN_ENDED")
+
+
+def test_the_past_is_told_with_who_had_been_told_and_who_was_on_duty(hub: HubProcess) -> None:
+    ref = opened(hub, "Vann i kjelleren", "--level", "region", "--notify", NEIGHBOUR)
+    neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    deadline = time.monotonic() + 10
+    while not call(hub, "incident", "show", ref)[1]["chains"]:
+        assert time.monotonic() < deadline
+    before = datetime.now(UTC).isoformat()
+    done = call(hub, "ack", ref, **neighbour)[1]["receipt"]
+    now = call(hub, "incident", "show", ref, "--after", done)[1]
+    assert (now["chains"][0]["outcome"], "duty" in now) == ("acknowledged", False)
+    for verb in (("incident", "show", ref), ("incidents",)):
+        ran = here(hub, *verb, "--at", before)
+        assert (ran.code, "På vakt da:" in ran.out, "Leif Fjellrev" in ran.out) == (0, True, True), ran
+        assert not any(
+            "kvittert" in line for line in ran.out.splitlines() if ref in line or line[:10] == NEIGHBOUR
+        )
+        told = call(hub, *verb, "--at", before)[1]
+        chains = told.get("chains") or next(one["chains"] for one in told["incidents"] if one["ref"] == ref)
+        assert [(one["watch"], one["outcome"]) for one in chains] == [(NEIGHBOUR, "open")]
 
 
 def test_a_function_is_taken_over_and_left(hub: HubProcess) -> None:

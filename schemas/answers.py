@@ -197,9 +197,13 @@ class Head(_Item):
 
 
 class Listed(Head):
-    """A head in a list. ``reason_needed``: its words are told only to who gives a reason."""
+    """A head in a list. ``reason_needed``: its words are told only to who gives a reason.
+
+    ``chains`` are told of a past moment (``at``), as they stood then.
+    """
 
     reason_needed: bool = False
+    chains: "list[Chain]" = []
 
 
 class HiddenHead(Tolerant):
@@ -369,16 +373,18 @@ class CasesFound(Tolerant):
 
 
 class Incidents(Tolerant):
-    """Heads, the newest first."""
+    """Heads, the newest first. ``duty`` is who was on duty at a past moment (``at``), as was known then."""
 
     status: Literal["ok"]
     incidents: list[Listed]
+    duty: "list[Place]" = []
 
 
 class IncidentFound(Tolerant):
     """One incident with its log, who was told, and what is to be done.
 
-    ``behind``: what ``after=`` names is not in the archive yet, so ask again.
+    ``behind``: what ``after=`` names is not in the archive yet, so ask again. ``duty`` is who was on duty at a
+    past moment (``at``), as was known then, in the watches that have to do with the incident.
     """
 
     status: Literal["ok"]
@@ -389,6 +395,7 @@ class IncidentFound(Tolerant):
     tasks: list[Task] = []
     requests: list[ResourceRequest] = []
     card: ActionCard | None = None
+    duty: "list[Place]" = []
 
 
 class ReadLine(Tolerant):

@@ -1,16 +1,17 @@
 """Who is on duty, as a fold over the manning facts of watches (D22). Pure; ``now`` is an argument.
 
-The room watch answers from it, and notifications tells people by it: both read the same facts the same way.
+The room watch answers from it, notifications tells people by it, and the archive shows how it stood: all read
+the same facts the same way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from schemas.people import Forgotten
 from schemas.vocabulary import DutyFunction
-from schemas.watch import Manned, Released
+from schemas.watch import Established, Manned, Released
 
 Place = tuple[str, str, DutyFunction]
 """A watch's key, a post in it, and a function of that post."""
@@ -57,6 +58,40 @@ class Duty:
         """The persons who hold a function in any post of a watch now, each once."""
         found = (manned.person for place, manned in self.held(watch, now) if place[2] is function)
         return tuple(dict.fromkeys(found))
+
+
+def picture(
+    duty: Duty, watches: Mapping[str, Established], asking: str, at: datetime, only: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """A row for each place, as the watch ``asking`` may see it at a time.
+
+    Of its own house it sees who; of others whether somebody is there, and of other hidden watches nothing,
+    also in its own house (D13).
+    """
+    for key, established in sorted(watches.items()):
+        own = key.partition(".")[0] == asking.partition(".")[0]
+        if only not in (None, key) or (established.hidden and key != asking):
+            continue
+        for place in _places(duty, established):
+            yield _row(place, duty.holding(place, at), own=own)
+
+
+def _places(duty: Duty, established: Established) -> list[Place]:
+    """The first function of every post, and whatever else somebody has ever held."""
+    first = {(established.watch, post, DutyFunction.PRIMARY) for post in established.posts}
+    held = {place for place in duty.places if place[0] == established.watch and place[1] in established.posts}
+    order = list(DutyFunction)
+    return sorted(first | held, key=lambda place: (place[1], order.index(place[2])))
+
+
+def _row(place: Place, manned: Manned | None, *, own: bool) -> dict[str, Any]:
+    watch, post, function = place
+    row: dict[str, Any] = {"watch": watch, "post": post, "function": function.value}
+    if not own:
+        return row | {"filled": manned is not None}
+    if manned is None:
+        return row | {"person": None, "since": None, "until": None, "manner": None}
+    return row | manned.model_dump(mode="json", include={"person", "since", "until", "manner"})
 
 
 def _covers(manned: Manned, now: datetime) -> bool:

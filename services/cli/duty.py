@@ -87,13 +87,20 @@ async def show(
     """Show who is on duty in the own watch, in another, or everywhere."""
     when, watch = moment(at), None if every else of or call.key
     found = await ask(call, "watch", "duty", at=when.isoformat() if when else None, watch=watch)
+    lines = await on_duty(call, found["duty"])
+    return Outcome(found, lines or [say("Nobody is on duty.", language(call.lang))])
+
+
+async def on_duty(call: Call, duty: list[dict[str, Any]]) -> list[str]:
+    """Who is on duty, one place a line; none for machines, which read the answer itself."""
+    if call.as_json or not duty:
+        return []
     lang = language(call.lang)
-    names = await names_of(call, (one.get("person") for one in found["duty"])) if not call.as_json else {}
-    rows = [
+    names = await names_of(call, (one.get("person") for one in duty))
+    return table(
         (one["watch"], one["post"], word(one["function"], lang), _holder(one, names, lang), _until(one, lang))
-        for one in found["duty"]
-    ]
-    return Outcome(found, table(rows) if rows else [say("Nobody is on duty.", lang)])
+        for one in duty
+    )
 
 
 def _holder(one: dict[str, Any], names: dict[str, str], lang: str) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from services.cli import around
 from services.cli.begun import Begun, says_what
+from services.cli.duty import on_duty
 from services.cli.ending import spoken
 from services.cli.frame import Call, Outcome, table, verb
 from services.cli.names import incident_named
@@ -48,7 +49,8 @@ async def show(
     lines = [*_head(found["incident"], lang), *around.lines(found["incident"], lang)]
     lines += _entries(entries, names, lang, ids=ids, audit=audit)
     begun = Begun(found, {one["id"]: words(one, lang) for one in entries}, lang)
-    return Outcome(found, lines + _chains(found.get("chains", []), lang) + begun.lines())
+    lines += _chains(found.get("chains", []), lang) + begun.lines()
+    return Outcome(found, lines + await _duty_then(call, found.get("duty", [])))
 
 
 async def incidents(
@@ -72,11 +74,19 @@ async def incidents(
             local(one.get("occurred_at")),
             one["owner"],
             words(one, lang),
+            ", ".join(f"{chain['watch']}: {word(_outcome(chain), lang)}" for chain in one.get("chains", [])),
         )
         for one in found["incidents"]
     ]
     empty = say("No incidents.", lang)
-    return Outcome(found, table(rows) if rows else [empty])
+    own = [one for one in found.get("duty", []) if "filled" not in one]
+    return Outcome(found, (table(rows) if rows else [empty]) + await _duty_then(call, own))
+
+
+async def _duty_then(call: Call, duty: list[dict[str, Any]]) -> list[str]:
+    """Who was on duty at a past moment, as was known then."""
+    lines = await on_duty(call, duty)
+    return ["", say("On duty then:", language(call.lang)), *lines] if lines else []
 
 
 def words(item: dict[str, Any], lang: str) -> str:

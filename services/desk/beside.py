@@ -47,5 +47,5 @@ def persons_in(found: Mapping[str, Any]) -> set[str]:
     persons |= {(entry.get("detail") or {}).get("person") for entry in entries}
     persons |= {task["assignee"] for task in found.get("tasks", [])}
     persons |= {step.get("person") for chain in found["chains"] for step in chain["steps"]}
-    persons |= {one.get("person") for one in functions}
+    persons |= {one.get("person") for one in (*functions, *found.get("duty", []))}
     return {one for one in persons if one and "." not in one and one not in DECIDERS}

@@ -52,6 +52,8 @@ class Looking:
             "name": found["incident"].get("ref") or found["incident"]["id"],
             "incident": found["incident"],
             "entries": entries,
+            "chains": found["chains"],
+            "duty": found.get("duty", []),
             "people": await self._frame.names(asker, persons_in(found)),
             "titles": self._frame.titles(asker.mode),
             "steps": steps_of(found.get("card")),

@@ -25,10 +25,12 @@ from services.desk.beside import (
 from services.desk.drawn import draw_rows
 from services.desk.frame import Frame
 from services.desk.live import STREAM, Stream
+from services.desk.problems import status_of
 from services.desk.readings import Readings
 from services.desk.render import page
 from services.desk.screens import ROWS_MOST, Screen, Screens, counts_of
 from services.desk.shown import shown
+from services.desk.texts import in_norway
 from services.runtime.edge import AskRefused
 from services.runtime.reading import Refusal
 
@@ -111,21 +113,31 @@ class Pages:
         }
 
     async def all(self, request: Request) -> Response:
-        """Every incident that one may see, the newest first; also the closed ones."""
+        """Every incident that one may see, the newest first; also the closed ones, and as they once stood."""
         asker = await self._identity.person(request)
-        state = request.query_params.get("state", "open")
+        asked = request.query_params
+        state, at = asked.get("state", "open"), asked.get("at") or None
         state = state if state in STATES else "open"
-        found, refused = [], None
+        at_said, found, refused, status = in_norway(at) if at else None, dict[str, Any](), None, 200
         try:
-            found = (await asker.ask("incidents", "list", state=state, limit=_MOST))["incidents"]
+            found = await asker.ask("incidents", "list", state=state, limit=_MOST, at=at_said)
         except AskRefused as fault:
-            refused = texts.sentence(fault.code, fault.parameters)
+            refused, status = texts.sentence(fault.code, fault.parameters), status_of(fault.code)
         frame = await self._frame.of(asker)
-        shown_states = {"states": STATES, "state": state, "refused": refused, "most": _MOST}
+        duty = [one for one in found.get("duty", []) if "person" in one]
         register = self._frame.boards.of(asker.mode).directory.types
-        titles = lexicon.titles_of(register, asker.actor.key)
-        status = 200 if refused is None else 403
-        return page("incidents", status, **frame, incidents=found, type_titles=titles, **shown_states)
+        return page(
+            "incidents",
+            status,
+            **frame,
+            incidents=found.get("incidents", []),
+            duty=duty,
+            people=await self._frame.names(asker, {one["person"] for one in duty} - {None}),
+            titles=self._frame.titles(asker.mode),
+            type_titles=lexicon.titles_of(register, asker.actor.key),
+            **{"states": STATES, "state": state, "refused": refused, "most": _MOST},
+            **{"at": at, "at_said": at_said},
+        )
 
     async def rows(self, request: Request) -> Response:
         """The list anew, as far as it is shown."""

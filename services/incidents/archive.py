@@ -26,6 +26,7 @@ from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.paper import IncidentPaper
+from services.incidents.past import Past
 from services.incidents.privacy import Privacy
 from services.incidents.queries import Queries
 from services.incidents.retention import Retention
@@ -104,7 +105,14 @@ class Archive:
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)
         lookups = Lookups(store.engine)
-        queries = LookingQueries(store, lookups, self.projectors, filing.directories, filing.relations)
+        queries = LookingQueries(
+            store,
+            lookups,
+            self.projectors,
+            filing.directories,
+            filing.relations,
+            Past(lookups, filing.mannings),
+        )
         keeper = FileKeeper(FileStore(store.engine), nc, direct, eraser)
         paper = self._paper = IncidentPaper(settings.home, queries, filing.directories)
         paper.printer.start()

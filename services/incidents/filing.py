@@ -11,6 +11,7 @@ from schemas.watch import Established
 from services.incidents.content import Wanted, fetch, wanted_by
 from services.incidents.discarding import discarded_by, pieces
 from services.incidents.erasure import Register
+from services.incidents.manning import Manning
 from services.incidents.projection import Taken, is_standing, is_tie, read
 from services.incidents.store import Batch, Store
 from services.runtime import logs, names
@@ -23,8 +24,8 @@ _OF_FILES = (attachments.Attached.name, attachments.AttachmentChecked.name)
 
 
 class Filing:
-    """What the projectors write to; also keeps, per mode, the picture of who may share with whom, and of
-    how incidents hang together.
+    """What the projectors write to; also keeps, per mode, the picture of who may share with whom, of how
+    incidents hang together, and of who was on duty when.
 
     ``on_tasks`` is called with the mode after a batch that leaves something to be done: a content to be
     erased at the broker, or a parked message to be told of.
@@ -46,6 +47,7 @@ class Filing:
         self._erased: dict[str, str] = {}
         self.directories = {mode: Directory() for mode in modes}
         self.relations = {mode: Relations() for mode in modes}
+        self.mannings = {mode: Manning() for mode in modes}
 
     def open(self) -> None:
         """Fold what the archive already has; read what is erased, and note of it what the register lacks."""
@@ -54,10 +56,10 @@ class Filing:
             if row["fact"] not in self._erased:
                 self._register.write(row["mode"], row["fact"], row["erased_at"])
                 self._erased[row["fact"]] = row["erased_at"]
-        for mode, directory in self.directories.items():
+        for mode in self.directories:
             self._store.fill(mode)
             for raw in self._store.standing(mode):
-                _apply(mode, directory, self.relations[mode], raw)
+                self._fold(mode, raw)
 
     def cursor(self, mode: str) -> Mark:
         """The last fact taken in."""
@@ -76,7 +78,7 @@ class Filing:
             self._store.write(Batch(mode, epoch, names.ledger(mode), piece, contents, self._erased))
             for one in piece:
                 if one.id and one.place and (is_standing(one.place) or is_tie(one.place)):
-                    _apply(mode, self.directories[mode], self.relations[mode], one.raw)
+                    self._fold(mode, one.raw)
         if is_erasing or any(one.reason or one.id in self._erased or _is_of_file(one) for one in taken):
             self._loop.call_soon_threadsafe(self._on_tasks, mode)
 
@@ -93,6 +95,19 @@ class Filing:
             self._register.write_all(mode, str(taken[0].id), facts, taken[0].time)
             self._erased |= {fact: self._erased.get(fact, taken[0].time) for fact in facts}
         return bool(erased) or gone is not None
+
+    def _fold(self, mode: str, raw: bytes) -> None:
+        """Take in one fact; hidden watches become known to the logs of this process (D13)."""
+        try:
+            fact, body = read_fact(raw)
+        except ValueError:
+            logs.get().warning("archive.standing_unread")
+            return
+        self.directories[mode].apply(body)
+        self.relations[mode].apply(body)
+        self.mannings[mode].apply(fact, body)
+        if isinstance(body, Established):
+            logs.note_watch(f"archive.{mode}", body.watch, is_hidden=body.hidden)
 
     def _fetch(self, mode: str, wanted: dict[str, Wanted]) -> dict[str, bytes]:
         if not wanted:
@@ -112,16 +127,3 @@ def _is_erasure(taken: Taken) -> bool:
 
 def _is_of_file(taken: Taken) -> bool:
     return bool(taken.id and taken.place and taken.place.fact in _OF_FILES)
-
-
-def _apply(mode: str, directory: Directory, relations: Relations, raw: bytes) -> None:
-    """Fold a fact; hidden watches become known to the logs of this process (D13)."""
-    try:
-        body = read_fact(raw)[1]
-    except ValueError:
-        logs.get().warning("archive.standing_unread")
-        return
-    directory.apply(body)
-    relations.apply(body)
-    if isinstance(body, Established):
-        logs.note_watch(f"archive.{mode}", body.watch, is_hidden=body.hidden)

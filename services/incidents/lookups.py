@@ -7,7 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
-from schemas.relations import PlaceChanged
+from schemas import notifications
+from schemas.incidents import SharedWider
+from schemas.relations import GlassBroken, PlaceChanged
 from schemas.vocabulary import IncidentState, Level
 from services.incidents import reads
 from services.incidents.reads import Reading
@@ -44,6 +46,17 @@ class Lookups:
         query = sa.select(*columns).select_from(FACTS.outerjoin(CONTENT, both))
         query = query.where(FACTS.c.mode == mode, FACTS.c.about == id, FACTS.c.id.is_not(None))
         return self._all(query.order_by(FACTS.c.sequence))
+
+    def telling(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+        """The facts about these incidents that say who was told, or that more may see something."""
+        names = (SharedWider.name, GlassBroken.name)
+        wanted = [FACTS.c.subject.endswith(f".{name}", autoescape=True) for name in names]
+        wanted.append(FACTS.c.subject.contains(f".{notifications.TRADE}.", autoescape=True))
+        return self._all(_bare().where(FACTS.c.mode == mode, FACTS.c.about.in_(sorted(ids)), sa.or_(*wanted)))
+
+    def facts(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+        """These facts, in ledger order, without their content."""
+        return self._all(_bare().where(FACTS.c.mode == mode, FACTS.c.id.in_(sorted(ids))))
 
     def places_of(self, mode: str, entries: Sequence[dict[str, Any]]) -> dict[str, int]:
         """Where the facts of entries stand in the ledger, by id."""
@@ -142,6 +155,13 @@ class Lookups:
     def _all(self, query: sa.Select[tuple[object, ...]]) -> list[RowMapping]:
         with self._reading.connect() as connection:
             return list(connection.execute(query).mappings())
+
+
+def _bare() -> sa.Select[Any]:
+    """Facts without their content, in ledger order."""
+    columns = (FACTS.c.sequence, FACTS.c.subject, FACTS.c.raw)
+    nothing = (sa.null().label("sealed"), sa.false().label("erased"))
+    return sa.select(*columns, *nothing).where(FACTS.c.id.is_not(None)).order_by(FACTS.c.sequence)
 
 
 def _stood(columns: Sequence[sa.Column[Any]], both: sa.ColumnElement[bool], at: int) -> sa.Select[Any]:

@@ -6,8 +6,9 @@ may be seen today, and what has been erased since stays erased.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from services.incidents.view import Filed, Shown, show
+from services.incidents.view import Filed, Shown, chains_of, show
 from services.incidents.viewer import Viewer
 
 
@@ -32,6 +33,12 @@ def show_at(id: str, found: list[Filed], at: datetime, viewer: Viewer, *, head_n
     then.restricted = [item for item in then.restricted if item in {*seen, *today.restricted}]
     then.ground = today.ground
     return then if "ref" in then.incident or then.entries or then.chains else None
+
+
+def chains_at(id: str, found: list[Filed], at: datetime, viewer: Viewer) -> list[dict[str, Any]]:
+    """How the chains of an incident stood whose head is seen: shown then, and still to be seen today."""
+    seen = {chain["chain"] for chain in chains_of(id, found, viewer)}
+    return [chain for chain in chains_of(id, known_at(found, at), viewer) if chain["chain"] in seen]
 
 
 def in_ledger_order(shown: Shown, places: Mapping[str, int]) -> None:

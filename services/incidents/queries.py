@@ -23,6 +23,7 @@ from services.incidents.around import Near, around, responsible, ties
 from services.incidents.begun import type_told
 from services.incidents.kin import Kin, reach_of
 from services.incidents.lookups import STOOD, Lookups
+from services.incidents.past import Past
 from services.incidents.reads import Reading
 from services.incidents.reasons import CODES, SHIFT, is_long_closed
 from services.incidents.store import Store
@@ -94,11 +95,13 @@ class Queries:
         projectors: Mapping[str, Projector],
         directories: Mapping[str, Directory],
         relations: Mapping[str, Relations],
+        past: Past | None = None,
     ) -> None:
         self._store = store
         self._lookups = lookups
         self._projectors = projectors
         self._directories = directories
+        self._past = past or Past(lookups)
         self._kin = Kin(lookups, relations)
         self._waiting: Counter[str] = Counter()
 
@@ -111,7 +114,7 @@ class Queries:
         viewer = await self.admit(question, address)
         behind = not await self._knows(address.mode, question.after)
         shown = await self.read(question, address.mode, viewer, "get")
-        return {
+        told = {
             "status": "ok",
             "behind": behind,
             "incident": shown.incident,
@@ -121,6 +124,9 @@ class Queries:
             "requests": shown.requests,
             "card": shown.card,
         }
+        if question.at is not None and question.actor.person is not None:
+            told["duty"] = self._past.duty_of(address.mode, question.at, viewer, told)
+        return told
 
     async def read(self, question: GetQuestion, mode: str, viewer: Viewer, what: str) -> Shown:
         """One incident as the viewer sees it, its restricted items noted as read. Raises Refusal."""
@@ -157,7 +163,10 @@ class Queries:
         held &= {id for id, _item in restricted}
         shown = [one for one in restricted if one[0] not in held]
         await self.note("list", question.actor, address.mode, viewer, shown, question.reason)
-        return {"status": "ok", "incidents": [as_head(row, viewer, row["id"] in held) for row in rows]}
+        told = {"status": "ok", "incidents": [as_head(row, viewer, row["id"] in held) for row in rows]}
+        if question.at is not None:
+            await self._stood_beside(question, question.at, address.mode, viewer, rows, told)
+        return told
 
     def open_ones(self, mode: str, viewer: Viewer, most: int) -> tuple[list[Shown], bool]:
         """The newest open incidents as a watch sees them, and whether there are more. Reads are not noted."""
@@ -208,6 +217,23 @@ class Queries:
             return
         finally:
             self._waiting[watch] -= 1
+
+    async def _stood_beside(
+        self,
+        question: ListQuestion,
+        at: datetime,
+        mode: str,
+        viewer: Viewer,
+        rows: list[Any],
+        told: dict[str, Any],
+    ) -> None:
+        """How the chains of a past moment's list stood, and who was on duty, which persons only are told."""
+        heads = {row["id"]: row["fact"] for row in rows}
+        chains = await in_thread(self._past.chains, mode, heads, at, viewer)
+        for one in told["incidents"]:
+            one["chains"] = chains[one["id"]]
+        if question.actor.person is not None:
+            told["duty"] = await in_thread(self._past.duty, mode, at, viewer)
 
     async def _knows(self, mode: str, receipt: str | None) -> bool:
         """True if the archive has the fact; an answer that is read after this knows of it."""

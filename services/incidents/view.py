@@ -129,6 +129,14 @@ def show(
     return shown if is_something else None
 
 
+def chains_of(id: str, found: list[Filed], viewer: Viewer) -> list[dict[str, Any]]:
+    """The chains of an incident whose head the viewer sees."""
+    log = Log(id)
+    for one in found:
+        log.take(one.sequence, one.place, one.fact, one.body)
+    return list(_chains(log, found, True, viewer))
+
+
 def find_file(id: str, found: list[Filed], viewer: Viewer, fact: str) -> tuple[Item, str | None] | None:
     """A file's item, if the viewer may see it; and why it reads that without being asked for a reason."""
     log = Log(id)

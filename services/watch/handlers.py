@@ -9,7 +9,7 @@ import orjson
 from schemas import subjects, watch
 from schemas.authorisation import ADMINISTER, READ, WRITE, check, is_centre
 from schemas.directory import Directory
-from schemas.duty import Duty
+from schemas.duty import Duty, picture
 from schemas.envelope import Accepted, Actor, Body, Moment, Refused, Strict, WatchKey
 from services.runtime import names
 from services.runtime.guarded import Guarded
@@ -95,7 +95,7 @@ class Handlers:
         told = (gap for gap in gaps if _is_told(gap.place[0], address.key, only, known.directory))
         return {
             "status": "ok",
-            "duty": list(roster.picture(known.duty, known.directory.watches, address.key, at, only)),
+            "duty": list(picture(known.duty, known.directory.watches, address.key, at, only)),
             "gaps": [_gap(gap) for gap in told],
         }
 

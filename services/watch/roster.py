@@ -1,13 +1,11 @@
-"""The rules of rosters: who is on duty as others may see it, and where nobody is. Times are arguments."""
+"""The rules of rosters: what may be put on one, and where nobody is. Times are arguments."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from schemas.duty import Duty, Place
 from schemas.envelope import Refused
-from schemas.vocabulary import DutyFunction
 from schemas.watch import Established, Manned
 
 HORIZON = timedelta(days=14)
@@ -72,37 +70,3 @@ def _uncovered(manned: Sequence[Manned]) -> Iterator[tuple[datetime, datetime | 
             return
         covered = max(covered, one.until)
     yield covered, None
-
-
-def picture(
-    duty: Duty, watches: Mapping[str, Established], asking: str, at: datetime, only: str | None = None
-) -> Iterator[dict[str, Any]]:
-    """A row for each place, as the watch ``asking`` may see it at a time.
-
-    Of its own house it sees who; of others whether somebody is there, and of other hidden watches nothing,
-    also in its own house (D13).
-    """
-    for key, established in sorted(watches.items()):
-        own = key.partition(".")[0] == asking.partition(".")[0]
-        if only not in (None, key) or (established.hidden and key != asking):
-            continue
-        for place in _places(duty, established):
-            yield _row(place, duty.holding(place, at), own=own)
-
-
-def _places(duty: Duty, established: Established) -> list[Place]:
-    """The first function of every post, and whatever else somebody has ever held."""
-    first = {(established.watch, post, DutyFunction.PRIMARY) for post in established.posts}
-    held = {place for place in duty.places if place[0] == established.watch and place[1] in established.posts}
-    order = list(DutyFunction)
-    return sorted(first | held, key=lambda place: (place[1], order.index(place[2])))
-
-
-def _row(place: Place, manned: Manned | None, *, own: bool) -> dict[str, Any]:
-    watch, post, function = place
-    row: dict[str, Any] = {"watch": watch, "post": post, "function": function.value}
-    if not own:
-        return row | {"filled": manned is not None}
-    if manned is None:
-        return row | {"person": None, "since": None, "until": None, "manner": None}
-    return row | manned.model_dump(mode="json", include={"person", "since", "until", "manner"})

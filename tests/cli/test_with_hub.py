@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,52 @@ def test_who_is_told_sees_it_waiting_and_acknowledges_by_reference(hub: HubProce
         assert time.monotonic() < deadline
     assert call(hub, "ack", ref, **neighbour)[0] == 0
     assert call(hub, "ack", ref, **neighbour)[1]["code"] in ("UNKNOWN_CHAIN", "CHAIN_ENDED")
+
+
+def test_the_past_is_told_with_who_had_been_told_and_who_was_on_duty(hub: HubProcess) -> None:
+    ref = opened(hub, "Vann i kjelleren", "--level", "region", "--notify", NEIGHBOUR)
+    neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    deadline = time.monotonic() + 10
+    while not call(hub, "incident", "show", ref)[1]["chains"]:
+        assert time.monotonic() < deadline
+    before = datetime.now(UTC).isoformat()
+    done = call(hub, "ack", ref, **neighbour)[1]["receipt"]
+    now = call(hub, "incident", "show", ref, "--after", done)[1]
+    assert (now["chains"][0]["outcome"], "duty" in now) == ("acknowledged", False)
+    for verb in (("incident", "show", ref), ("incidents",)):
+        ran = here(hub, *verb, "--at", before)
+        assert (ran.code, "På vakt da:" in ran.out, "Leif Fjellrev" in ran.out) == (0, True, True), ran
+        assert not any(
+            "kvittert" in line for line in ran.out.splitlines() if ref in line or line[:10] == NEIGHBOUR
+        )
+        told = call(hub, *verb, "--at", before)[1]
+        chains = told.get("chains") or next(one["chains"] for one in told["incidents"] if one["ref"] == ref)
+        assert [(one["watch"], one["outcome"]) for one in chains] == [(NEIGHBOUR, "open")]
+
+
+def test_a_report_is_stored_first_and_then_hints_at_what_it_may_be_the_same_as(hub: HubProcess) -> None:
+    where = ("--type", "slide", "--position", "60.4207,5.4676")
+    first = opened(hub, "Ras ved Arna stasjon", *where)
+    ran = here(hub, "report", "Jordskred ved stasjonen", *where)
+    assert ran.code == 0
+    assert first in ran.out
+    assert "samvirke incident merge" in ran.out
+    code, told = call(hub, "report", "Ras over skinnene", *where)
+    assert (code, told["status"]) == (0, "accepted")
+    assert first in [one["ref"] for one in told["similar"]]
+    assert told["ref"] not in [one["ref"] for one in told["similar"]]
+    away = ("--type", "slide", "--position", "61.4207,5.4676")
+    assert call(hub, "report", "Ras langt unna", *away)[1]["similar"] == []
+    assert "similar" not in call(hub, "report", "Ras et sted", "--type", "slide")[1]
+
+
+def test_a_report_hints_at_nothing_that_the_reporter_may_not_see(hub: HubProcess) -> None:
+    where = ("--type", "evacuation", "--municipality", "4624")
+    hidden = opened(hub, "Bare for egen vakt", *where)
+    neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    code, told = call(hub, "report", "Evakuering", *where, **neighbour)
+    assert (code, told["similar"]) == (0, [])
+    assert hidden not in here(hub, "report", "Evakuering igjen", *where, **neighbour).out
 
 
 def test_a_function_is_taken_over_and_left(hub: HubProcess) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.duty import Duty, Place
+from schemas.duty import Duty, Place, picture
 from schemas.people import Forgotten
 from schemas.vocabulary import DutyFunction
 from schemas.watch import Established, Manned, Released
@@ -133,9 +133,9 @@ def test_the_own_house_sees_who_others_whether_and_a_hidden_watch_is_seen_by_its
     }
     open_ones = [(KEY, "duty", "kari"), (KEY, "road", None)]
     for asking, hidden in ((KEY, []), ("4601.barnevern", [("4601.barnevern", "duty", "anne")])):
-        own = list(roster.picture(duty, watches, asking, at(1)))
+        own = list(picture(duty, watches, asking, at(1)))
         assert [(row["watch"], row["post"], row["person"]) for row in own] == [*hidden, *open_ones]
-    others = list(roster.picture(duty, watches, "4624.main", at(1)))
+    others = list(picture(duty, watches, "4624.main", at(1)))
     assert others == [
         {"watch": KEY, "post": "duty", "function": "primary", "filled": True},
         {"watch": KEY, "post": "road", "function": "primary", "filled": False},

@@ -19,7 +19,7 @@ POSTGRES = "localhost/samvirke-postgres:test"
 
 _PROGRAMS = ("podman", "buildah", "runc", "debootstrap", "iptables", "openssl")
 _HELPERS = (Path("/usr/lib/podman/aardvark-dns"), Path("/usr/lib/podman/netavark"))
-"""Without them podman runs, but no container finds another by its name."""
+"""Without them podman runs by another backend, and no container finds another by its name."""
 _PACKAGES = (*_PROGRAMS, *(helper.name for helper in _HELPERS), "ca-certificates")
 _BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 _CONF = """[containers]
@@ -27,6 +27,8 @@ default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
 [engine]
 cgroup_manager = "cgroupfs"
 runtime = "runc"
+[network]
+network_backend = "netavark"
 """
 _PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 

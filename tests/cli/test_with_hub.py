@@ -170,7 +170,7 @@ def test_a_warning_is_taken_in_by_hand_in_an_exercise(hub: HubProcess) -> None:
 def test_the_doctor_finds_a_healthy_hub_in_order(hub: HubProcess) -> None:
     code, found = call(hub, "doctor")
     assert code == 0, found
-    assert [row["ok"] for row in found["checks"]] == [True] * 6
+    assert [row["ok"] for row in found["checks"]] == [True] * 7
 
 
 def test_archive_and_ledger_hold_the_same_and_nothing_is_parked(hub: HubProcess) -> None:

@@ -171,6 +171,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "commitment": "ab" * 32,
     },
     incidents.ArchiveRebuilt: {"last": 4711, "saved": 3},
+    incidents.FilesMended: {"put_back": ["fact-1"], "taken_over": ["fact-2", "fact-3"]},
     notifications.PolicySet: {"watch": "4601.kk", "rules": [RULES], "channels": ["gateway", "email"]},
     notifications.Started: {
         **_CHAIN,

@@ -10,6 +10,7 @@ import typer
 from services.cli.failures import refused
 from services.cli.frame import Call, Outcome, Usage, bare, table, verb
 from services.cli.names import incident_named
+from services.cli.options import ReasonOption
 from services.cli.sending import ask, local, moment, names_of, send, written
 from services.cli.texts import language, say
 from services.words.shared import word
@@ -96,7 +97,7 @@ async def approve(call: Call, report: Report) -> Outcome:
     """Approve a report as it stands; the last approval locks it, and it goes to its receivers."""
     from schemas.reports import ApproveReport
 
-    found = (await ask(call, "reports", "get", report=report))["report"]
+    found = (await ask(call, "reports", "get", report=report, brief=True))["report"]
     if not found["digest"] or found["state"] == "locked":
         return refused(call, "NOT_SUBMITTED", {})
     outcome = await send(call, ApproveReport(report=report, digest=found["digest"]), done="Approved.")
@@ -113,16 +114,19 @@ async def show(
     number: Version = None,
     format: Annotated[Form, typer.Option(help="Markdown is for pasting elsewhere.")] = Form.MARKDOWN,
     out: Annotated[Path | None, typer.Option(help="Write it to this file; needed for PDF.")] = None,
+    reason: ReasonOption = None,
 ) -> Outcome:
     """Show a report, or print it to a file as HTML, Markdown or PDF."""
-    found = (await ask(call, "reports", "get", report=report, version=number))["report"]
+    named: dict[str, Any] = {"report": report, "version": number}
+    why = None if reason is None else reason.value
+    found = (await ask(call, "reports", "get", **named, brief=not call.as_json, reason=why))["report"]
     if call.as_json:
         return Outcome({"status": "ok", "report": found})
     if format is Form.PDF and out is None:
         raise Usage("name a file for the PDF with --out")
     lang = language(call.lang)
     names = await names_of(call, (one.get("person") for one in found["approved"]))
-    asked = {"report": report, "version": number, "format": format.value, "language": lang, "names": names}
+    asked = named | {"format": format.value, "language": lang, "names": names, "reason": why}
     made = await ask(call, "reports", "document", **asked)
     raw = base64.b64decode(made["body"])
     if out is None:

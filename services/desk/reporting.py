@@ -67,18 +67,20 @@ class Reporting:
         return reply(await (await self._identity.of(request)).ask("reports", "list"))
 
     async def report(self, request: Request, report: str) -> Response:
-        """One report with its words; ``version`` names a locked one."""
-        asker = await self._identity.of(request)
-        return reply(await asker.ask("reports", "get", report=report, version=_version(request)))
+        """One report with its words; ``version`` names a locked one, ``reason`` is why one reads it."""
+        asker, reason = await self._identity.of(request), request.query_params.get("reason")
+        return reply(
+            await asker.ask("reports", "get", report=report, version=_version(request), reason=reason)
+        )
 
     async def document(self, request: Request, report: str) -> Response:
         """One report to be printed, sent or pasted elsewhere."""
         asker, asked = await self._identity.of(request), request.query_params
-        said = {"report": report, "version": _version(request)}
-        found = (await asker.ask("reports", "get", **said))["report"]
-        names = await _names(asker, found)
-        form, language = asked.get("format", "html"), asked.get("lang", "nb")
-        made = await asker.ask("reports", "document", **said, format=form, language=language, names=names)
+        said: dict[str, Any] = {"report": report, "version": _version(request)}
+        found = (await asker.ask("reports", "get", **said, brief=True))["report"]
+        form, said["reason"] = asked.get("format", "html"), asked.get("reason")
+        said |= {"format": form, "language": asked.get("lang", "nb"), "names": await _names(asker, found)}
+        made = await asker.ask("reports", "document", **said)
         way = "inline" if form == "html" else "attachment"
         headers = _HEADERS | {"Content-Disposition": f'{way}; filename="{made["name"]}"'}
         return Response(base64.b64decode(made["body"]), 200, headers, made["media"])

@@ -68,9 +68,9 @@ class Situation:
         asker = await self._identity.person(request)
         asked = request.query_params
         templates = (await asker.ask("reports", "templates"))["templates"]
-        report, found = asked.get("report"), {}
+        report, found = asked.get("report"), dict[str, Any]()
         if report:
-            found = (await asker.ask("reports", "get", report=report))["report"]
+            found = await self._found(asker, report, asked)
         wanted = found.get("template") or asked.get("template")
         template = next((one for one in templates if one["template"] == wanted), None)
         lines = quoted(found)
@@ -122,19 +122,20 @@ class Situation:
         asker = await self._identity.person(request)
         if format not in _KINDS:
             raise Refusal("MALFORMED", where=["format"])
-        version = version_of(request.query_params)
-        found = (await asker.ask("reports", "get", report=report, version=version))["report"]
+        named = {"report": report, "version": version_of(request.query_params)}
+        found = (await asker.ask("reports", "get", **named, brief=True))["report"]
         names = await self._frame.names(asker, {one.get("person") for one in found["approved"]} - {None})
-        asked = {"report": report, "version": version, "format": format, "language": spoken()}
-        made = await asker.ask("reports", "document", **asked, names=names)
+        asked = {"format": format, "language": spoken(), "reason": request.query_params.get("reason")}
+        made = await asker.ask("reports", "document", **named, **asked, names=names)
         headers = {**SAFE_HEADERS, "Content-Disposition": f'attachment; filename="sitrep.{format}"'}
         return Response(base64.b64decode(made["body"]), headers=headers, media_type=_KINDS[format])
 
     async def _found(self, asker: Asker, report: str, asked: Mapping[str, str]) -> dict[str, Any]:
         """The report; one that was written a moment ago is waited for."""
+        wanted = {"report": report, "version": version_of(asked), "reason": asked.get("reason") or None}
         for left in range(_TRIES if "new" in asked else 1, 0, -1):
             try:
-                found = await asker.ask("reports", "get", report=report, version=version_of(asked))
+                found = await asker.ask("reports", "get", **wanted)
             except AskRefused as refused:
                 if refused.code != "UNKNOWN_REPORT" or left == 1:
                     raise

@@ -18,12 +18,12 @@ REPORTING: dict[tuple[str, str], Told] = {
         "Write a report", answers.ReportTaken, says=DraftReport, from_path=("report",)
     ),
     ("get", "/v1/reports/{report}"): Told(
-        "One report with its words", answers.ReportFound, ("version",), scope="read"
+        "One report with its words", answers.ReportFound, ("version", "reason"), scope="read"
     ),
     ("get", "/v1/reports/{report}/document"): Told(
         "A report to be printed or pasted",
         answers.ReportFound,
-        ("version", "format", "lang"),
+        ("version", "format", "lang", "reason"),
         scope="read",
         is_file=True,
     ),

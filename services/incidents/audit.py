@@ -22,6 +22,8 @@ from services.runtime.reading import Refusal, validate
 from services.runtime.reads import line as told
 
 _NOTE = "audit"
+_NONE = "-"
+"""No incident has this id."""
 
 
 class AuditQuestion(Strict):
@@ -56,15 +58,19 @@ class Audit:
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         wanted = _wanted(question, address.mode, directory, now)
+        if question.ref is not None:
+            wanted = await in_thread(self._named, question.ref, wanted)
         found, is_cut = await in_thread(self._find, question, wanted)
         await self._note(question.actor, address.mode, now)
-        return {"status": "ok", "reads": found, "more": is_cut}
+        return {"status": "ok", "reads": found, "more": is_cut, "incident": wanted.incident}
+
+    def _named(self, ref: str, wanted: Wanted) -> Wanted:
+        """The same of one incident; of none where no overseen watch has one of that ref."""
+        known = self._lookups.by_ref(wanted.mode, read_ref(ref) or "")
+        own = [row["id"] for row in known if row["watch"] in wanted.watches]
+        return replace(wanted, incident=own[0] if own else _NONE)
 
     def _find(self, question: AuditQuestion, wanted: Wanted) -> tuple[list[dict[str, Any]], bool]:
-        if question.ref is not None:
-            known = self._lookups.by_ref(wanted.mode, read_ref(question.ref) or "")
-            own = [row["id"] for row in known if row["watch"] in wanted.watches]
-            wanted = replace(wanted, incident=own[0] if own else "-")
         rows, is_cut = reads.lines(self._engine, wanted, question.limit)
         ids = {row["incident"] for row in rows if row["owner"] in wanted.watches}
         refs = self._lookups.refs(wanted.mode, ids)

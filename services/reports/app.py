@@ -6,11 +6,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from schemas import reports, subjects
+from services.reports.audit import Audit
 from services.reports.documents import Documents
 from services.reports.handlers import Handlers
 from services.reports.keeper import Keeper
+from services.reports.noting import Noting
 from services.reports.picture import TRADES, Picture
 from services.reports.questions import Questions
+from services.reports.reads import log_of
 from services.reports.rendering import Printer
 from services.reports.store import Store
 from services.reports.wheels import Wheels
@@ -21,6 +24,7 @@ from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
 from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.reader import Reader
+from services.runtime.reads import keep_term
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
 
@@ -38,7 +42,7 @@ def routes(handlers: Handlers, wheels: Wheels) -> tuple[Route, ...]:
     )
 
 
-def queries(questions: Questions) -> dict[str, QueryHandler]:
+def queries(questions: Questions, audit: Audit) -> dict[str, QueryHandler]:
     """Every question of the trade and what answers it."""
     return {
         "templates": questions.templates,
@@ -46,6 +50,7 @@ def queries(questions: Questions) -> dict[str, QueryHandler]:
         "get": questions.get,
         "document": questions.document,
         "deadlines": questions.deadlines,
+        "audit": audit.asked,
     }
 
 
@@ -71,19 +76,21 @@ class ReportsRoom:
     async def start(self) -> None:
         """Return when the door serves and every deadline is looked after."""
         settings, later = self._settings, self._closing
-        store = Store(await in_thread(open_database, settings, self.name))
-        later.callback(store.close)
+        engine = await in_thread(open_database, settings, self.name)
+        later.callback(engine.dispose)
         later.push_async_callback(self._footing.close)
         ledger = await self._footing.open()
         timers = Timers(self._footing.connection)
         await timers.open()
-        keeper = self._keeper = Keeper(ledger, self._footing.folds, self._pictures, timers, store)
+        keeper = self._keeper = Keeper(ledger, self._footing.folds, self._pictures, timers, Store(engine))
         later.push_async_callback(keeper.close)
         await keeper.start()
         self._run(keeper.run(), "reports.keeper")
         self._run(self._hear(keeper), "reports.timers")
         guarded = Guarded(ledger, self._footing.folds)
-        questions = Questions(self._pictures, Documents(ledger, guarded), Printer())
+        documents = Documents(ledger, guarded)
+        questions = Questions(self._pictures, documents, Printer(), Noting(engine))
+        self._run(keep_term(log_of(engine), settings.reads_days), "reports.reads")
         door = Door(
             settings,
             names.REPORTS_DOOR,
@@ -91,7 +98,7 @@ class ReportsRoom:
             commands=routes(
                 Handlers(ledger, guarded, self._pictures), Wheels(ledger, guarded, self._pictures)
             ),
-            queries=queries(questions),
+            queries=queries(questions, Audit(engine, self._pictures)),
             gates=self._footing.gates,
         )
         later.push_async_callback(door.stop)

@@ -10,6 +10,7 @@ from schemas.envelope import Fact, Refused
 from schemas.incidents import HEAD, TRADE, Corrected, EntryAdded, Erased, Opened, SharedWider
 from schemas.sharing import Reach, may_see, organisation_may_see
 from schemas.subjects import Place
+from schemas.vocabulary import Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Entry:
     place: Place
     reach: Reach
     kind: str
+    tags: tuple[Tag, ...] = ()
     correction: tuple[Fact, Place, str] | None = None
     erased: bool = False
 
@@ -51,7 +53,8 @@ def entries_of(history: Iterable[tuple[Fact, Place, Any]]) -> dict[str, Entry]:
 def _entry(fact: Fact, place: Place, body: Opened | EntryAdded) -> Entry:
     author = fact.data.actor.key
     reach = Reach(place.key, body.level, tuple(body.named), None if author == place.key else author)
-    return Entry(fact, place, reach, body.kind.value if isinstance(body, EntryAdded) else body.name)
+    kind = body.kind.value if isinstance(body, EntryAdded) else body.name
+    return Entry(fact, place, reach, kind, tuple(body.tags))
 
 
 def _widen(found: dict[str, Entry], entry: str, body: SharedWider) -> None:

@@ -22,7 +22,7 @@ OF_WHEEL = (reports.WheelEnded, reports.DeadlineReminded, reports.DeadlineMissed
 
 @dataclass(slots=True)
 class Head:
-    """A report in a list: where its facts lie, how far it has come, and who has its locked versions."""
+    """A report in a list: where its facts lie, how far it has come, and who has which locked version."""
 
     report: str
     place: Place
@@ -30,8 +30,12 @@ class Head:
     at: datetime
     state: str = DRAFT
     version: int = 1
-    locked: int = 0
-    reach: Reach | None = None
+    reaches: dict[int, Reach] = field(default_factory=dict)
+
+    @property
+    def locked(self) -> int:
+        """The number of the newest locked version; 0 before the first."""
+        return max(self.reaches, default=0)
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ class Picture:
             is_locked = isinstance(body, Approved) and body.locked
             head.state, head.at = LOCKED if is_locked else SUBMITTED, at
             if is_locked:
-                head.locked, head.reach = body.version, Reach(place.key, body.level, tuple(body.named))
+                head.reaches[body.version] = Reach(place.key, body.level, tuple(body.named))
                 self._answer(recorded, place, body)
 
     def _answer(self, recorded: Recorded, place: Place, body: Approved) -> None:

@@ -3,19 +3,23 @@
 Each room that gives out restricted items keeps one among its own tables; they are all kept alike.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from schemas.canonical import canonical
+from services.runtime import logs
+from services.runtime.lasting import in_thread
 
 _ENDS = 1
 _PAGE = 1000
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,16 @@ class ReadLog:
 
     def _move(self, connection: Connection, **values: Any) -> None:
         connection.execute(sa.update(self.ends).where(self.ends.c.id == _ENDS).values(**values))
+
+
+async def keep_term(log: ReadLog, days: int) -> None:
+    """Let lines go that are older than so many days: at start and once a day, for ever."""
+    while True:
+        try:
+            await in_thread(log.forget_before, datetime.now(UTC) - timedelta(days=days))
+        except Exception as fault:
+            logs.get().error("reads.term_not_kept", exc_info=fault)
+        await asyncio.sleep(_DAY_S)
 
 
 def line(row: Mapping[str, Any], organisation: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas import incidents, notifications, people, watch
 from schemas.identifiers import new_id
 from schemas.sharing import Reach
-from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Role, Tag
+from schemas.vocabulary import SHIFT, DutyFunction, EntryKind, IncidentState, Level, Role, Tag
 from services.incidents import reads, reasons
 from services.incidents.fold import Incident, Item
 from services.incidents.lookups import Lookups
@@ -132,7 +132,7 @@ def _item(**more: Any) -> Item:
 
 
 def test_what_was_just_closed_is_read_without_a_reason_and_a_shift_later_it_is_asked_for() -> None:
-    own, late = _item(tags=(Tag.PERSON,)), NOW + reasons.SHIFT
+    own, late = _item(tags=(Tag.PERSON,)), NOW + SHIFT
     assert reasons.ground(None, [own], NOW, VAKT, late - timedelta(seconds=1)) == reasons.OWN
     assert reasons.ground(None, [own], NOW, VAKT, late) is None
 

@@ -15,6 +15,7 @@ from schemas.reports import (
     DraftReport,
     EndWheel,
     NothingToReport,
+    RecallReport,
     ReportContent,
     SubmitReport,
 )
@@ -45,6 +46,7 @@ def reporting_routes(identity: Identity) -> APIRouter:
     router.add_api_route("/reports/{report}/document", here.document, methods=["GET"])
     router.add_api_route("/reports/{report}/submit", here.submit, methods=["POST"])
     router.add_api_route("/reports/{report}/approve", here.approve, methods=["POST"])
+    router.add_api_route("/reports/{report}/recall", here.recall, methods=["POST"])
     router.add_api_route("/deadlines", here.deadlines, methods=["GET"])
     router.add_api_route("/deadlines", here.begin, methods=["POST"])
     router.add_api_route("/deadlines/{wheel}/end", here.end, methods=["POST"])
@@ -100,6 +102,11 @@ class Reporting:
         """Approve what was handed on; a named person only."""
         asker, said = await self._changing(request)
         return await _send(asker, said, said.request(ApproveReport, report=report))
+
+    async def recall(self, request: Request, report: str) -> Response:
+        """Recall a locked version; a named person only."""
+        asker, said = await self._changing(request)
+        return await _send(asker, said, said.request(RecallReport, report=report))
 
     async def deadlines(self, request: Request) -> Response:
         """Deadlines, the earliest first."""

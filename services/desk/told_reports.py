@@ -7,6 +7,7 @@ from schemas.reports import (
     DraftReport,
     EndWheel,
     NothingToReport,
+    RecallReport,
     SubmitReport,
 )
 from services.desk.told import Told
@@ -32,6 +33,9 @@ REPORTING: dict[tuple[str, str], Told] = {
     ),
     ("post", "/v1/reports/{report}/approve"): Told(
         "Approve a report", answers.ReportTaken, says=ApproveReport, from_path=("report",)
+    ),
+    ("post", "/v1/reports/{report}/recall"): Told(
+        "Recall a locked version", answers.ReportTaken, says=RecallReport, from_path=("report",)
     ),
     ("get", "/v1/deadlines"): Told("Deadlines", answers.DeadlinesFound, ("which",), scope="read"),
     ("post", "/v1/deadlines"): Told(

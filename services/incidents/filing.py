@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from schemas import attachments, incidents
+from schemas import attachments
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
 from schemas.related import Relations
@@ -62,11 +62,11 @@ class Filing:
         """Take in a batch and move the cursor, in one transaction; runs in a thread beside the loop."""
         taken = [read(message.sequence, message.subject, message.data) for message in batch]
         contents = self._fetch(mode, wanted_by(taken))
-        erased = [one for one in taken if _is_erasure(one)]
+        erased = [one for one in taken if one.erases]
         for one in erased:
-            fact = (one.body or {})["fact"]
-            self._register.write(mode, fact, one.time)
-            self._erased.setdefault(fact, one.time)
+            for fact in one.erases:
+                self._register.write(mode, fact, one.time)
+                self._erased.setdefault(fact, one.time)
         self._store.write(Batch(mode, epoch, names.ledger(mode), taken, contents, self._erased))
         for one in taken:
             if one.id and one.place and (is_standing(one.place) or is_tie(one.place)):
@@ -83,11 +83,6 @@ class Filing:
         if len(found) < len(wanted):
             logs.get(mode=mode, count=len(wanted) - len(found)).warning("archive.content_absent")
         return found
-
-
-def _is_erasure(taken: Taken) -> bool:
-    place = taken.place
-    return bool(taken.id and place and place.trade == incidents.TRADE and place.fact == incidents.Erased.name)
 
 
 def _is_of_file(taken: Taken) -> bool:

@@ -17,6 +17,7 @@ from services.reports.reads import log_of
 from services.reports.rendering import Printer
 from services.reports.store import Store
 from services.reports.wheels import Wheels
+from services.reports.withdrawing import Withdrawals
 from services.runtime import names
 from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
@@ -29,13 +30,16 @@ from services.runtime.settings import Settings
 from services.runtime.timers import Timers
 
 
-def routes(handlers: Handlers, wheels: Wheels) -> tuple[Route, ...]:
+def routes(handlers: Handlers, withdrawals: Withdrawals, wheels: Wheels) -> tuple[Route, ...]:
     """Every command of the trade and what answers it."""
     return (
         Route(reports.SetTemplate, handlers.template),
         Route(reports.DraftReport, handlers.draft, limit=LIMIT_BYTES),
         Route(reports.SubmitReport, handlers.submit),
         Route(reports.ApproveReport, handlers.approve),
+        Route(reports.RecallReport, withdrawals.recall),
+        Route(reports.AskReportErasure, withdrawals.ask_erasure),
+        Route(reports.ApproveReportErasure, withdrawals.approve_erasure),
         Route(reports.BeginWheel, wheels.begin),
         Route(reports.EndWheel, wheels.end),
         Route(reports.NothingToReport, wheels.nothing),
@@ -88,16 +92,14 @@ class ReportsRoom:
         self._run(keeper.run(), "reports.keeper")
         self._run(self._hear(keeper), "reports.timers")
         guarded = Guarded(ledger, self._footing.folds)
-        documents = Documents(ledger, guarded)
+        documents, known = Documents(ledger, guarded), (ledger, guarded, self._pictures)
         questions = Questions(self._pictures, documents, Printer(), Noting(engine))
         self._run(keep_term(log_of(engine), settings.reads_days), "reports.reads")
         door = Door(
             settings,
             names.REPORTS_DOOR,
             reports.TRADE,
-            commands=routes(
-                Handlers(ledger, guarded, self._pictures), Wheels(ledger, guarded, self._pictures)
-            ),
+            commands=routes(Handlers(*known), Withdrawals(*known), Wheels(*known)),
             queries=queries(questions, Audit(engine, self._pictures)),
             gates=self._footing.gates,
         )

@@ -70,12 +70,15 @@ class Documents:
             return None
         told = _told(sheet, place, None if is_draft else locked, reader)
         reach = _reach_of(place, None if is_draft else locked)
-        if not words:
+        is_recalled = not is_draft and locked is not None and locked.recalled is not None
+        if not words or (is_recalled and not reader.is_inside):
             return Read(told | _EMPTY, reach)
         logs = await self._logs(place.mode, shown.body.entries)
         version_read = Item(shown.fact.id, reach, tuple(shown.body.tags))
         items = [version_read, *_seen(shown.body.entries, logs, reader)]
-        return Read(told | await self._fields(place, reader, shown, template, logs), reach, items)
+        is_erased = shown.fact.id in sheet.erased
+        written = None if is_erased else await self._words(place, shown.fact)
+        return Read(told | await self._fields(reader, shown, written, template, logs), reach, items)
 
     async def _logs(self, mode: str, entries: Sequence[ReportReference]) -> dict[str, dict[str, Entry]]:
         wanted = sorted({one.incident for one in entries})
@@ -84,13 +87,12 @@ class Documents:
 
     async def _fields(
         self,
-        place: Place,
         reader: Reader,
         shown: sheets.Draft | Version,
+        written: dict[str, Any] | None,
         template: TemplateSet,
         logs: Mapping[str, Mapping[str, Entry]],
     ) -> dict[str, Any]:
-        written = await self._words(place, shown.fact)
         words = (written or {}).get("words", {})
         quoted: dict[str, list[dict[str, Any]]] = {}
         for one in shown.body.entries:
@@ -171,13 +173,15 @@ def _told(sheet: Sheet, place: Place, locked: Version | None, reader: Reader) ->
     if locked is not None:
         approvers, fact = locked.approvers, locked.fact
         about: dict[str, Any] = {
-            "state": sheets.LOCKED,
+            "state": sheets.LOCKED if locked.recalled is None else sheets.RECALLED,
+            "fact": fact.id,
             "version": locked.body.version,
             "digest": locked.body.digest,
             "level": locked.body.level.value,
             "receivers": locked.body.named,
             "tags": [tag.value for tag in locked.body.tags],
             "locked_at": fact.data.occurred_at.isoformat(),
+            **_recall_told(locked),
         }
     else:
         approvers = tuple(sheet.approvers)
@@ -186,6 +190,23 @@ def _told(sheet: Sheet, place: Place, locked: Version | None, reader: Reader) ->
         about |= {"written_at": draft.fact.data.occurred_at.isoformat() if draft else None}
         about |= {"tags": [tag.value for tag in draft.body.tags] if draft else []}
     people = [{"person": person, "at": at.isoformat()} for person, at in approvers]
-    is_own_house = reader.watch.partition(".")[0] == place.org
-    told = people if is_own_house else [{"at": one["at"]} for one in people]
-    return about | {"approved": told, "versions": versions}
+    if reader.watch.partition(".")[0] != place.org:
+        return about | {"approved": [{"at": one["at"]} for one in people], "versions": versions}
+    return about | {"approved": people, "versions": versions, **_told_at_home(sheet, locked)}
+
+
+def _recall_told(locked: Version) -> dict[str, Any]:
+    if locked.recalled is None:
+        return {}
+    fact, body = locked.recalled
+    return {"recalled_at": fact.data.occurred_at.isoformat(), "recall_ground": body.ground}
+
+
+def _told_at_home(sheet: Sheet, locked: Version | None) -> dict[str, Any]:
+    """What is not told to receivers: the incident that it is about, and which erasures were asked for."""
+    body = locked.body if locked is not None else sheet.draft.body if sheet.draft else None
+    asked = [
+        {"version": version, "ground": one.ground, "law": one.law, "at": fact.data.occurred_at.isoformat()}
+        for version, (fact, one) in sheet.asked.items()
+    ]
+    return {"incident": body.incident if body else None, "erasures_asked": asked}

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.directory import Directory
 from schemas.envelope import Fact, Refused
 from schemas.incidents import HEAD, TRADE, Corrected, EntryAdded, Erased, Opened, SharedWider
+from schemas.records import HoldLifted, HoldPlaced
 from schemas.sharing import Reach, may_see, organisation_may_see
 from schemas.subjects import Place
 from schemas.vocabulary import Tag
@@ -62,6 +63,18 @@ def _widen(found: dict[str, Entry], entry: str, body: SharedWider) -> None:
         reach = found[entry].reach
         wider = replace(reach, level=max(reach.level, body.level), named=(*reach.named, *body.named))
         found[entry] = replace(found[entry], reach=wider)
+
+
+def is_held(history: Iterable[tuple[Place, Any]]) -> bool:
+    """True if nothing of an incident may be erased; its facts in ledger order, each with its place."""
+    held = set()
+    for place, body in history:
+        match body:
+            case HoldPlaced():
+                held.add(place.key)
+            case HoldLifted():
+                held.discard(place.key)
+    return bool(held)
 
 
 def check_receivers(

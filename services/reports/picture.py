@@ -9,7 +9,7 @@ from schemas import directory, reports, subjects
 from schemas.clock import WALL, Clock
 from schemas.directory import Directory
 from schemas.exercise import Begun, ClockSet, Ended
-from schemas.reports import Approved, Drafted, Submitted, TemplateSet, WheelBegun, WheelEnded
+from schemas.reports import Approved, Drafted, Recalled, Submitted, TemplateSet, WheelBegun, WheelEnded
 from schemas.sharing import Reach
 from schemas.subjects import Place
 from services.reports.rules import Wheel, answered_by
@@ -31,6 +31,7 @@ class Head:
     state: str = DRAFT
     version: int = 1
     reaches: dict[int, Reach] = field(default_factory=dict)
+    recalled: set[int] = field(default_factory=set)
 
     @property
     def locked(self) -> int:
@@ -69,7 +70,7 @@ class Picture:
         match body:
             case TemplateSet():
                 self.templates[body.where, body.template] = body
-            case Drafted() | Submitted() | Approved():
+            case Drafted() | Submitted() | Approved() | Recalled():
                 self._take_report(recorded, place, body)
             case WheelBegun():
                 self._begin(recorded, place, body)
@@ -95,7 +96,11 @@ class Picture:
             drafted = self.heads.setdefault(key, Head(body.report, place, body.template, at))
             drafted.template, drafted.version = body.template, body.version
             drafted.state, drafted.at = DRAFT, at
-        elif (head := self.heads.get(key)) is not None:
+        elif (head := self.heads.get(key)) is None:
+            return
+        elif isinstance(body, Recalled):
+            head.recalled.add(body.version)
+        else:
             is_locked = isinstance(body, Approved) and body.locked
             head.state, head.at = LOCKED if is_locked else SUBMITTED, at
             if is_locked:

@@ -9,7 +9,7 @@ from schemas.directory import Directory
 from schemas.envelope import Actor
 from schemas.sharing import may_see
 from services.reports import sheets
-from services.reports.handlers import may_judge
+from services.reports.handlers import may_judge, may_recall
 from services.reports.picture import Head, Picture
 
 
@@ -52,18 +52,26 @@ def heads_of(picture: Picture, report: str, key: str, person: str | None) -> Ite
 def head_told(picture: Picture, head: Head, key: str, person: str | None) -> dict[str, Any]:
     """A report's head; from outside it tells of nothing but locked versions."""
     inside = is_inside(picture, head, key, person)
-    template, newest = picture.template(head.place.key, head.template), _newest(picture, head, key)
+    template = picture.template(head.place.key, head.template)
+    newest = head.locked if inside else _newest(picture, head, key)
     return {
         "id": head.report,
         "watch": head.place.key,
         "template": head.template,
         "title": template.title if template else None,
-        "state": head.state if inside else sheets.LOCKED,
+        "state": _state(head, newest, inside=inside),
         "version": head.version if inside else newest,
-        "locked": head.locked if inside else newest,
+        "locked": newest,
         "approvals": template.approvals if template and inside else None,
         "may_approve": inside and head.state == sheets.SUBMITTED and may_judge(picture, head, person),
+        "may_recall": inside and newest not in (0, *head.recalled) and may_recall(picture, head, person),
     }
+
+
+def _state(head: Head, newest: int, *, inside: bool) -> str:
+    if inside and head.state != sheets.LOCKED:
+        return head.state
+    return sheets.RECALLED if newest in head.recalled else sheets.LOCKED
 
 
 def _now() -> datetime:

@@ -69,6 +69,9 @@ class Quoted(Tolerant):
     tags: list[str] = []
     headline: str | None = None
     text: str | None = None
+    place: str | None = None
+    figures: dict[str, int] | None = None
+    basis: str | None = None
     erased: bool = False
     corrected: Literal["strike", "replace"] | None = None
 

@@ -121,8 +121,7 @@ class Documents:
             "occurred_at": entry.fact.data.occurred_at.isoformat(),
             "level": entry.reach.level.value,
             "tags": [tag.value for tag in entry.tags],
-            "headline": (said or {}).get("headline"),
-            "text": (said or {}).get("text"),
+            **{name: (said or {}).get(name) for name in _QUOTED},
             "erased": said is None,
             "corrected": manner,
         }
@@ -134,6 +133,7 @@ class Documents:
         return await self._ledger.content_of(place.mode, place, fact)
 
 
+_QUOTED = ("headline", "text", "place", "figures", "basis")
 _EMPTY: dict[str, Any] = {"headline": None, "erased": False, "fields": []}
 
 

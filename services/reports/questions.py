@@ -79,14 +79,14 @@ class Questions:
 
     async def templates(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """The templates of the watch and of its organisation."""
-        picture, _ = self._read(Asked, asked, address)
+        picture, _ = self.admit(Asked, asked, address)
         codes = {code for where, code in picture.templates if where in (address.key, address.org)}
         found = [one for code in sorted(codes) if (one := picture.template(address.key, code)) is not None]
         return {"status": "ok", "templates": [one.model_dump(mode="json") for one in found]}
 
     async def list(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """Heads of reports."""
-        picture, question = self._read(AskList, asked, address)
+        picture, question = self.admit(AskList, asked, address)
         person = question.actor.person
         seen = [one for one in picture.heads.values() if sees(picture, one, address.key, person)]
         seen.sort(key=lambda head: head.at, reverse=True)
@@ -95,27 +95,26 @@ class Questions:
 
     async def get(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """One report with its words. Raises Refusal: UNKNOWN_REPORT, REASON_NEEDED."""
-        picture, question = self._read(AskReport, asked, address)
+        picture, question = self.admit(AskReport, asked, address)
         what = None if question.brief else "report"
-        return {"status": "ok", "report": await self._found(picture, question, address, what)}
+        return {"status": "ok", "report": await self.found(picture, question, address, what)}
 
     async def document(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """One report as HTML, Markdown or PDF. Raises Refusal: NO_PDF where the extra is not installed."""
-        picture, question = self._read(AskDocument, asked, address)
-        found = await self._found(picture, question, address, "document")
+        picture, question = self.admit(AskDocument, asked, address)
+        found = await self.found(picture, question, address, "document")
         printed = {
             "report": found,
             "names": question.names,
             "mode": address.mode,
-            "titles": {one: _title(picture.directory, one) for one in found.get("receivers", [])},
-            "watch_title": _title(picture.directory, found["watch"]),
+            "titles": titles_in(picture.directory, found),
             "made_at": picture.directory.now(address.key, _now()).isoformat(),
         }
         return {"status": "ok"} | await self._printer.make(question.format, question.language.value, printed)
 
     async def deadlines(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """Deadlines, the earliest first."""
-        picture, question = self._read(AskDeadlines, asked, address)
+        picture, question = self.admit(AskDeadlines, asked, address)
         found = [
             one
             for turning in picture.wheels.values()
@@ -127,7 +126,7 @@ class Questions:
         wheels = [_wheel(one, address.key) for one in shown]
         return {"status": "ok", "deadlines": found[:MOST], "wheels": wheels}
 
-    async def _found(
+    async def found(
         self, picture: Picture, question: AskVersion, address: Address, what: str | None
     ) -> dict[str, Any]:
         """A report as the asker may see it, noted as read by way of ``what``; without, nothing is read."""
@@ -144,7 +143,8 @@ class Questions:
             await self._noting.note(what, actor, head, reader, read, question.reason)
         return head_told(picture, head, key, actor.person) | read.told
 
-    def _read(self, model: type[Any], asked: dict[str, Any], address: Address) -> tuple[Picture, Any]:
+    def admit(self, model: type[Any], asked: dict[str, Any], address: Address) -> tuple[Picture, Any]:
+        """What the mode's picture is, and the question. Raises Refusal."""
         question = validate(model, orjson.dumps(asked))
         picture = self._pictures.get(address.mode)
         if question.actor.key != address.key:
@@ -211,6 +211,13 @@ def _wheel(turning: Turning, key: str) -> dict[str, Any]:
     state = "ended" if turning.wheel.ended else "open"
     about = {"id": asked.wheel, "watch": turning.place.key, "receiver": asked.receiver, "state": state}
     return about | rhythm | own
+
+
+def titles_in(directory: Directory, found: dict[str, Any]) -> dict[str, str]:
+    """What the watches and houses are called that a report names."""
+    quoted = (entry.get("watch") for one in found["fields"] for entry in one["entries"])
+    keys = {found["watch"], *found.get("receivers", []), *filter(None, quoted)}
+    return {one: _title(directory, one) for one in sorted(keys)}
 
 
 def _title(directory: Directory, watch: str) -> str:

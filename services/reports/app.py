@@ -8,6 +8,7 @@ from typing import Any
 from schemas import reports, subjects
 from services.reports.audit import Audit
 from services.reports.documents import Documents
+from services.reports.exporting import Exporter
 from services.reports.handlers import Handlers
 from services.reports.keeper import Keeper
 from services.reports.noting import Noting
@@ -46,7 +47,7 @@ def routes(handlers: Handlers, withdrawals: Withdrawals, wheels: Wheels) -> tupl
     )
 
 
-def queries(questions: Questions, audit: Audit) -> dict[str, QueryHandler]:
+def queries(questions: Questions, exporter: Exporter, audit: Audit) -> dict[str, QueryHandler]:
     """Every question of the trade and what answers it."""
     return {
         "templates": questions.templates,
@@ -54,6 +55,8 @@ def queries(questions: Questions, audit: Audit) -> dict[str, QueryHandler]:
         "get": questions.get,
         "document": questions.document,
         "deadlines": questions.deadlines,
+        "locked": exporter.locked,
+        "export": exporter.version,
         "audit": audit.asked,
     }
 
@@ -100,7 +103,7 @@ class ReportsRoom:
             names.REPORTS_DOOR,
             reports.TRADE,
             commands=routes(Handlers(*known), Withdrawals(*known), Wheels(*known)),
-            queries=queries(questions, Audit(engine, self._pictures)),
+            queries=queries(questions, Exporter(questions, self._pictures), Audit(engine, self._pictures)),
             gates=self._footing.gates,
         )
         later.push_async_callback(door.stop)

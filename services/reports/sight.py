@@ -38,7 +38,8 @@ def sees(picture: Picture, head: Head, key: str, person: str | None) -> bool:
 
 def _newest(picture: Picture, head: Head, key: str) -> int:
     """The number of the newest locked version that was given to the watch; 0 if none was."""
-    seen = (one for one, reach in head.reaches.items() if may_see(reach, key, picture.directory, _now()))
+    now = _now()
+    seen = (one for one, lock in head.locks.items() if may_see(lock.reach, key, picture.directory, now))
     return max(seen, default=0)
 
 

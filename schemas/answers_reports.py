@@ -41,11 +41,12 @@ class ReportHead(Tolerant):
     watch: str
     template: str
     title: str | None
-    state: Literal["draft", "submitted", "locked"]
+    state: Literal["draft", "submitted", "locked", "recalled"]
     version: int
     locked: int
     approvals: int | None
     may_approve: bool
+    may_recall: bool = False
 
 
 class ReportsFound(Tolerant):
@@ -64,8 +65,13 @@ class Quoted(Tolerant):
     kind: str | None = None
     watch: str | None = None
     occurred_at: AwareDatetime | None = None
+    level: str | None = None
+    tags: list[str] = []
     headline: str | None = None
     text: str | None = None
+    place: str | None = None
+    figures: dict[str, int] | None = None
+    basis: str | None = None
     erased: bool = False
     corrected: Literal["strike", "replace"] | None = None
 
@@ -86,8 +92,20 @@ class Approval(Tolerant):
     person: str | None = None
 
 
+class ErasureWaiting(Tolerant):
+    """An erasure that was asked for and waits for a second person; of all versions without ``version``."""
+
+    version: int | None
+    ground: str
+    law: str
+    at: AwareDatetime
+
+
 class ReportRead(ReportHead):
-    """A report with its words."""
+    """A report with its words; of a recalled version those outside get none.
+
+    ``incident`` and ``erasures_asked`` are told to the own house only; ``fact`` locked the version.
+    """
 
     headline: str | None
     erased: bool
@@ -98,6 +116,11 @@ class ReportRead(ReportHead):
     tags: list[str] = []
     written_at: AwareDatetime | None = None
     locked_at: AwareDatetime | None = None
+    fact: str | None = None
+    recalled_at: AwareDatetime | None = None
+    recall_ground: str | None = None
+    incident: str | None = None
+    erasures_asked: list[ErasureWaiting] = []
     approved: list[Approval]
     versions: list[int]
 

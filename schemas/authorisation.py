@@ -49,6 +49,16 @@ def check_report(actor: Actor, directory: Directory, now: datetime) -> Refused |
     return None
 
 
+def watches_overseen(actor: Actor, directory: Directory, now: datetime, roles: tuple[Role, ...]) -> list[str]:
+    """The watches of the own house over which a person has one of the roles."""
+    return [
+        key
+        for key in directory.watches
+        if key.partition(".")[0] == actor.organisation
+        and directory.has_role(actor.person or "", key, now, *roles)
+    ]
+
+
 def is_centre(actor: Actor) -> bool:
     """True for the authority that applies the centre file; the broker lets nobody else use its watch code."""
     return actor.watch == CENTRE and actor.authentication is Authentication.SERVICE

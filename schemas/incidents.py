@@ -280,6 +280,19 @@ class ArchiveRebuilt(Body):
     saved: int
 
 
+class FilesMended(Body):
+    """The two copies of attached files were held together, and made each other whole again.
+
+    Each list holds the ids of the facts that attached them: ``put_back`` of those that the object store had
+    lost, ``taken_over`` of those whose second copy was damaged.
+    """
+
+    trade = TRADE
+    name = "files_mended"
+    put_back: list[str] = []
+    taken_over: list[str] = []
+
+
 COMMANDS = (
     OpenIncident,
     AddEntry,
@@ -300,4 +313,5 @@ FACTS = (
     Erased,
     Repaired,
     ArchiveRebuilt,
+    FilesMended,
 )

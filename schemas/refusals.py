@@ -82,6 +82,8 @@ REFUSALS: dict[str, str] = {
     "RECEIVER_CANNOT_SEE": "A receiver may not see an entry; `entry` and `receiver` say which.",
     "NOT_SUBMITTED": "The report does not wait for approval.",
     "DRAFT_CHANGED": "The report was written anew since it was read; read it again.",
+    "NOT_LOCKED": "The report has no such locked version.",
+    "ALREADY_RECALLED": "The version is recalled already.",
     "REPORT_LOCKED": "The version is locked; what is written now is the next one.",
     "AUTHOR_CANNOT_APPROVE": "Who has written the report cannot approve it; another person must.",
     "NO_PDF": "This hub makes no PDF: its extra `pdf` is not installed.",

@@ -4,13 +4,27 @@ from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.envelope import Body, Digest, Line, Moment, Request, Strict, Text, Token, Tolerant, WatchKey
+from schemas.canonical import canonical, digest
+from schemas.envelope import (
+    Body,
+    Code,
+    Digest,
+    Line,
+    Moment,
+    Request,
+    Strict,
+    Text,
+    Token,
+    Tolerant,
+    WatchKey,
+)
 from schemas.identifiers import derived_id
 from schemas.incidents import Tags
 from schemas.vocabulary import Level, Priority, Tag
 
 TRADE = "reports"
 REPORT, REMINDER, MISSED = "situation_report", "report_reminder", "report_missed"
+RECALLED = "report_recalled"
 """The types that chains of this trade bear."""
 
 Receiver = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?$")]
@@ -22,6 +36,7 @@ Daily = Annotated[list[Clock], Field(max_length=24)]
 Every = Annotated[int, Field(ge=600, le=7 * 86_400)]
 Remind = Annotated[int, Field(ge=-86_400, le=86_400)]
 Escalate = Annotated[int, Field(ge=0, le=86_400)]
+Version = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class ReportField(Strict):
@@ -73,13 +88,17 @@ class ReportContent(Strict):
 
 
 class DraftReport(Request):
-    """Write a report, or write it anew; after a locked version it is the beginning of the next one."""
+    """Write a report, or write it anew; after a locked version it is the beginning of the next one.
+
+    ``incident`` is the one that it is about, beside those whose entries it refers to.
+    """
 
     trade = TRADE
     verb = "draft"
     content_model = ReportContent
     report: Token
     template: Token
+    incident: Token | None = None
     entries: Annotated[list[ReportEntry], Field(max_length=200)] = []
     tags: Tags = []
 
@@ -102,6 +121,42 @@ class ApproveReport(Request):
     verb = "approve"
     report: Token
     digest: Digest
+
+
+class RecallReport(Request):
+    """Recall a locked version, the newest when none is named: receivers get a notice in its place (R8).
+
+    ``ground`` is why, as a code such as wrong_content. It stays with its own watch, marked as recalled.
+    """
+
+    trade = TRADE
+    verb = "recall"
+    report: Token
+    version: Version | None = None
+    ground: Code
+
+
+class AskReportErasure(Request):
+    """The archive owner asks that the own words of a version be erased, on a ground in law; of all without.
+
+    What is erased are its drafts and what was locked of them. Entries are erased where they stand.
+    """
+
+    trade = TRADE
+    verb = "erase_ask"
+    report: Token
+    version: Version | None = None
+    ground: Code
+    law: Code
+
+
+class ApproveReportErasure(Request):
+    """A second person approves an erasure that was asked for; only then are the words gone, everywhere."""
+
+    trade = TRADE
+    verb = "erase_approve"
+    report: Token
+    version: Version | None = None
 
 
 class BeginWheel(Request):
@@ -177,6 +232,7 @@ class Drafted(Body):
     report: str
     template: str
     version: int
+    incident: str | None = None
     entries: list[ReportReference] = []
     tags: list[Tag] = []
 
@@ -209,7 +265,46 @@ class Approved(_OfVersion):
     named: list[str] = []
     notify: list[str] = []
     priority: Priority | None = None
+    incident: str | None = None
     entries: list[ReportReference] = []
+
+
+class Recalled(Body):
+    """A locked version was recalled; ``fact`` locked it, and ``named`` had it. ``notify`` are to be told."""
+
+    trade = TRADE
+    name = "recalled"
+    report: str
+    version: int
+    fact: str
+    ground: str
+    named: list[str] = []
+    notify: list[str] = []
+    priority: Priority | None = None
+
+
+class ReportErasureAsked(Body):
+    """Erasure of what was written in these facts was asked for; it needs a second person."""
+
+    trade = TRADE
+    name = "erasure_asked"
+    report: str
+    version: int | None = None
+    facts: list[str]
+    ground: str
+    law: str
+
+
+class ReportErased(Body):
+    """What was written in these facts of a report is gone; chains stay whole (D16)."""
+
+    trade = TRADE
+    name = "erased"
+    report: str
+    facts: list[str]
+    ground: str
+    law: str
+    asked_by: str
 
 
 class WheelBegun(Body):
@@ -270,17 +365,56 @@ class DeadlineMet(_OfDeadline):
     late: bool = False
 
 
+def report_digest(
+    *,
+    report: str,
+    version: int,
+    template: str,
+    draft: str,
+    commitment: str | None,
+    entries: list[ReportReference],
+    incident: str | None = None,
+) -> str:
+    """What is approved and locked: binds report, version, template, words and entries (D16).
+
+    ``draft`` is the fact that holds the words, and ``commitment`` what binds them.
+    """
+    bound = {
+        "report": report,
+        "version": version,
+        "template": template,
+        "draft": draft,
+        "commitment": commitment,
+        "entries": [one.model_dump(mode="json", exclude_none=True) for one in entries],
+    }
+    return digest(canonical(bound if incident is None else bound | {"incident": incident}))
+
+
 def deadline_id(wheel: str, watch: str, due: str) -> str:
     """The id of a watch's deadline; ``due`` in UTC, as ISO 8601 writes it."""
     return derived_id("deadline", wheel, watch, due)
 
 
-COMMANDS = (SetTemplate, DraftReport, SubmitReport, ApproveReport, BeginWheel, EndWheel, NothingToReport)
+COMMANDS = (
+    SetTemplate,
+    DraftReport,
+    SubmitReport,
+    ApproveReport,
+    RecallReport,
+    AskReportErasure,
+    ApproveReportErasure,
+    BeginWheel,
+    EndWheel,
+    NothingToReport,
+)
 FACTS = (
     TemplateSet,
     Drafted,
     Submitted,
     Approved,
+    Recalled,
+    ReportErasureAsked,
+    ReportErased,
     WheelBegun,
     WheelEnded,
     DeadlineReminded,

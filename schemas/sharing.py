@@ -58,6 +58,11 @@ def organisation_may_see(reach: Reach, organisation: str, directory: Directory, 
     return any(may_see(reach, key, directory, now) for key in keys if key.partition(".")[0] == organisation)
 
 
+def is_restricted(reach: Reach, is_tagged: bool, viewer: str) -> bool:
+    """True if reading it must be recorded: it is tagged, or another watch's and not public (R12)."""
+    return is_tagged or (viewer not in (reach.owner, reach.author) and reach.level < Level.PUBLIC)
+
+
 def least_level(owner: str, author: str) -> Level:
     """How far an item reaches at least: what one watch writes in another's log has left that watch."""
     if author == owner:

@@ -1,5 +1,6 @@
 """The closed lists of words that commands and facts are made of."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -132,6 +133,18 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     GATEWAY = "gateway"
+
+
+SHIFT = timedelta(hours=12)
+"""How long a reason given for reading stands, and how long a closed incident may be read as if open."""
+
+
+class ReadGround(StrEnum):
+    """Grounds of reading that need no words: it is the own watch's, that was told of it, or had it shared."""
+
+    OWN = "own"
+    TOLD = "told"
+    SHARED = "shared"
 
 
 class ReadReason(StrEnum):

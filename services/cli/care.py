@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,25 +60,31 @@ async def _verify(call: Call, *, erased: bool) -> Outcome:
         return Outcome(data | outcome.data, outcome.lines, outcome.code)
     lines, wrong = await asyncio.to_thread(_reads, settings)
     if wrong is not None:
-        outcome = told(call, "failed", "READS_DIFFER", {"position": wrong}, Exit.FAILED)
+        outcome = told(call, "failed", "READS_DIFFER", wrong, Exit.FAILED)
         return Outcome(data | outcome.data, outcome.lines, outcome.code)
     known = say("The log of reads is whole: {lines} lines.", lang, lines=lines)
     told_lines = [*(_line(report, lang) for report in reports), known, *_not_compared(compared, lang)]
     return Outcome(data | {"reads": lines}, told_lines)
 
 
-def _reads(settings: "Settings") -> tuple[int, int | None]:
-    """How many lines the log of reads has, and the first that does not fit."""
-    from services.incidents import reads
+def _reads(settings: "Settings") -> tuple[int, dict[str, Any] | None]:
+    """How many lines the logs of reads have, and the first that does not fit its own."""
+    from services.incidents import reads as of_incidents
     from services.incidents.store import SERVICE
+    from services.reports import reads as of_reports
     from services.runtime.database import open_database
 
-    engine = open_database(settings, SERVICE)
-    try:
-        checked = reads.check(engine)
-    finally:
-        engine.dispose()
-    return checked.lines, checked.wrong
+    count = 0
+    for service, log_of in ((SERVICE, of_incidents.log_of), ("reports", of_reports.log_of)):
+        engine = open_database(settings, service)
+        try:
+            checked = log_of(engine).check()
+        finally:
+            engine.dispose()
+        if checked.wrong is not None:
+            return count, {"log": service, "position": checked.wrong}
+        count += checked.lines
+    return count, None
 
 
 def repair(call: Call) -> Outcome:

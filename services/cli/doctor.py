@@ -21,6 +21,7 @@ LEAST_FREE = 1024 * 1024 * 1024
 """Bytes that must be free on the disk of HOME."""
 
 _PATIENCE_S = 2.0
+_NAMED_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def trouble(check: str, cause: str, remedy: str, **parameters: Any) -> Finding:
 
 
 async def doctor(call: Call) -> Outcome:
-    """Check broker, sync, version, database, credentials and disk."""
+    """Check broker, sync, version, database, files, credentials and disk."""
     from services.runtime import logs
 
     logs.configure("cli", "error")
@@ -191,6 +192,39 @@ async def check_disk(settings: "Settings") -> Finding:
     return Finding("disk")
 
 
+async def check_files(settings: "Settings") -> Finding:
+    """Attached files are whole in both copies, as far as they were gone through."""
+    import asyncio
+
+    from services.incidents.filescrub import read_course
+
+    courses = [await asyncio.to_thread(read_course, settings.home, mode) for mode in settings.modes]
+    damaged = {name.partition(".")[0]: lost for one in courses for name, lost in sorted(one.damaged.items())}
+    lost = [fact for fact, is_lost in damaged.items() if is_lost]
+    if lost:
+        return trouble(
+            "files",
+            "{count} attached files are damaged in both copies: {files}.",
+            "Have them attached anew by whoever has them, or fetch them from a backup in another home: "
+            "samvirke restore",
+            count=len(lost),
+            files=_some(lost),
+        )
+    if damaged:
+        return trouble(
+            "files",
+            "{count} attached files are whole in one of two copies only: {files}.",
+            "Make room on the disk, and run: samvirke repair",
+            count=len(damaged),
+            files=_some(list(damaged)),
+        )
+    return Finding("files")
+
+
+def _some(ids: list[str]) -> str:
+    return " ".join([*ids[:_NAMED_MOST], *(["…"] if len(ids) > _NAMED_MOST else [])])
+
+
 def _nearest(path: Path) -> Path:
     """The folder, or the nearest one above that exists."""
     return path if path.exists() else _nearest(path.parent)
@@ -201,6 +235,7 @@ CHECKS: tuple[Callable[["Settings"], Awaitable[Finding]], ...] = (
     check_sync,
     check_version,
     check_database,
+    check_files,
     check_credentials,
     check_disk,
 )

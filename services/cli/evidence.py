@@ -14,8 +14,10 @@ from services.cli.sending import ask, local
 from services.cli.texts import language, say
 
 if TYPE_CHECKING:
+    from services.cli.export.report_check import ReportsChecked
     from services.incidents.evidence_check import Checked
 
+_AFTER_WORDS = 2
 checkpoint = typer.Typer(help="Signed checkpoints of the watch's log, and proofs against them.")
 
 
@@ -70,6 +72,7 @@ async def opening(
 
 def offline(call: Call, folder: Path, public: str | None, held: Sequence[Path]) -> Outcome:
     """Check an export with nothing but its files and the public key. Raises Usage."""
+    from services.cli.export.report_check import check_reports
     from services.incidents.checkpoint import BadNote, read_key
     from services.incidents.evidence_check import check
 
@@ -80,11 +83,21 @@ def offline(call: Call, folder: Path, public: str | None, held: Sequence[Path]) 
         checked = check(folder, key, [file.read_text(encoding="utf-8") for file in held])
     except BadNote:
         return failed(call, "BAD_NOTE")
-    data = {"status": "ok", **asdict(checked)}
-    if checked.first is not None:
-        outcome = told(call, "failed", "EXPORT_DIFFERS", asdict(checked.first), Exit.FAILED)
+    reports = check_reports(folder)
+    first = checked.first or reports.first
+    data = {
+        "status": "ok",
+        **asdict(checked),
+        "reports": reports.reports,
+        "reports_unproved": reports.unproved,
+    }
+    if first is not None:
+        outcome = told(call, "failed", "EXPORT_DIFFERS", asdict(first), Exit.FAILED)
         return Outcome(data | outcome.data, outcome.lines, outcome.code)
-    return Outcome(data, _said(checked, held, language(call.lang)))
+    lines = _said(checked, held, language(call.lang))
+    if reports.reports:
+        lines.insert(_AFTER_WORDS, _reports_said(reports, language(call.lang)))
+    return Outcome(data, lines)
 
 
 def _said(checked: "Checked", held: Sequence[Path], lang: str) -> list[str]:
@@ -107,6 +120,15 @@ def _said(checked: "Checked", held: Sequence[Path], lang: str) -> list[str]:
             say("or cut off back to an older checkpoint: for that, name one that was kept elsewhere.", lang),
         ]
     return lines
+
+
+def _reports_said(checked: "ReportsChecked", lang: str) -> str:
+    return say(
+        "Situation reports: {reports} versions are as they were locked; not proved here: {unproved}.",
+        lang,
+        reports=checked.reports - checked.unproved,
+        unproved=checked.unproved,
+    )
 
 
 def _text(public: str) -> str:

@@ -14,7 +14,7 @@ from services.cli.options import ReasonOption
 from services.cli.texts import language, say
 
 if TYPE_CHECKING:
-    from services.cli.export.gather import Scope
+    from services.cli.export.asking import Scope
 
 _Of = Annotated[str | None, typer.Option("--of", help="Only incidents born in this watch.", metavar="WATCH")]
 _From = Annotated[str | None, typer.Option("--from", help="Only incidents opened since then.")]
@@ -64,8 +64,8 @@ async def export(
     scope = scope_of(incident, of, since, until, reason or usual)
     async with edge_of(call) as edge:
 
-        async def ask(what: str, /, **asked: Any) -> dict[str, Any]:
-            return await edge.ask(call.mode, "incidents", what, call.actor(), **asked)
+        async def ask(what: str, trade: str = "incidents", /, **asked: Any) -> dict[str, Any]:
+            return await edge.ask(call.mode, trade, what, call.actor(), **asked)
 
         made = making.Making(call, ask, scope, out, progress(call))
         try:
@@ -84,7 +84,7 @@ def scope_of(
     incident: str | None, of: str | None, since: str | None, until: str | None, reason: ReadReason | None
 ) -> "Scope":
     """What is to be exported. Raises Usage when it is one incident and more."""
-    from services.cli.export.gather import Scope
+    from services.cli.export.asking import Scope
     from services.cli.sending import moment
 
     if incident is not None and (of or since or until):

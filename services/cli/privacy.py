@@ -1,5 +1,6 @@
 """Verbs of data protection: privacy received, person-report."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from services.cli.names import incident_named, person_id
 from services.cli.options import Incident
 from services.cli.sending import ask, local, names_of
 from services.cli.texts import language, say
+from services.runtime.reads_asked import reports_read_by
 from services.words.shared import word
 
 privacy = typer.Typer(help="What data protection asks for.", no_args_is_help=True)
@@ -73,6 +75,7 @@ async def person_report(
     """All that the hub holds of one person: name, roles, what was written or names them, what they read."""
     person = person_id(call.settings(), who)
     found: dict[str, Any] = await ask(call, "incidents", "person", who=person)
+    found["reads"] += await reports_read_by(partial(ask, call), person)
     names = await names_of(call, [person])
     found["display_name"] = names.get(person)
     lang = language(call.lang)

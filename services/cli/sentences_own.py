@@ -94,7 +94,7 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "Keep both, and ask them how their log came to differ.",
     ),
     "READS_DIFFER": Sentences(
-        "The log of reads does not fit its own chain from line {position} on.",
+        "The log of reads of {log} does not fit its own chain from line {position} on.",
         "A line was changed, put in or taken out; incidents are not touched by it.",
         "Keep the database as it is, and hold it against a backup.",
     ),

@@ -10,6 +10,7 @@ import typer
 from services.cli.failures import refused
 from services.cli.frame import Call, Outcome, Usage, bare, table, verb
 from services.cli.names import incident_named
+from services.cli.options import ReasonOption
 from services.cli.sending import ask, local, moment, names_of, send, written
 from services.cli.texts import language, say
 from services.words.shared import word
@@ -71,6 +72,7 @@ async def draft(
         typer.Option(help="An entry under a field, as field=INCIDENT:ENTRY. Repeat it."),
     ] = None,
     report: Annotated[str | None, typer.Option(help="Write this one anew; else a new one.")] = None,
+    about: Annotated[str | None, typer.Option(help="The incident that it is about.")] = None,
 ) -> Outcome:
     """Write a report, or write it anew; after a locked version it is the next one."""
     from schemas.identifiers import new_id
@@ -80,7 +82,8 @@ async def draft(
         ReportEntry(field=field, incident=await _incident(call, said), entry=id)
         for field, said, id in map(_entry, entry or [])
     ]
-    request = DraftReport(report=report or new_id(), template=template, entries=entries)
+    incident = await _incident(call, about) if about else None
+    request = DraftReport(report=report or new_id(), template=template, incident=incident, entries=entries)
     content = written(headline=headline, words=dict(map(_words, words or [])))
     return await send(call, request, content, done="Draft {report} is written.")
 
@@ -96,7 +99,7 @@ async def approve(call: Call, report: Report) -> Outcome:
     """Approve a report as it stands; the last approval locks it, and it goes to its receivers."""
     from schemas.reports import ApproveReport
 
-    found = (await ask(call, "reports", "get", report=report))["report"]
+    found = (await ask(call, "reports", "get", report=report, brief=True))["report"]
     if not found["digest"] or found["state"] == "locked":
         return refused(call, "NOT_SUBMITTED", {})
     outcome = await send(call, ApproveReport(report=report, digest=found["digest"]), done="Approved.")
@@ -113,22 +116,60 @@ async def show(
     number: Version = None,
     format: Annotated[Form, typer.Option(help="Markdown is for pasting elsewhere.")] = Form.MARKDOWN,
     out: Annotated[Path | None, typer.Option(help="Write it to this file; needed for PDF.")] = None,
+    reason: ReasonOption = None,
 ) -> Outcome:
     """Show a report, or print it to a file as HTML, Markdown or PDF."""
-    found = (await ask(call, "reports", "get", report=report, version=number))["report"]
+    named: dict[str, Any] = {"report": report, "version": number}
+    why = None if reason is None else reason.value
+    found = (await ask(call, "reports", "get", **named, brief=not call.as_json, reason=why))["report"]
     if call.as_json:
         return Outcome({"status": "ok", "report": found})
     if format is Form.PDF and out is None:
         raise Usage("name a file for the PDF with --out")
     lang = language(call.lang)
     names = await names_of(call, (one.get("person") for one in found["approved"]))
-    asked = {"report": report, "version": number, "format": format.value, "language": lang, "names": names}
+    asked = named | {"format": format.value, "language": lang, "names": names, "reason": why}
     made = await ask(call, "reports", "document", **asked)
     raw = base64.b64decode(made["body"])
     if out is None:
         return Outcome({}, raw.decode().splitlines())
     out.write_bytes(raw)
     return Outcome({"status": "ok", "file": str(out)}, [say("Written to {file}.", lang, file=str(out))])
+
+
+async def recall(
+    call: Call,
+    report: Report,
+    ground: Annotated[str, typer.Option(help="Why, as a code: wrong_content, wrong_receiver, too_early …")],
+    number: Version = None,
+) -> Outcome:
+    """Recall a locked version, the newest when none is named; its receivers get a notice in its place."""
+    from schemas.reports import RecallReport
+
+    request = RecallReport(report=report, version=number, ground=ground)
+    return await send(call, request, done="Version {version} is recalled; its receivers are told.")
+
+
+async def erase_ask(
+    call: Call,
+    report: Report,
+    ground: Annotated[str, typer.Option(help="Why, as a code such as wrong_person.")],
+    law: Annotated[str, typer.Option(help="The law it rests on, such as gdpr-17-1-d.")],
+    number: Version = None,
+) -> Outcome:
+    """Ask that the own words of a version be erased, of all versions when none is named; nothing is yet."""
+    from schemas.reports import AskReportErasure
+
+    request = AskReportErasure(report=report, version=number, ground=ground, law=law)
+    return await send(call, request, done="Asked; another person must approve it.")
+
+
+async def erase_approve(call: Call, report: Report, number: Version = None) -> Outcome:
+    """Approve an erasure that another person asked for: the words are gone, everywhere, for good."""
+    from schemas.reports import ApproveReportErasure
+
+    request = ApproveReportErasure(report=report, version=number)
+    return await send(call, request, done="Approved; the words are erased.")
 
 
 async def due(
@@ -253,6 +294,13 @@ def register(app: typer.Typer) -> None:
         "samvirke sitrep show 0192f1c0-7a6e-7cc1-9d0a-5f0c8ab4f3de --format pdf --out rapport.pdf",
         acting=True,
     )(show)
+    one = "0192f1c0-7a6e-7cc1-9d0a-5f0c8ab4f3de"
+    verb(sitrep, "recall", f"samvirke sitrep recall {one} --ground wrong_content", acting=True)(recall)
+    asked = f"samvirke sitrep erase-ask {one} --number 1 --ground wrong_person --law gdpr-17-1-d"
+    verb(sitrep, "erase-ask", asked, acting=True)(erase_ask)
+    verb(sitrep, "erase-approve", f"samvirke sitrep erase-approve {one} --number 1", acting=True)(
+        erase_approve
+    )
     bare(deadlines)(due)
     verb(deadlines, "list", "samvirke deadlines list --all", acting=True)(due)
     verb(

@@ -16,6 +16,7 @@ from services.desk.render import page
 from services.desk.shown import shown
 from services.desk.texts import in_norway
 from services.runtime.edge import AskRefused
+from services.runtime.reads_asked import who_read
 
 _STATES = ("all", "open", *(state.value for state in IncidentState))
 _ASKED = ("text", "type", "state", "priority", "since", "until", "reason", "page")
@@ -89,9 +90,11 @@ class Looking:
         """Who read what, when and why; for archive owner and data-protection officer."""
         asker = await self._identity.person(request)
         query = request.query_params
-        asked = {name: query[name] for name in ("ref", "person", "since", "until") if query.get(name)}
+        asked = {
+            name: query[name] for name in ("ref", "report", "person", "since", "until") if query.get(name)
+        }
         wanted = asked | {name: in_norway(asked[name]) for name in ("since", "until") if name in asked}
-        found = await asker.ask("incidents", "audit", **wanted)
+        found = await who_read(asker.ask, wanted, wanted.pop("report", None))
         people = await self._frame.names(asker, {one["person"] for one in found["reads"] if one["person"]})
         values = {"reads": found["reads"], "more": found["more"], "people": people, "asked": asked}
         titles = self._frame.titles(asker.mode)

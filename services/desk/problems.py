@@ -67,6 +67,8 @@ STATUS: Mapping[str, int] = {
     "NOT_SUBMITTED": 409,
     "DRAFT_CHANGED": 409,
     "REPORT_LOCKED": 409,
+    "NOT_LOCKED": 409,
+    "ALREADY_RECALLED": 409,
     "DEADLINE_ANSWERED": 409,
     "WHEEL_ENDED": 409,
     "NO_PDF": 501,

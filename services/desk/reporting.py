@@ -15,6 +15,7 @@ from schemas.reports import (
     DraftReport,
     EndWheel,
     NothingToReport,
+    RecallReport,
     ReportContent,
     SubmitReport,
 )
@@ -45,6 +46,7 @@ def reporting_routes(identity: Identity) -> APIRouter:
     router.add_api_route("/reports/{report}/document", here.document, methods=["GET"])
     router.add_api_route("/reports/{report}/submit", here.submit, methods=["POST"])
     router.add_api_route("/reports/{report}/approve", here.approve, methods=["POST"])
+    router.add_api_route("/reports/{report}/recall", here.recall, methods=["POST"])
     router.add_api_route("/deadlines", here.deadlines, methods=["GET"])
     router.add_api_route("/deadlines", here.begin, methods=["POST"])
     router.add_api_route("/deadlines/{wheel}/end", here.end, methods=["POST"])
@@ -67,18 +69,20 @@ class Reporting:
         return reply(await (await self._identity.of(request)).ask("reports", "list"))
 
     async def report(self, request: Request, report: str) -> Response:
-        """One report with its words; ``version`` names a locked one."""
-        asker = await self._identity.of(request)
-        return reply(await asker.ask("reports", "get", report=report, version=_version(request)))
+        """One report with its words; ``version`` names a locked one, ``reason`` is why one reads it."""
+        asker, reason = await self._identity.of(request), request.query_params.get("reason")
+        return reply(
+            await asker.ask("reports", "get", report=report, version=_version(request), reason=reason)
+        )
 
     async def document(self, request: Request, report: str) -> Response:
         """One report to be printed, sent or pasted elsewhere."""
         asker, asked = await self._identity.of(request), request.query_params
-        said = {"report": report, "version": _version(request)}
-        found = (await asker.ask("reports", "get", **said))["report"]
-        names = await _names(asker, found)
-        form, language = asked.get("format", "html"), asked.get("lang", "nb")
-        made = await asker.ask("reports", "document", **said, format=form, language=language, names=names)
+        said: dict[str, Any] = {"report": report, "version": _version(request)}
+        found = (await asker.ask("reports", "get", **said, brief=True))["report"]
+        form, said["reason"] = asked.get("format", "html"), asked.get("reason")
+        said |= {"format": form, "language": asked.get("lang", "nb"), "names": await _names(asker, found)}
+        made = await asker.ask("reports", "document", **said)
         way = "inline" if form == "html" else "attachment"
         headers = _HEADERS | {"Content-Disposition": f'{way}; filename="{made["name"]}"'}
         return Response(base64.b64decode(made["body"]), 200, headers, made["media"])
@@ -98,6 +102,11 @@ class Reporting:
         """Approve what was handed on; a named person only."""
         asker, said = await self._changing(request)
         return await _send(asker, said, said.request(ApproveReport, report=report))
+
+    async def recall(self, request: Request, report: str) -> Response:
+        """Recall a locked version; a named person only."""
+        asker, said = await self._changing(request)
+        return await _send(asker, said, said.request(RecallReport, report=report))
 
     async def deadlines(self, request: Request) -> Response:
         """Deadlines, the earliest first."""

@@ -28,6 +28,7 @@ def drafted(
 ) -> tuple[DraftReport, dict[str, Any] | None]:
     """The command that writes a report, and its words. Raises Refusal."""
     fields = {"report": form.get("report"), "template": form.get("template"), "entries": entries}
+    fields["incident"] = form.get("incident") or None
     written = {
         name.removeprefix(_WORDS): text for name, text in form.items() if name.startswith(_WORDS) and text
     }

@@ -5,13 +5,14 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from schemas.envelope import Refused
 from schemas.envelope import Request as Command
 from schemas.identifiers import new_id
-from schemas.reports import ApproveReport, EndWheel, NothingToReport, SubmitReport
+from schemas.reports import ApproveReport, EndWheel, NothingToReport, RecallReport, SubmitReport
 from services.desk.asker import CSRF_FIELD, Asker, Identity
 from services.desk.attachments import SAFE_HEADERS
 from services.desk.beside import brief_of
@@ -24,9 +25,11 @@ from services.desk.shown import shown
 from services.desk.sitrep_form import chosen_in, drafted, quoted
 from services.desk.wheel_form import ESCALATE_MIN, REMIND_MIN, begun, rhythm
 from services.runtime.edge import AskRefused, Kept
-from services.runtime.reading import Refusal
+from services.runtime.reading import Refusal, validate
 from services.words.languages import spoken
 
+GROUNDS = ("wrong_content", "wrong_receiver", "too_early", "other")
+"""Why a version is recalled, as the page asks it."""
 _TRIES, _PAUSE_S = 30, 0.1
 _KINDS = {"html": "text/html", "md": "text/markdown", "pdf": "application/pdf"}
 
@@ -50,6 +53,7 @@ class Situation:
         router.add_api_route("/{report}", shown(self.one), methods=["GET"])
         router.add_api_route("/{report}/submit", shown(self.submit), methods=["POST"])
         router.add_api_route("/{report}/approve", shown(self.approve), methods=["POST"])
+        router.add_api_route("/{report}/recall", shown(self.recall), methods=["POST"])
         router.add_api_route("/{report}/file/{format}", shown(self.file), methods=["GET"])
         return router
 
@@ -84,21 +88,23 @@ class Situation:
         asker = await self._identity.person(request)
         asked = request.query_params
         templates = (await asker.ask("reports", "templates"))["templates"]
-        report, found = asked.get("report"), {}
+        report, found = asked.get("report"), dict[str, Any]()
         if report:
-            found = (await asker.ask("reports", "get", report=report))["report"]
+            found = await self._found(asker, report, asked)
         wanted = found.get("template") or asked.get("template")
         template = next((one for one in templates if one["template"] == wanted), None)
-        lines = quoted(found)
+        lines, about = quoted(found), found.get("incident")
         if asked.get("incident"):
             log = await asker.ask("incidents", "get", **named(asked["incident"]))
             known = {line["entry"] for line in lines}
+            about = log["incident"]["id"]
             lines += [
-                {**entry, "incident": log["incident"]["id"], "entry": entry["id"], "said": brief_of(entry)}
+                {**entry, "incident": about, "entry": entry["id"], "said": brief_of(entry)}
                 for entry in log["entries"]
                 if entry["id"] not in known and not entry["manner"] and brief_of(entry)
             ]
         values = {"report": report or new_id(), "found": found, "template": template, "lines": lines}
+        values["about"] = about
         values |= {"templates": templates, "incident": asked.get("incident"), "written": written_in(found)}
         return page("situation_form", **await self._frame.of(asker), **values)
 
@@ -108,7 +114,7 @@ class Situation:
         found = await self._found(asker, report, request.query_params)
         people = await self._frame.names(asker, {one.get("person") for one in found["approved"]} - {None})
         values = {"report": found, "people": people, "titles": self._frame.titles(asker.mode)}
-        return page("situation_report", **await self._frame.of(asker), **values)
+        return page("situation_report", **await self._frame.of(asker), **values, grounds=GROUNDS)
 
     async def draft(self, request: Request) -> Response:
         """A report is written, or written anew."""
@@ -126,6 +132,13 @@ class Situation:
         """What was read is approved; nothing else is, if it was written anew since."""
         asker, form = await self._changing(request)
         command = as_command(ApproveReport, {"report": report, "digest": form.get("digest")})
+        return await self._send(asker, form, command, f"/situation/{report}")
+
+    async def recall(self, request: Request, report: str) -> Response:
+        """A locked version is recalled; its receivers get a notice in its place."""
+        asker, form = await self._changing(request)
+        said = {"report": report, "version": version_of(form), "ground": form.get("ground")}
+        command = validate(RecallReport, orjson.dumps(said))
         return await self._send(asker, form, command, f"/situation/{report}")
 
     async def nothing(self, request: Request) -> Response:
@@ -154,19 +167,20 @@ class Situation:
         asker = await self._identity.person(request)
         if format not in _KINDS:
             raise Refusal("MALFORMED", where=["format"])
-        version = version_of(request.query_params)
-        found = (await asker.ask("reports", "get", report=report, version=version))["report"]
+        named = {"report": report, "version": version_of(request.query_params)}
+        found = (await asker.ask("reports", "get", **named, brief=True))["report"]
         names = await self._frame.names(asker, {one.get("person") for one in found["approved"]} - {None})
-        asked = {"report": report, "version": version, "format": format, "language": spoken()}
-        made = await asker.ask("reports", "document", **asked, names=names)
+        asked = {"format": format, "language": spoken(), "reason": request.query_params.get("reason")}
+        made = await asker.ask("reports", "document", **named, **asked, names=names)
         headers = {**SAFE_HEADERS, "Content-Disposition": f'attachment; filename="sitrep.{format}"'}
         return Response(base64.b64decode(made["body"]), headers=headers, media_type=_KINDS[format])
 
     async def _found(self, asker: Asker, report: str, asked: Mapping[str, str]) -> dict[str, Any]:
         """The report; one that was written a moment ago is waited for."""
+        wanted = {"report": report, "version": version_of(asked), "reason": asked.get("reason") or None}
         for left in range(_TRIES if "new" in asked else 1, 0, -1):
             try:
-                found = await asker.ask("reports", "get", report=report, version=version_of(asked))
+                found = await asker.ask("reports", "get", **wanted)
             except AskRefused as refused:
                 if refused.code != "UNKNOWN_REPORT" or left == 1:
                     raise

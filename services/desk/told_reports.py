@@ -7,6 +7,7 @@ from schemas.reports import (
     DraftReport,
     EndWheel,
     NothingToReport,
+    RecallReport,
     SubmitReport,
 )
 from services.desk.told import Told
@@ -18,12 +19,12 @@ REPORTING: dict[tuple[str, str], Told] = {
         "Write a report", answers.ReportTaken, says=DraftReport, from_path=("report",)
     ),
     ("get", "/v1/reports/{report}"): Told(
-        "One report with its words", answers.ReportFound, ("version",), scope="read"
+        "One report with its words", answers.ReportFound, ("version", "reason"), scope="read"
     ),
     ("get", "/v1/reports/{report}/document"): Told(
         "A report to be printed or pasted",
         answers.ReportFound,
-        ("version", "format", "lang"),
+        ("version", "format", "lang", "reason"),
         scope="read",
         gives=("text/html", "text/markdown", "application/pdf"),
     ),
@@ -32,6 +33,9 @@ REPORTING: dict[tuple[str, str], Told] = {
     ),
     ("post", "/v1/reports/{report}/approve"): Told(
         "Approve a report", answers.ReportTaken, says=ApproveReport, from_path=("report",)
+    ),
+    ("post", "/v1/reports/{report}/recall"): Told(
+        "Recall a locked version", answers.ReportTaken, says=RecallReport, from_path=("report",)
     ),
     ("get", "/v1/deadlines"): Told("Deadlines", answers.DeadlinesFound, ("which",), scope="read"),
     ("post", "/v1/deadlines"): Told(

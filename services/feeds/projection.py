@@ -201,11 +201,26 @@ class Picture:
 
     def _erase(self, taken: Taken, body: incidents.Erased) -> None:
         """Rows of the item become notices, and each of its holders gets a notice more (D21)."""
-        self.erased.append(body.fact)
-        item = self.items.get(body.fact)
+        self._erase_one(taken, body.fact)
+
+    def _erase_report(self, taken: Taken, body: reports.ReportErased) -> None:
+        for fact in body.facts:
+            self._erase_one(taken, fact)
+
+    def _erase_one(self, taken: Taken, fact: str) -> None:
+        self.erased.append(fact)
+        item = self.items.get(fact)
         if item is not None:
-            held = self._holders(body.fact, taken)
+            held = self._holders(fact, taken)
             self._keep(replace(item, erased=True))
+            self._give(held, "notice", fact, taken)
+
+    def _recall(self, taken: Taken, body: reports.Recalled) -> None:
+        """The same for a version that its sender has taken back; who it was given to learns so (R8)."""
+        item = self.items.get(body.fact)
+        if item is not None and item.home == taken.place.key:
+            held = self._holders(body.fact, taken)
+            self._keep(replace(item, recalled=True))
             self._give(held, "notice", body.fact, taken)
 
     def _nobody_reached(self, taken: Taken, body: notifications.NobodyReached) -> None:
@@ -299,6 +314,8 @@ _STEPS: dict[type, Callable[[Picture, Taken, Any], None]] = {
     notifications.NobodyReached: Picture._nobody_reached,
     warnings.Published: Picture._warn,
     reports.Approved: Picture._report,
+    reports.Recalled: Picture._recall,
+    reports.ReportErased: Picture._erase_report,
 }
 
 _BEGUN = {"late", "decider", "assignee", "due", "closes", "asks", "answers", "answer", "step"}
@@ -314,12 +331,12 @@ def mentioned(batch: Iterable[Taken]) -> tuple[set[str], set[str]]:
     heads, facts = set(), set()
     for taken in batch:
         match taken.body:
-            case incidents.Corrected():
+            case incidents.Corrected() | incidents.SharedWider() | relations.GlassBroken():
                 facts.add(taken.body.entry)
-            case incidents.SharedWider() | relations.GlassBroken():
-                facts.add(taken.body.entry)
-            case incidents.Erased():
+            case incidents.Erased() | reports.Recalled():
                 facts.add(taken.body.fact)
+            case reports.ReportErased():
+                facts.update(taken.body.facts)
             case notifications.NobodyReached() | notifications.Acknowledged():
                 facts.add(taken.body.cause)
             case relations.Merged() | relations.Unmerged():

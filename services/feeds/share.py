@@ -29,6 +29,7 @@ class Item:
 
     ``home`` is the birthplace watch, under which the content lies; ``author`` the watch that wrote it;
     ``incident`` is the incident's key.
+    ``recalled``: its sender took it back, and it stays a notice.
     ``about`` is the fact whose reach decides who sees this one: itself, the corrected entry, or the
     incident's head. ``broken`` are the watches for which the glass was broken, and until when; ``into``
     is the key of what a merged incident was merged into. ``passed`` is when the term of its deliveries was
@@ -57,6 +58,7 @@ class Item:
     broken: tuple[tuple[str, str], ...] = ()
     into: str | None = None
     passed: str | None = None
+    recalled: bool = False
 
     @property
     def reach(self) -> Reach:

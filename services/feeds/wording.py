@@ -48,7 +48,7 @@ def read_position(text: str | None) -> tuple[str, int]:
 
 def is_open(entry: Entry, directory: Directory, now: datetime) -> bool:
     """True if the row may be given out as it is, with its content; otherwise it is a notice."""
-    if entry.kind == "notice" or entry.item.erased:
+    if entry.kind == "notice" or entry.item.erased or entry.item.recalled:
         return False
     return may_have(entry.item, entry.about, entry.subscriber, directory, now)
 
@@ -72,8 +72,8 @@ def as_item(
         "mode": mode,
     }
     if not is_open(entry, directory, now):
-        erased = entry.kind == "notice" or entry.item.erased
-        return common | {"kind": "notice", "notice": "erased" if erased else "recalled", "content": None}
+        notice = "erased" if entry.item.erased else "recalled"
+        return common | {"kind": "notice", "notice": notice, "content": None}
     told = _facts(entry) | _head(entry if known else None, entry.item) | {"content": content}
     return common | told | _change(entry, mode, secret, directory, now)
 

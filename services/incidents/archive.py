@@ -22,6 +22,7 @@ from services.incidents.exporting import Exporter
 from services.incidents.file_queries import FileQueries
 from services.incidents.filekeeper import COLLECT_S, FileKeeper
 from services.incidents.files import FileStore
+from services.incidents.filescrub import FileScrub
 from services.incidents.filing import Filing
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
@@ -76,7 +77,7 @@ class Archive:
         self._work = asyncio.Event()
         self._files = asyncio.Event()
         self._paper: IncidentPaper | None = None
-        self._scrub: Scrub | None = None
+        self.scrub: Scrub | None = None
         self._is_damaged = False
         self._retention: Retention | None = None
         self.projectors: dict[str, Projector] = {}
@@ -119,7 +120,8 @@ class Archive:
         self._run(self._tend(nc, eraser, paper), "tend")
         self._run(self._heal(direct), "heal")
         self._run(self._keep_files(nc, keeper), "files")
-        scrub = self._scrub = Scrub(store, direct, self.projectors, settings.scrub_hour)
+        files = FileScrub(direct, keeper, eraser, settings.home, lambda: connect(settings, names.MENDER))
+        scrub = self.scrub = Scrub(store, direct, self.projectors, files, settings.scrub_hour)
         for mode in settings.modes:
             self._run(scrub.run(mode), f"{mode}.scrub")
         handlers = {
@@ -131,7 +133,7 @@ class Archive:
             "similar": queries.similar,
             "case": queries.case,
             "paper": paper.asked,
-            "file": FileQueries(queries, lookups, keeper, FileStore(store.engine)).file,
+            "file": FileQueries(queries, lookups, keeper, keeper.store).file,
             **self._records(store, lookups, queries, filing.directories),
             **await self._seal(nc, queries, store, filing.directories),
         }
@@ -182,7 +184,7 @@ class Archive:
         modes = {mode: found.reason for mode, found in self.projectors.items()}
         if self._is_damaged:
             modes = dict.fromkeys(self._settings.modes, DAMAGED)
-        modes |= self._scrub.found if self._scrub else {}
+        modes |= self.scrub.found if self.scrub else {}
         ok = bool(modes) and not any(modes.values())
         ok = ok and not any(task.done() for task in self._tasks)
         printer = self._paper.printer if self._paper else None

@@ -9,7 +9,7 @@ import orjson
 from pydantic import Field
 from sqlalchemy.engine import Engine
 
-from schemas.authorisation import AUDIT, check
+from schemas.authorisation import AUDIT, check, watches_overseen
 from schemas.directory import Directory
 from schemas.envelope import Actor, Moment, Strict, Token
 from schemas.identifiers import read_ref
@@ -19,8 +19,11 @@ from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading, Wanted
 from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
+from services.runtime.reads import line as told
 
 _NOTE = "audit"
+_NONE = "-"
+"""No incident has this id."""
 
 
 class AuditQuestion(Strict):
@@ -55,15 +58,19 @@ class Audit:
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         wanted = _wanted(question, address.mode, directory, now)
+        if question.ref is not None:
+            wanted = await in_thread(self._named, question.ref, wanted)
         found, is_cut = await in_thread(self._find, question, wanted)
         await self._note(question.actor, address.mode, now)
-        return {"status": "ok", "reads": found, "more": is_cut}
+        return {"status": "ok", "reads": found, "more": is_cut, "incident": wanted.incident}
+
+    def _named(self, ref: str, wanted: Wanted) -> Wanted:
+        """The same of one incident; of none where no overseen watch has one of that ref."""
+        known = self._lookups.by_ref(wanted.mode, read_ref(ref) or "")
+        own = [row["id"] for row in known if row["watch"] in wanted.watches]
+        return replace(wanted, incident=own[0] if own else _NONE)
 
     def _find(self, question: AuditQuestion, wanted: Wanted) -> tuple[list[dict[str, Any]], bool]:
-        if question.ref is not None:
-            known = self._lookups.by_ref(wanted.mode, read_ref(question.ref) or "")
-            own = [row["id"] for row in known if row["watch"] in wanted.watches]
-            wanted = replace(wanted, incident=own[0] if own else "-")
         rows, is_cut = reads.lines(self._engine, wanted, question.limit)
         ids = {row["incident"] for row in rows if row["owner"] in wanted.watches}
         refs = self._lookups.refs(wanted.mode, ids)
@@ -77,26 +84,12 @@ class Audit:
 
 def _wanted(question: AuditQuestion, mode: str, directory: Directory, now: datetime) -> Wanted:
     """Lines of the watches over which the asker has the role; of another hidden watch there are none."""
-    own = watches_overseen(question.actor, directory, now)
+    own = watches_overseen(question.actor, directory, now, AUDIT)
     hidden = [key for key in directory.watches if directory.hidden(key) and key not in own]
     names = ("incident", "item", "person", "since", "until")
     return Wanted(mode, own, hidden, **{name: getattr(question, name) for name in names})
 
 
-def watches_overseen(actor: Actor, directory: Directory, now: datetime) -> list[str]:
-    """The watches over which a person is archive owner or data-protection officer."""
-    return [
-        key
-        for key in directory.watches
-        if key.partition(".")[0] == actor.organisation
-        and directory.has_role(actor.person or "", key, now, *AUDIT)
-    ]
-
-
 def line(row: Mapping[str, Any], organisation: str, refs: Mapping[str, str]) -> dict[str, Any]:
-    """A line as it is told: another house's reader is known by watch only."""
-    shown = {name: row[name] for name in ("read_at", "watch", "what", "reason", "owner")}
-    shown |= {name: row[name] or None for name in ("incident", "item")}
-    is_own_house = row["watch"].partition(".")[0] == organisation
-    who = {name: row[name] if is_own_house else None for name in ("person", "machine", "via")}
-    return shown | who | {"ref": refs.get(row["incident"])}
+    """A line as it is told."""
+    return told(row, organisation) | {"ref": refs.get(row["incident"])}

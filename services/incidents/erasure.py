@@ -3,6 +3,7 @@
 Each step may be repeated, and what is not done is done at the next start.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,16 +26,14 @@ from services.runtime.credentials import write_durably
 from services.runtime.database import open_database
 from services.runtime.direct import Direct
 from services.runtime.lasting import in_thread
-from services.runtime.objects import PAGE, Object
+from services.runtime.objects import Object, delete_message, delete_object
 from services.runtime.settings import Settings
 
 FOLDER = "erasures"
-_GONE = 10043
-_TIMEOUT_S = 5.0
 
 
 class EraseFailed(Exception):
-    """Somebody did not let bytes go; the erasure stays pending."""
+    """A reader did not let bytes go; the erasure stays pending."""
 
 
 class Register:
@@ -86,17 +85,20 @@ class Eraser:
         self._nc = nc
         self._direct = direct
         self._engine = engine
+        self.files = asyncio.Lock()
+        """Held while a file's bytes are deleted or put back: what is erased is never put back."""
 
     async def pending(self) -> list[Pending]:
         """Whose content is gone from the tables, and not yet from everywhere."""
         return await in_thread(_pending, self._engine)
 
     async def erase(self, pending: list[Pending]) -> None:
-        """Do these, and note that they are done. Raises EraseFailed when the broker refuses."""
+        """Do these, and note that they are done. Raises NotDeleted when the broker refuses, EraseFailed."""
         for one in pending:
             await self._delete(one)
-            for name in await in_thread(files.objects_of, self._engine, one.mode, one.fact):
-                await self.delete_object(Object(one.mode, name))
+            async with self.files:
+                for name in await in_thread(files.objects_of, self._engine, one.mode, one.fact):
+                    await self.delete_object(Object(one.mode, name))
         if pending:
             await in_thread(wipe_traces, self._engine)
             await in_thread(_note_done, self._engine, pending)
@@ -108,22 +110,11 @@ class Eraser:
         stream = names.content(one.mode)
         while found := await self._direct.newest_of(stream, places):
             for stored in found:
-                await self._delete_message(stream, stored.sequence)
+                await delete_message(self._nc, stream, stored.sequence)
 
     async def delete_object(self, one: Object) -> None:
-        """Delete a file's parts and its description, until there is none."""
-        for subject in (one.description, one.parts):
-            while (page := await self._direct.page(one.stream, subject, 1, PAGE))[0]:
-                for stored in page[0]:
-                    await self._delete_message(one.stream, stored.sequence)
-
-    async def _delete_message(self, stream: str, sequence: int) -> None:
-        """The broker overwrites the message's bytes. Raises EraseFailed."""
-        subject, body = f"$JS.API.STREAM.MSG.DELETE.{stream}", orjson.dumps({"seq": sequence})
-        reply = await self._nc.request(subject, body, timeout=_TIMEOUT_S)
-        answer = orjson.loads(reply.data)
-        if not answer.get("success") and answer.get("error", {}).get("err_code") != _GONE:
-            raise EraseFailed(stream)
+        """Delete a file's parts and its description, until there is none. Raises NotDeleted."""
+        await delete_object(self._nc, self._direct, one)
 
 
 def forget(settings: Settings) -> int:

@@ -18,7 +18,7 @@ from services.incidents.evidence_format import CHECKPOINTS, FACTS, PROOFS, raw_o
 from services.incidents.log_check import Finding, Found, LogCheck
 from services.incidents.tree import leaf_hash
 
-_ERASED = "incidents.erased"
+_ERASED = ("samvirke.incidents.erased.", "samvirke.reports.erased.")
 
 
 @dataclass(slots=True)
@@ -112,8 +112,9 @@ class _Contents:
             fact = orjson.loads(raw)
             data = fact["data"]
             commitment = data.get("commitment")
-            if _ERASED in fact["type"]:
-                self._erased.add(data["body"]["fact"])
+            if fact["type"].startswith(_ERASED):
+                body = data["body"]
+                self._erased.update(body["facts"] if "facts" in body else [body["fact"]])
         except (ValueError, KeyError, TypeError, AttributeError):
             return
         if commitment is None:

@@ -4,7 +4,7 @@ The person's own sight decides, as with any other reading, and restricted items 
 and their proof are for the watch they were born in: only there are the whole log and its checkpoints seen.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +13,10 @@ import orjson
 from pydantic import Field
 from sqlalchemy.engine import Engine
 
-from schemas import incidents, notifications
+from schemas import incidents, notifications, reports
 from schemas.envelope import Moment, Token, WatchKey
 from schemas.subjects import Address
+from schemas.vocabulary import ReadGround
 from services.incidents.checkpoint import log_name
 from services.incidents.kin import reach_of
 from services.incidents.lookups import Lookups
@@ -47,10 +48,11 @@ class PlanQuestion(Question):
 class PartQuestion(GetQuestion):
     """A page of one incident: its ``log`` or its exact ``facts``, from an index on.
 
+    ``report`` asks for the exact facts of the situation report that ``id`` names, of the own watch.
     ``size`` is that of the checkpoint: later facts are left out.
     """
 
-    part: Annotated[str, Field(pattern="^(log|facts)$")] = "log"
+    part: Annotated[str, Field(pattern="^(log|facts|report)$")] = "log"
     start: Annotated[int, Field(ge=0)] = 0
     size: Annotated[int, Field(ge=0)] = 0
 
@@ -81,19 +83,31 @@ class Exporter:
         """One page of an incident; ``next`` is where the next begins. Raises Refusal, as ``get`` does."""
         question = validate(PartQuestion, orjson.dumps(body))
         viewer = await self._admit(question, address)
+        if question.part == "report":
+            return await self._report(question, address.mode, viewer)
         shown, reason = await self._queries.look(question, address.mode, viewer)
         id = str(shown.incident["id"])
         if question.part == "facts":
-            answer = await in_thread(self._facts, question, address.mode, id, viewer)
+            answer = await in_thread(self._facts, question, address.mode, id, viewer, _is_exact)
             told = {fact.pop("id") for fact in answer["facts"]}
         else:
             answer = _log(shown, question.start)
+            answer["titles"] = _titles(answer, viewer)
             told = {entry["id"] for entry in answer["entries"]}
             told |= (
                 set() if question.start else {item for item in shown.restricted if item not in _ids(shown)}
             )
         items = [(id, item) for item in shown.restricted if item in told]
         await self._queries.note("export", question.actor, address.mode, viewer, items, reason)
+        return answer
+
+    async def _report(self, question: PartQuestion, mode: str, viewer: Viewer) -> dict[str, Any]:
+        """One page of a report's facts; those with tagged words are noted as read."""
+        id = question.id or ""
+        answer = await in_thread(self._facts, question, mode, id, viewer, _is_of_report)
+        told = [(fact.pop("id"), fact) for fact in answer["facts"]]
+        tagged = [(id, item) for item, fact in told if fact["sealed"] and _is_tagged(fact)]
+        await self._queries.note("export", question.actor, mode, viewer, tagged, ReadGround.OWN)
         return answer
 
     async def proof(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
@@ -124,9 +138,16 @@ class Exporter:
         seen = [int(row["sequence"]) for row in rows if viewer.sees(reach_of(row))]
         return seen[0] if seen else _NEWEST
 
-    def _facts(self, question: PartQuestion, mode: str, id: str, viewer: Viewer) -> dict[str, Any]:
+    def _facts(
+        self,
+        question: PartQuestion,
+        mode: str,
+        id: str,
+        viewer: Viewer,
+        is_meant: Callable[[Filed, str], bool],
+    ) -> dict[str, Any]:
         rows = self._lookups.about(mode, id)
-        own = [row for row in rows if (one := filed(row)) is not None and _is_exact(one, viewer.watch)]
+        own = [row for row in rows if (one := filed(row)) is not None and is_meant(one, viewer.watch)]
         leaves = Trees(self._engine).tree(mode, viewer.watch).leaves_of(row["sequence"] for row in own)
         facts = [_fact(row, leaves[row["sequence"]]) for row in own if row["sequence"] in leaves]
         bound = [fact for fact in facts if fact["leaf"] < question.size]
@@ -160,6 +181,22 @@ def _log(shown: Shown, start: int) -> dict[str, Any]:
     return answer | {name: getattr(shown, name) for name in names}
 
 
+def _titles(answer: dict[str, Any], viewer: Viewer) -> dict[str, str]:
+    """What the watches are called that a page names anyway; those of another house with its name before."""
+    actors = (entry["actor"] for entry in answer["entries"])
+    keys = {f"{one.get('organisation')}.{one.get('watch')}" for one in actors}
+    head = answer.get("incident", {})
+    keys |= {head.get("owner"), head.get("responsible"), viewer.watch}
+    keys |= {one["watch"] for one in answer.get("chains", ())}
+    return {key: _title(key, viewer) for key in keys if key in viewer.directory.watches}
+
+
+def _title(key: str, viewer: Viewer) -> str:
+    title = viewer.directory.watches[key].title
+    house = viewer.directory.organisations.get(key.partition(".")[0])
+    return title if house is None or viewer.is_house_of(key) else f"{house.title} · {title}"
+
+
 def _ids(shown: Shown) -> set[str]:
     return {entry["id"] for entry in shown.entries}
 
@@ -185,6 +222,11 @@ def _is_exact(one: Filed, watch: str) -> bool:
     return one.place.trade == incidents.TRADE
 
 
+def _is_of_report(one: Filed, watch: str) -> bool:
+    """True for the facts of a report of the watch; only its own house writes and approves them."""
+    return one.place.key == watch and one.place.trade == reports.TRADE
+
+
 def _fact(row: Any, leaf: int) -> dict[str, Any]:
     sealed = row["sealed"]
     return {
@@ -193,6 +235,10 @@ def _fact(row: Any, leaf: int) -> dict[str, Any]:
         "raw": bytes(row["raw"]).hex(),
         "sealed": None if sealed is None else bytes(sealed).hex(),
     }
+
+
+def _is_tagged(fact: dict[str, Any]) -> bool:
+    return bool(orjson.loads(bytes.fromhex(fact["raw"]))["data"]["body"].get("tags"))
 
 
 def _page(found: Sequence[dict[str, Any]], start: int) -> tuple[list[dict[str, Any]], int | None]:

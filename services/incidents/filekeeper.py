@@ -25,14 +25,14 @@ class FileKeeper:
     """Copies what the archive has not yet, gives files out, and removes what no fact names."""
 
     def __init__(self, store: FileStore, nc: Client, direct: Direct, eraser: Eraser) -> None:
-        self._store = store
+        self.store = store
         self._nc = nc
         self._direct = direct
         self._eraser = eraser
 
     async def copy_missing(self, mode: str) -> None:
         """Take over from the object store what is not here; what cannot be is tried again later."""
-        for row in await in_thread(self._store.missing, mode):
+        for row in await in_thread(self.store.missing, mode):
             if not await self.copy(mode, row):
                 logs.get(mode=mode).warning("archive.file_absent")
 
@@ -42,12 +42,12 @@ class FileKeeper:
         digest = await self.digest_of(one, row)
         if digest is None:
             return False
-        here = await in_thread(self._store.tally, mode, one.name)
+        here = await in_thread(self.store.tally, mode, one.name)
         if (here.digest, here.chunks) != (digest, row["chunks"]):
             here = await self._take_over(one)
         is_whole = (here.digest, here.chunks) == (digest, row["chunks"])
         if is_whole:
-            await in_thread(self._store.mark, mode, one.name, missing=False)
+            await in_thread(self.store.mark, mode, one.name, missing=False)
         return is_whole
 
     async def digest_of(self, one: Object, row: Any) -> str | None:
@@ -70,15 +70,15 @@ class FileKeeper:
 
     async def _put(self, one: Object, first: int, parts: list[bytes]) -> None:
         if parts:
-            await in_thread(self._store.put, one.mode, one.name, first, parts)
+            await in_thread(self.store.put, one.mode, one.name, first, parts)
 
     async def parts(self, mode: str, object: str, chunks: int, first: int, most: int) -> list[bytes]:
         """Some parts of a file: from here, or where they are not whole here from the object store."""
         wanted = max(0, min(most, chunks - first))
-        found = await in_thread(lambda: list(self._store.parts(mode, object, first, wanted)))
+        found = await in_thread(lambda: list(self.store.parts(mode, object, first, wanted)))
         if len(found) == wanted:
             return found
-        await in_thread(self._store.mark, mode, object, missing=True)
+        await in_thread(self.store.mark, mode, object, missing=True)
         number, rest = 0, list[bytes]()
         async for stored in stored_parts(self._direct, Object(mode, object)):
             if number >= first:
@@ -95,7 +95,7 @@ class FileKeeper:
         """
         count = 0
         for name in await self._stored_names(mode):
-            row = await in_thread(self._store.named, mode, name)
+            row = await in_thread(self.store.named, mode, name)
             if row is not None and not row["erased"]:
                 continue
             if row is not None or await self._is_left_over(mode, name):
@@ -108,7 +108,7 @@ class FileKeeper:
     async def _is_left_over(self, mode: str, name: str) -> bool:
         """True for an upload that nobody can attach any more, and for copies of what is erased."""
         original = name[: name.rindex(".") + 1 + _UUID_LENGTH]
-        row = await in_thread(self._store.named, mode, original)
+        row = await in_thread(self.store.named, mode, original)
         if row is not None and row["erased"]:
             return True
         born = id_time(original.rpartition(".")[2])

@@ -3,7 +3,7 @@
 So a backup has them, an erasure overwrites them, and both databases keep them alike.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,9 +63,21 @@ class FileStore:
         """Every file that is not erased, in ledger order, with its fact's content."""
         return self._files(mode, sa.not_(FILES.c.erased), None)
 
+    def after(self, mode: str, sequence: int, most: int) -> list[RowMapping]:
+        """The files behind a place in the ledger that are not erased, in its order."""
+        return self._files(mode, sa.and_(FILES.c.sequence > sequence, sa.not_(FILES.c.erased)), most)
+
+    def kept(self, mode: str, facts: Collection[str]) -> set[str]:
+        """Of these facts, those that have a file which is not erased."""
+        query = sa.select(FILES.c.fact).where(FILES.c.mode == mode, sa.not_(FILES.c.erased))
+        with self._reading.connect() as connection:
+            return set(connection.execute(query.where(FILES.c.fact.in_(sorted(facts)))).scalars())
+
     def _files(self, mode: str, where: Any, most: int | None) -> list[RowMapping]:
+        """With the content of the fact, and the watch in whose log that lies."""
         both = sa.and_(CONTENT.c.mode == FILES.c.mode, CONTENT.c.fact == FILES.c.fact)
-        query = sa.select(*FILES.c, CONTENT.c.sealed).select_from(FILES.outerjoin(CONTENT, both))
+        query = sa.select(*FILES.c, CONTENT.c.sealed, CONTENT.c.watch)
+        query = query.select_from(FILES.outerjoin(CONTENT, both))
         query = query.where(FILES.c.mode == mode, where).order_by(FILES.c.sequence).limit(most)
         with self._reading.connect() as connection:
             return list(connection.execute(query).mappings())

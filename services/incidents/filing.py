@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from schemas import attachments, incidents
+from schemas import attachments
 from schemas.catalogue import read_fact
 from schemas.directory import Directory
 from schemas.related import Relations
@@ -84,11 +84,10 @@ class Filing:
 
     def _note_erased(self, mode: str, taken: list[Taken]) -> bool:
         """Write down outside the tables what is about to be erased; True if it is anything."""
-        erased = [one for one in taken if _is_erasure(one)]
-        for one in erased:
-            fact = (one.body or {})["fact"]
-            self._register.write(mode, fact, one.time)
-            self._erased.setdefault(fact, one.time)
+        erased = [(fact, one.time) for one in taken for fact in one.erases]
+        for fact, time in erased:
+            self._register.write(mode, fact, time)
+            self._erased.setdefault(fact, time)
         gone = discarded_by(taken[0])
         if gone is not None:
             facts = self._store.discarded(mode, gone)
@@ -118,11 +117,6 @@ class Filing:
         if len(found) < len(wanted):
             logs.get(mode=mode, count=len(wanted) - len(found)).warning("archive.content_absent")
         return found
-
-
-def _is_erasure(taken: Taken) -> bool:
-    place = taken.place
-    return bool(taken.id and place and place.trade == incidents.TRADE and place.fact == incidents.Erased.name)
 
 
 def _is_of_file(taken: Taken) -> bool:

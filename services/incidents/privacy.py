@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from schemas import notifications
-from schemas.authorisation import AUDIT, check
+from schemas.authorisation import AUDIT, check, watches_overseen
 from schemas.canonical import parse
 from schemas.envelope import Token
 from schemas.sharing import Reach, organisation_may_see
 from schemas.subjects import Address
 from schemas.vocabulary import Level
 from services.incidents import reads
-from services.incidents.audit import line, watches_overseen
+from services.incidents.audit import line
 from services.incidents.fold import Item, Log
 from services.incidents.lookups import Lookups
 from services.incidents.queries import GetQuestion, Queries, Question
@@ -66,7 +66,7 @@ class Privacy:
         return viewer
 
     def _received(self, question: GetQuestion, mode: str, viewer: Viewer) -> dict[str, Any]:
-        own = watches_overseen(question.actor, viewer.directory, viewer.now)
+        own = watches_overseen(question.actor, viewer.directory, viewer.now, AUDIT)
         rows = self._named(question, mode)
         row = next((row for row in rows if row["watch"] in own), None)
         if row is None:
@@ -88,13 +88,13 @@ class Privacy:
         return self._lookups.by_ref(mode, question.ref) if question.ref is not None else []
 
     def _read(self, question: Question, mode: str, viewer: Viewer, **of: Any) -> list[dict[str, Any]]:
-        own = watches_overseen(question.actor, viewer.directory, viewer.now)
+        own = watches_overseen(question.actor, viewer.directory, viewer.now, AUDIT)
         hidden = [key for key in viewer.directory.watches if viewer.directory.hidden(key) and key not in own]
         rows, _ = reads.lines(self._engine, replace(Wanted(mode, own, hidden), **of), MOST)
         return [line(row, viewer.organisation, {}) for row in rows]
 
     def _person(self, question: PersonQuestion, mode: str, viewer: Viewer) -> dict[str, Any]:
-        own = watches_overseen(question.actor, viewer.directory, viewer.now)
+        own = watches_overseen(question.actor, viewer.directory, viewer.now, AUDIT)
         others = [key.encode() for key in viewer.directory.watches if viewer.directory.hidden(key)]
         others = [key for key in others if key.decode() not in own]
         rows = self._naming(mode, question.who, own)

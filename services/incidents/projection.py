@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas import attachments, directory, incidents, notifications, related, relations, running
+from schemas import attachments, directory, incidents, notifications, related, relations, reports, running
 from schemas.canonical import unseal
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
@@ -35,7 +35,7 @@ Row = tuple[Any, ...]
 class Taken:
     """A message as far as the archive reads it; ``reason`` says why it is no fact.
 
-    ``body`` is kept of facts of the incident log only.
+    ``body`` is kept of facts of the incident log only; ``erases`` are the facts whose content goes with it.
     """
 
     sequence: int
@@ -52,6 +52,7 @@ class Taken:
     sort: str = ""
     body: dict[str, Any] | None = None
     actor: dict[str, Any] = field(default_factory=dict)
+    erases: tuple[str, ...] = ()
     reason: str | None = None
 
 
@@ -111,6 +112,7 @@ def read(sequence: int, subject: str, raw: bytes) -> Taken:
         _take_fields(taken, place, fact)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         taken.id, taken.body, taken.commitment, taken.reason = None, None, None, UNREADABLE
+        taken.erases = ()
     return taken
 
 
@@ -129,7 +131,20 @@ def _take_fields(taken: Taken, place: Place, fact: dict[str, Any]) -> None:
     if place.trade == incidents.TRADE:
         _check_body(place.fact, body)
         taken.body, taken.actor = body, data["actor"]
+    taken.erases = _erased_by(place, body)
     taken.id, taken.controller = fact["id"], controller
+
+
+def _erased_by(place: Place, body: dict[str, Any]) -> tuple[str, ...]:
+    """The facts whose content is gone with a fact of that place. Raises ValueError, KeyError, TypeError."""
+    found: Any = []
+    if (place.trade, place.fact) == (incidents.TRADE, incidents.Erased.name):
+        found = [body["fact"]]
+    elif (place.trade, place.fact) == (reports.TRADE, reports.ReportErased.name):
+        found = body["facts"]
+    if not (isinstance(found, list) and all(TOKEN.fullmatch(one) for one in found)):
+        raise ValueError(UNREADABLE)
+    return tuple(found)
 
 
 def compose(
@@ -158,6 +173,7 @@ def compose(
             if taken.place.fact == relations.Referenced.name and taken.body is not None:
                 rows.references.append(_reference_row(mode, taken, taken.place, contents.get(taken.id)))
         _take_effect(mode, taken, taken.place, ends, rows)
+        rows.erased += [(fact, taken.watch, taken.sequence, taken.time) for fact in taken.erases]
     return rows
 
 
@@ -205,8 +221,6 @@ def _take_incident(
         rows.closed[place.key, place.id] = taken.time if is_closed else None
     elif place.fact == incidents.SharedWider.name:
         rows.shared.append((place.key, place.id, incidents.SharedWider.model_validate(body)))
-    elif place.fact == incidents.Erased.name:
-        rows.erased.append((body["fact"], place.key, taken.sequence, taken.time))
     elif place.fact in _RELATED:
         _take_related(mode, taken, place, body, rows)
     _take_file(mode, taken, place, body, rows)
@@ -283,8 +297,6 @@ def _check_body(name: str, body: dict[str, Any]) -> None:
         attachments.Attached.model_validate(body, strict=False)
     elif name == attachments.AttachmentChecked.name:
         attachments.AttachmentChecked.model_validate(body, strict=False)
-    elif name == incidents.Erased.name and not TOKEN.fullmatch(body["fact"]):
-        raise ValueError(UNREADABLE)
 
 
 def year_of(recorded_at: str) -> int:

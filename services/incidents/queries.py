@@ -17,7 +17,7 @@ from schemas.envelope import Actor, Moment, Refused, Strict, Token
 from schemas.identifiers import read_ref
 from schemas.related import Relations
 from schemas.subjects import Address
-from schemas.vocabulary import ReadReason
+from schemas.vocabulary import SHIFT, ReadReason
 from services.incidents import moments
 from services.incidents.around import Near, around, responsible, ties
 from services.incidents.begun import type_told
@@ -25,7 +25,7 @@ from services.incidents.kin import Kin, reach_of
 from services.incidents.lookups import STOOD, Lookups
 from services.incidents.past import Past
 from services.incidents.reads import Reading
-from services.incidents.reasons import CODES, SHIFT, is_long_closed
+from services.incidents.reasons import CODES, is_long_closed
 from services.incidents.store import Store
 from services.incidents.view import Filed, Shown, filed, is_restricted, show
 from services.incidents.viewer import Viewer

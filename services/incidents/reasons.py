@@ -5,19 +5,14 @@ incident, is named for it or wrote in it; any code opens at once, so no reason s
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas import incidents
 from schemas.envelope import Body, Fact
-from schemas.vocabulary import IncidentState, ReadReason
+from schemas.vocabulary import SHIFT, IncidentState, ReadGround, ReadReason
 from services.incidents.fold import Incident, Item
 
-SHIFT = timedelta(hours=12)
-"""How long a reason given for an incident stands, and how long a closed one may be read as if open."""
-
-
-OWN, TOLD, SHARED = "own", "told", "shared"
-"""Grounds that need no words: it is the watch's own, it was told of it, it was shared with it."""
+OWN, TOLD, SHARED = (one.value for one in ReadGround)
 
 CODES = tuple(reason.value for reason in ReadReason)
 

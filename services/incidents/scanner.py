@@ -26,7 +26,7 @@ async def scan(setting: str, parts: AsyncIterator[bytes]) -> Outcome:
             if setting.startswith(("unix:", "tcp:")):
                 return await _by_socket(setting, parts)
             return await _by_command(setting, parts)
-    except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError) as fault:
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as fault:
         logs.get().error("scanner.failed", error_type=type(fault).__qualname__)
         return "failed"
 
@@ -51,29 +51,51 @@ async def _by_command(setting: str, parts: AsyncIterator[bytes]) -> Outcome:
 
 
 async def _by_socket(setting: str, parts: AsyncIterator[bytes]) -> Outcome:
-    """Clamd's own protocol, INSTREAM: parts with their length before them, an empty one at the end."""
+    """Clamd's own protocol, INSTREAM: parts with their length before them, an empty one at the end.
+
+    It answers before the end what it takes no more of, such as a file above its own limit. Whatever comes of
+    it, the connection is let go at once: who does not read must not keep it open.
+    """
     reader, writer = await _connect(setting)
+    answer = asyncio.ensure_future(reader.readuntil(b"\0"))
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        writer.write(b"zINSTREAM\0")
+        is_sent = await _send(writer, parts, answer)
+        said = (await answer).rstrip(b"\0").strip()
+    finally:
+        answer.cancel()
+        writer.transport.abort()
+    if said.endswith(b" FOUND"):
+        return "infected"
+    if is_sent and said.endswith(b" OK"):
+        return "clean"
+    logs.get().error("scanner.failed", code="ANSWER")
+    return "failed"
+
+
+async def _send(
+    writer: asyncio.StreamWriter, parts: AsyncIterator[bytes], answer: "asyncio.Future[bytes]"
+) -> bool:
+    """Send the file; False if the scanner answered or went away before it had all of it."""
+    writer.write(b"zINSTREAM\0")
+    try:
         async for part in parts:
-            writer.write(len(part).to_bytes(4) + part)
+            if answer.done():
+                return False
+            if part:
+                writer.write(len(part).to_bytes(4) + part)
             await writer.drain()
         writer.write(bytes(4))
         await writer.drain()
-        said = (await reader.readuntil(b"\0")).rstrip(b"\0").strip()
-    finally:
-        writer.close()
-    if said.endswith(b"FOUND"):
-        return "infected"
-    if not said.endswith(b" OK"):
-        logs.get().error("scanner.failed", code="ANSWER")
-        return "failed"
-    return "clean"
+    except ConnectionError:
+        return False
+    return True
 
 
 async def _connect(setting: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises OSError where nobody listens, ValueError for an address that is none."""
     sort, _, where = setting.partition(":")
     if sort == "unix":
         return await asyncio.open_unix_connection(where)
     host, _, port = where.rpartition(":")
-    return await asyncio.open_connection(host, int(port))
+    return await asyncio.open_connection(host.strip("[]"), int(port))

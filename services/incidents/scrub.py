@@ -1,10 +1,14 @@
-"""Holding the two copies against each other by the way: at start, and every day at an hour of rest."""
+"""Holding the two copies against each other by the way: at start, and every day at an hour of rest.
+
+First facts and content, all of them; then attached files, so many bytes each time.
+"""
 
 import asyncio
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from services.incidents.filescrub import FileScrub
 from services.incidents.store import Store
 from services.incidents.verify import check
 from services.runtime import logs
@@ -20,10 +24,18 @@ _AGAIN_S = 60.0
 class Scrub:
     """Checks every mode, and keeps what it found first; ``found`` is empty while all is well."""
 
-    def __init__(self, store: Store, direct: Direct, projectors: Mapping[str, Projector], hour: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        direct: Direct,
+        projectors: Mapping[str, Projector],
+        files: FileScrub,
+        hour: int,
+    ) -> None:
         self._store = store
         self._direct = direct
         self._projectors = projectors
+        self.files = files
         self._hour = hour
         self.found: dict[str, str] = {}
 
@@ -32,6 +44,7 @@ class Scrub:
         await self._projectors[mode].caught_up.wait()
         while True:
             await self._until_done(mode)
+            await self._compare_files(mode)
             await asyncio.sleep(rest_s(self._hour, datetime.now().astimezone()))
 
     async def _until_done(self, mode: str) -> None:
@@ -48,6 +61,18 @@ class Scrub:
             else:
                 self.found[mode] = report.first.what
                 logs.get(mode=mode, code=report.first.what).error("scrub.difference")
+            return
+
+    async def _compare_files(self, mode: str) -> None:
+        """One night's part of a mode's files; a broker that is away is waited for."""
+        while True:
+            try:
+                await self.files.run(mode, _Pace().rest)
+            except StreamUnreachable:
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            except Exception as fault:
+                logs.get(mode=mode).error("scrub.files", exc_info=fault)
             return
 
 

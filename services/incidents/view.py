@@ -10,12 +10,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from schemas import incidents, notifications, subjects
+from schemas import incidents, notifications, sharing, subjects
 from schemas.canonical import unseal
 from schemas.catalogue import read_fact
 from schemas.envelope import Actor, Body, Fact
 from schemas.sharing import Reach, may_see
-from schemas.vocabulary import EntryKind, Level
+from schemas.vocabulary import EntryKind
 from services.incidents import begun, reasons
 from services.incidents.around import Near, particulars, told_with_head
 from services.incidents.attaching import file_told
@@ -160,8 +160,8 @@ def _ground(log: Log, found: list[Filed], restricted: list[str], viewer: Viewer)
 
 
 def is_restricted(reach: Reach, is_tagged: bool, viewer: Viewer) -> bool:
-    """True if reading it must be recorded: it is tagged, or another watch's and not public."""
-    return is_tagged or (viewer.watch not in (reach.owner, reach.author) and reach.level < Level.PUBLIC)
+    """True if its reading by the viewer must be recorded."""
+    return sharing.is_restricted(reach, is_tagged, viewer.watch)
 
 
 def _belongs(part: Incident, incident: Incident | None, head: Item | None, viewer: Viewer) -> bool:

@@ -9,7 +9,16 @@ from schemas.directory import Directory
 from schemas.envelope import Body, Fact
 from schemas.incidents import HEAD, Corrected, EntryAdded, Opened, SharedWider
 from schemas.relations import Referenced, TransferAnswered, TransferAsked
-from schemas.reports import MISSED, REMINDER, REPORT, Approved, DeadlineMissed, DeadlineReminded
+from schemas.reports import (
+    MISSED,
+    RECALLED,
+    REMINDER,
+    REPORT,
+    Approved,
+    DeadlineMissed,
+    DeadlineReminded,
+    Recalled,
+)
 from schemas.sharing import Reach, may_see
 from schemas.vocabulary import Priority
 
@@ -21,8 +30,8 @@ OF_INCIDENTS = (
     *(Referenced, TransferAsked, TransferAnswered),
 )
 """Facts about incidents that name those who are to be told."""
-OF_REPORTS = (Approved, DeadlineReminded, DeadlineMissed)
-"""Facts about reports that somebody is told of: a new version, a reminder, a missed deadline."""
+OF_REPORTS = (Approved, Recalled, DeadlineReminded, DeadlineMissed)
+"""Facts about reports that somebody is told of: a new version, its recall, a reminder, a missed deadline."""
 
 Past = Sequence[tuple[Fact, Body | None]]
 """An incident's facts in ledger order."""
@@ -72,7 +81,8 @@ def _of_report(fact: Fact, body: Body) -> Matter:
             return Matter(fact.id, Priority.NORMAL, REMINDER, None)
         case DeadlineMissed():
             return Matter(fact.id, Priority.HIGH, MISSED, None)
-    return Matter(fact.id, getattr(body, "priority", None) or Priority.HIGH, REPORT, None)
+    type = RECALLED if isinstance(body, Recalled) else REPORT
+    return Matter(fact.id, getattr(body, "priority", None) or Priority.HIGH, type, None)
 
 
 def _item(fact: Fact, body: Body, past: Past, head: _Head | None) -> tuple[str, Priority | None]:

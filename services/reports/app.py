@@ -6,14 +6,19 @@ from collections.abc import Coroutine
 from typing import Any
 
 from schemas import reports, subjects
+from services.reports.audit import Audit
 from services.reports.documents import Documents
+from services.reports.exporting import Exporter
 from services.reports.handlers import Handlers
 from services.reports.keeper import Keeper
+from services.reports.noting import Noting
 from services.reports.picture import TRADES, Picture
 from services.reports.questions import Questions
+from services.reports.reads import log_of
 from services.reports.rendering import Printer
 from services.reports.store import Store
 from services.reports.wheels import Wheels
+from services.reports.withdrawing import Withdrawals
 from services.runtime import names, shares
 from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
@@ -21,24 +26,28 @@ from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
 from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.reader import Reader
+from services.runtime.reads import keep_term
 from services.runtime.settings import Settings
 from services.runtime.timers import Timers
 
 
-def routes(handlers: Handlers, wheels: Wheels) -> tuple[Route, ...]:
+def routes(handlers: Handlers, withdrawals: Withdrawals, wheels: Wheels) -> tuple[Route, ...]:
     """Every command of the trade and what answers it."""
     return (
         Route(reports.SetTemplate, handlers.template),
         Route(reports.DraftReport, handlers.draft, limit=LIMIT_BYTES),
         Route(reports.SubmitReport, handlers.submit),
         Route(reports.ApproveReport, handlers.approve),
+        Route(reports.RecallReport, withdrawals.recall),
+        Route(reports.AskReportErasure, withdrawals.ask_erasure),
+        Route(reports.ApproveReportErasure, withdrawals.approve_erasure),
         Route(reports.BeginWheel, wheels.begin),
         Route(reports.EndWheel, wheels.end),
         Route(reports.NothingToReport, wheels.nothing),
     )
 
 
-def queries(questions: Questions) -> dict[str, QueryHandler]:
+def queries(questions: Questions, exporter: Exporter, audit: Audit) -> dict[str, QueryHandler]:
     """Every question of the trade and what answers it."""
     return {
         "templates": questions.templates,
@@ -47,6 +56,9 @@ def queries(questions: Questions) -> dict[str, QueryHandler]:
         "document": questions.document,
         "deadlines": questions.deadlines,
         shares.WHAT: questions.exercise,
+        "locked": exporter.locked,
+        "export": exporter.version,
+        "audit": audit.asked,
     }
 
 
@@ -72,27 +84,27 @@ class ReportsRoom:
     async def start(self) -> None:
         """Return when the door serves and every deadline is looked after."""
         settings, later = self._settings, self._closing
-        store = Store(await in_thread(open_database, settings, self.name))
-        later.callback(store.close)
+        engine = await in_thread(open_database, settings, self.name)
+        later.callback(engine.dispose)
         later.push_async_callback(self._footing.close)
         ledger = await self._footing.open()
         timers = Timers(self._footing.connection)
         await timers.open()
-        keeper = self._keeper = Keeper(ledger, self._footing.folds, self._pictures, timers, store)
+        keeper = self._keeper = Keeper(ledger, self._footing.folds, self._pictures, timers, Store(engine))
         later.push_async_callback(keeper.close)
         await keeper.start()
         self._run(keeper.run(), "reports.keeper")
         self._run(self._hear(keeper), "reports.timers")
         guarded = Guarded(ledger, self._footing.folds)
-        questions = Questions(self._pictures, Documents(ledger, guarded), Printer())
+        documents, known = Documents(ledger, guarded), (ledger, guarded, self._pictures)
+        questions = Questions(self._pictures, documents, Printer(), Noting(engine))
+        self._run(keep_term(log_of(engine), settings.reads_days), "reports.reads")
         door = Door(
             settings,
             names.REPORTS_DOOR,
             reports.TRADE,
-            commands=routes(
-                Handlers(ledger, guarded, self._pictures), Wheels(ledger, guarded, self._pictures)
-            ),
-            queries=queries(questions),
+            commands=routes(Handlers(*known), Withdrawals(*known), Wheels(*known)),
+            queries=queries(questions, Exporter(questions, self._pictures), Audit(engine, self._pictures)),
             gates=self._footing.gates,
         )
         later.push_async_callback(door.stop)

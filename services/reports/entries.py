@@ -8,8 +8,10 @@ from typing import Any
 from schemas.directory import Directory
 from schemas.envelope import Fact, Refused
 from schemas.incidents import HEAD, TRADE, Corrected, EntryAdded, Erased, Opened, SharedWider
+from schemas.records import HoldLifted, HoldPlaced
 from schemas.sharing import Reach, may_see, organisation_may_see
 from schemas.subjects import Place
+from schemas.vocabulary import Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Entry:
     place: Place
     reach: Reach
     kind: str
+    tags: tuple[Tag, ...] = ()
     correction: tuple[Fact, Place, str] | None = None
     erased: bool = False
 
@@ -51,7 +54,8 @@ def entries_of(history: Iterable[tuple[Fact, Place, Any]]) -> dict[str, Entry]:
 def _entry(fact: Fact, place: Place, body: Opened | EntryAdded) -> Entry:
     author = fact.data.actor.key
     reach = Reach(place.key, body.level, tuple(body.named), None if author == place.key else author)
-    return Entry(fact, place, reach, body.kind.value if isinstance(body, EntryAdded) else body.name)
+    kind = body.kind.value if isinstance(body, EntryAdded) else body.name
+    return Entry(fact, place, reach, kind, tuple(body.tags))
 
 
 def _widen(found: dict[str, Entry], entry: str, body: SharedWider) -> None:
@@ -59,6 +63,18 @@ def _widen(found: dict[str, Entry], entry: str, body: SharedWider) -> None:
         reach = found[entry].reach
         wider = replace(reach, level=max(reach.level, body.level), named=(*reach.named, *body.named))
         found[entry] = replace(found[entry], reach=wider)
+
+
+def is_held(history: Iterable[tuple[Place, Any]]) -> bool:
+    """True if nothing of an incident may be erased; its facts in ledger order, each with its place."""
+    held = set()
+    for place, body in history:
+        match body:
+            case HoldPlaced():
+                held.add(place.key)
+            case HoldLifted():
+                held.discard(place.key)
+    return bool(held)
 
 
 def check_receivers(

@@ -83,10 +83,11 @@ class Handlers:
         health = directory.watches[actor.key].health
         refuse(check_item(request.tags, template.level, _flat(received), health))
         entries = await self._entries(received, template)
+        await check_incident(self._ledger, received, request.incident, directory)
         content = received.content_dict()
 
         def decide(history: list[Recorded]) -> Body:
-            sheet = _fold(history)
+            sheet = fold_of(history)
             if history and sheet.draft is None:
                 raise Refusal("ID_TAKEN")
             if history and directory.is_discarded(actor.key, history[0].fact.time):
@@ -95,6 +96,7 @@ class Handlers:
                 report=request.report,
                 template=request.template,
                 version=sheet.version,
+                incident=request.incident,
                 entries=entries,
                 tags=request.tags,
             )
@@ -112,7 +114,7 @@ class Handlers:
         words = await self._written(received, known)
 
         def decide(history: list[Recorded]) -> Body:
-            sheet = _fold(history)
+            sheet = fold_of(history)
             draft = sheet.draft
             if draft is None or sheet.state == sheets.LOCKED:
                 raise Refusal("REPORT_LOCKED")
@@ -145,7 +147,7 @@ class Handlers:
         content = await self._written(received, known) if locks else {}
 
         def decide(history: list[Recorded]) -> Body:
-            now = _fold(history)
+            now = fold_of(history)
             directory = self._directory(received)
             refuse(sheets.check_approval(now, template, person, owner, directory, _now()))
             draft = now.draft
@@ -200,7 +202,7 @@ class Handlers:
             raise Refusal("UNKNOWN_REPORT")
         place = head.place
         history = await self._guarded.history(place.mode, place.trade, report, place.org, place.watch)
-        return _Known(_fold(history), head, template)
+        return _Known(fold_of(history), head, template)
 
     async def _written(self, received: Received, known: _Known) -> dict[str, Any]:
         """What was typed in the draft; nothing when it is erased."""
@@ -233,11 +235,30 @@ def may_judge(picture: Picture, head: Head, person: str | None) -> bool:
     return sheets.may_approve(template, person, head.place.key, picture.directory, _now())
 
 
+def may_recall(picture: Picture, head: Head, person: str | None) -> bool:
+    """True if the person may recall what was locked of the report."""
+    template = picture.template(head.place.key, head.template)
+    if template is None or person is None:
+        return False
+    return sheets.may_recall(template, person, head.place.key, picture.directory, _now())
+
+
 async def read_log(ledger: Ledger, mode: str, incident: str) -> dict[str, Entry]:
     """The entries of an incident, straight from the ledger."""
     history = await ledger.history(mode, incident)
     placed = ((one, subjects.parse_place(one.subject)) for one in history)
     return entries_of((one.fact, place, one.body) for one, place in placed if place is not None)
+
+
+async def check_incident(
+    ledger: Ledger, received: Received, incident: str | None, directory: Directory
+) -> None:
+    """Refuse an incident of whose log the sender sees nothing. Raises Refusal: UNKNOWN_INCIDENT."""
+    if incident is None:
+        return
+    log = await read_log(ledger, received.address.mode, incident)
+    if not any(may_see(one.reach, received.address.key, directory, _now()) for one in log.values()):
+        raise Refusal("UNKNOWN_INCIDENT")
 
 
 def accept(recorded: Recorded) -> Accepted:
@@ -270,12 +291,14 @@ def _approved(draft: sheets.Draft, template: TemplateSet, *, locked: bool) -> Ap
         "named": list(template.receivers),
         "notify": list(template.notify),
         "priority": template.priority,
+        "incident": body.incident,
         "entries": body.entries,
     }
     return Approved.model_validate(about | more)
 
 
-def _fold(history: list[Recorded]) -> Sheet:
+def fold_of(history: list[Recorded]) -> Sheet:
+    """The report that its facts tell of."""
     facts: list[tuple[Fact, Any]] = [(one.fact, one.body) for one in history]
     return sheets.fold(facts)
 

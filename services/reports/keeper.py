@@ -19,7 +19,8 @@ from schemas.vocabulary import Authentication
 from services.reports import rules
 from services.reports.picture import Picture, Turning
 from services.reports.rules import Deadline, Miss, Remind
-from services.reports.store import DeadlineRow, Store, milliseconds
+from services.reports.store import Store, milliseconds
+from services.reports.tables import DeadlineRow
 from services.runtime import logs
 from services.runtime.appender import AppendError, Conflict
 from services.runtime.direct import StreamUnreachable

@@ -10,7 +10,7 @@ from schemas.clock import WALL, Clock
 from schemas.directory import Directory
 from schemas.discards import Share
 from schemas.exercise import Begun, ClockSet, Discarded, Ended
-from schemas.reports import Approved, Drafted, Submitted, TemplateSet, WheelBegun, WheelEnded
+from schemas.reports import Approved, Drafted, Recalled, Submitted, TemplateSet, WheelBegun, WheelEnded
 from schemas.sharing import Reach
 from schemas.subjects import Place
 from services.reports.rules import Wheel, answered_by
@@ -22,8 +22,22 @@ OF_WHEEL = (reports.WheelEnded, reports.DeadlineReminded, reports.DeadlineMissed
 
 
 @dataclass(slots=True)
+class Lock:
+    """A locked version: the fact that locked it, who has it, and the incidents that it has to do with.
+
+    ``quoted`` are those of whose entries it tells, ``about`` those that it is about besides.
+    """
+
+    fact: str
+    at: datetime
+    reach: Reach
+    quoted: set[str] = field(default_factory=set)
+    about: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Head:
-    """A report in a list: where its facts lie, how far it has come, and who has its locked versions.
+    """A report in a list: where its facts lie, how far it has come, and its locked versions.
 
     ``began`` is when its first draft was recorded, ``at`` when its last fact was.
     """
@@ -35,8 +49,13 @@ class Head:
     at: datetime
     state: str = DRAFT
     version: int = 1
-    locked: int = 0
-    reach: Reach | None = None
+    locks: dict[int, Lock] = field(default_factory=dict)
+    recalled: set[int] = field(default_factory=set)
+
+    @property
+    def locked(self) -> int:
+        """The number of the newest locked version; 0 before the first."""
+        return max(self.locks, default=0)
 
 
 @dataclass(slots=True)
@@ -74,7 +93,7 @@ class Picture:
         match body:
             case TemplateSet():
                 self.templates[body.where, body.template] = body
-            case Drafted() | Submitted() | Approved():
+            case Drafted() | Submitted() | Approved() | Recalled():
                 self._take_report(recorded, place, body)
             case WheelBegun():
                 self._begin(recorded, place, body)
@@ -114,11 +133,18 @@ class Picture:
             drafted = self.heads.setdefault(key, Head(body.report, place, body.template, at, at))
             drafted.template, drafted.version = body.template, body.version
             drafted.state, drafted.at = DRAFT, at
-        elif (head := self.heads.get(key)) is not None:
+        elif (head := self.heads.get(key)) is None:
+            return
+        elif isinstance(body, Recalled):
+            head.recalled.add(body.version)
+        else:
             is_locked = isinstance(body, Approved) and body.locked
             head.state, head.at = LOCKED if is_locked else SUBMITTED, at
             if is_locked:
-                head.locked, head.reach = body.version, Reach(place.key, body.level, tuple(body.named))
+                reach = Reach(place.key, body.level, tuple(body.named))
+                lock = head.locks[body.version] = Lock(recorded.fact.id, at, reach)
+                lock.quoted = {entry.incident for entry in body.entries}
+                lock.about = {body.incident} if body.incident else set()
                 self._answer(recorded, place, body)
 
     def _answer(self, recorded: Recorded, place: Place, body: Approved) -> None:
@@ -129,6 +155,12 @@ class Picture:
             if due is not None and (place.key, due) not in turning.answers:
                 turning.answers[place.key, due] = (body.report, body.version, at)
                 self.on_wheel(key)
+
+    def _note_answer(self, incident: str | None, body: reports.DeadlineMet) -> None:
+        """What answers a request for reports about an incident is about it."""
+        head = self.heads.get(f"{body.watch}.{body.report}")
+        if incident is not None and head is not None and body.version in head.locks:
+            head.locks[body.version].about.add(incident)
 
     def _begin(self, recorded: Recorded, place: Place, body: WheelBegun) -> None:
         key, wall = key_of(place), recorded.fact.time
@@ -148,6 +180,7 @@ class Picture:
         turning.wheel.last = recorded.sequence
         if isinstance(body, reports.DeadlineMet):
             turning.answers.pop((body.watch, body.due), None)
+            self._note_answer(turning.wheel.asked.incident, body)
         if isinstance(body, WheelEnded):
             turning.answers.clear()
         self.on_wheel(key)

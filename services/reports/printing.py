@@ -23,6 +23,7 @@ _ = TEXTS.say
 _BIDI = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 _SIGNS = re.compile(r"([\\`*_\[\]<>#~&|!()$@{}])")
 _LINE_START = re.compile(r"^([+=:-])")
+_PLAIN_KINDS = ("information", "opened")
 _LINKS = re.compile(r"(?i)(://|www\.)")
 
 Part = dict[str, Any]
@@ -30,37 +31,59 @@ Part = dict[str, Any]
 
 def prepared(printed: Part) -> Part:
     """What all three forms show, in the order in which they show it, in the language that is spoken."""
-    report = printed["report"]
-    names = printed["names"]
+    report, names, titles = printed["report"], printed["names"], printed["titles"]
+    template = plain(report["title"])
+    title = plain(report["headline"]) or template or _("Situation report")
     return {
-        "title": plain(report["headline"] or report["title"] or _("Situation report")),
-        "template": plain(report["title"] or ""),
-        "watch": plain(printed["watch_title"]),
+        "title": title,
+        "kicker": template if template != title else "",
+        "watch": plain(titles.get(report["watch"], report["watch"])),
         "exercise": _("EXERCISE") if printed["mode"] == "exercise" else "",
+        "warning": _warning(report),
         "status": _status(report),
-        "facts": [fact for fact in _facts(report, names, printed.get("titles", {})) if fact[1]],
-        "fields": [_field(one) for one in report["fields"] if one["text"] or one["entries"]],
+        "facts": [fact for fact in _facts(report, names, titles) if fact[1]],
+        "fields": [
+            _field(one, report["watch"], titles) for one in report["fields"] if one["text"] or one["entries"]
+        ],
         "foot": _("Made {time}", time=moment(printed["made_at"])),
+        "checksum": _("Checksum: {digest}", digest=report["digest"]) if report["digest"] else "",
+        "page": _("Page"),
+        "of": _("of"),
         "erased": _("The words of this report are erased.") if report["erased"] else "",
     }
 
 
+def _warning(report: Part) -> str:
+    """What nobody may overlook: that it does not hold, or not yet."""
+    if report["state"] == "recalled":
+        return _("RECALLED – does not hold")
+    return "" if report["state"] == "locked" else _("DRAFT – not approved")
+
+
 def _status(report: Part) -> str:
+    number = report["version"]
     if report["state"] == "locked":
-        return _("Version {number}, approved and locked", number=report["version"])
-    state = word(report["state"]) or ""
-    return _("Version {number}: {state} – not approved", number=report["version"], state=state)
+        return _("Version {number}, approved and locked", number=number)
+    if report["state"] == "recalled":
+        return _("Version {number}, recalled {time}", number=number, time=moment(report["recalled_at"]))
+    return _("Version {number}: {state} – not approved", number=number, state=word(report["state"]) or "")
 
 
 def _facts(report: Part, names: dict[str, str], titles: dict[str, str]) -> list[tuple[str, str]]:
     receivers = [titles.get(one, one) for one in report.get("receivers", [])]
+    tags = {*report["tags"], *(tag for one in report["fields"] for tag in _tags_of(one))}
     return [
-        (_("From"), plain(report["watch"])),
+        (_("From"), plain(titles.get(report["watch"], report["watch"]))),
         (_("To"), ", ".join(map(plain, receivers))),
         (_("Approved"), "; ".join(_approval(one, names) for one in report["approved"])),
-        (_("Locked"), moment(report.get("locked_at"))),
-        (_("Checksum"), report["digest"] or ""),
+        (_("Locked and sent"), moment(report.get("locked_at"))),
+        (_("Recalled because"), word(report.get("recall_ground")) or ""),
+        (_("Holds what is not for all"), ", ".join(word(tag) or tag for tag in sorted(tags))),
     ]
+
+
+def _tags_of(field: Part) -> Iterable[str]:
+    return (tag for entry in field["entries"] for tag in entry.get("tags", ()))
 
 
 def _approval(one: Part, names: dict[str, str]) -> str:
@@ -69,30 +92,42 @@ def _approval(one: Part, names: dict[str, str]) -> str:
     return f"{person}, {at}" if person else at
 
 
-def _field(one: Part) -> Part:
+def _field(one: Part, watch: str, titles: dict[str, str]) -> Part:
     title = one["title"] or word(one["code"]) or one["code"]
     title = title[:1].upper() + title[1:]
     return {
         "title": plain(title),
         "lines": lines(one["text"] or ""),
-        "entries": [_entry(entry) for entry in one["entries"]],
+        "entries": [_entry(entry, watch, titles) for entry in one["entries"]],
     }
 
 
-def _entry(one: Part) -> Part:
-    """An entry that the report refers to: where it comes from, and what it says now."""
+def _entry(one: Part, watch: str, titles: dict[str, str]) -> Part:
+    """An entry that the report refers to: when, what, whose if not the sender's own, and what it says now."""
     if one.get("withheld"):
         return {"from": "", "lines": [_("An entry that this watch may not see.")]}
     marks = {"strike": _("struck since"), "replace": _("corrected since")}
-    about = (moment(one["occurred_at"]), plain(one["watch"]), marks.get(one["corrected"] or "", ""))
-    written = "\n".join(filter(None, (one["headline"], one["text"])))
-    said = [_("The words are erased.")] if one["erased"] else lines(written)
+    whose = "" if one["watch"] == watch else plain(titles.get(one["watch"], one["watch"]))
+    kind = "" if one["kind"] in _PLAIN_KINDS else word(one["kind"]) or ""
+    about = (moment(one["occurred_at"]), kind, whose, marks.get(one["corrected"] or "", ""))
+    said = [_("The words are erased.")] if one["erased"] else list(_said(one))
     return {"from": " · ".join(filter(None, about)), "lines": said}
 
 
-def plain(text: str) -> str:
+def _said(one: Part) -> Iterable[str]:
+    """The words of an entry line by line; of what is not plain words with its name."""
+    yield from lines("\n".join(filter(None, (one["headline"], one["text"]))))
+    if one.get("place"):
+        yield _("Place: {place}", place=plain(one["place"]))
+    for name, number in (one.get("figures") or {}).items():
+        yield f"{plain(name)}: {number}"
+    if one.get("basis"):
+        yield from lines(_("Ground: {basis}", basis=one["basis"]))
+
+
+def plain(text: str | None) -> str:
     """A text without the signs that turn the direction of what follows."""
-    return _BIDI.sub("", text)
+    return _BIDI.sub("", text or "")
 
 
 def lines(text: str) -> list[str]:
@@ -117,9 +152,11 @@ def as_html(shown: Part) -> bytes:
 
 def as_markdown(shown: Part) -> bytes:
     """Text for the field of another system, such as CIM."""
-    found = [f"# {escaped(shown['title'])}", "", f"**{escaped(shown['status'])}**", ""]
-    if shown["exercise"]:
-        found = [f"**{escaped(shown['exercise'])}**", "", *found]
+    loud = filter(None, (shown["exercise"], shown["warning"]))
+    found = [line for said in loud for line in (f"**{escaped(said)}**", "")]
+    found += [f"# {escaped(shown['title'])}", ""]
+    found += [escaped(shown["kicker"]), ""] if shown["kicker"] else []
+    found += [f"**{escaped(shown['status'])}**", ""]
     found += [f"- {escaped(name)}: {escaped(said)}" for name, said in shown["facts"]]
     found += ["", escaped(shown["erased"])] if shown["erased"] else []
     for field in shown["fields"]:
@@ -128,7 +165,8 @@ def as_markdown(shown: Part) -> bytes:
             from_, said = entry["from"], entry["lines"]
             found += ["", f"- {escaped(from_ or said[0])}"]
             found += ["", *_paragraph(said, "  ")] if from_ else []
-    return ("\n".join([*found, "", escaped(shown["foot"])]) + "\n").encode()
+    foot = "\\\n".join(escaped(one) for one in (shown["checksum"], shown["foot"]) if one)
+    return ("\n".join([*found, "", foot]) + "\n").encode()
 
 
 def _paragraph(said: Iterable[str], before: str = "") -> list[str]:
@@ -150,12 +188,25 @@ def _number(text: str) -> str:
 
 
 def as_pdf(shown: Part) -> bytes:
-    """A paper in A4. Raises ImportError without the extra."""
+    """A paper in A4, as PDF/A-2b; as plain PDF where signs are in it that no font here has.
+
+    Raises ImportError without the extra.
+    """
     import typst
 
     source = (TEMPLATES / "report.typ").read_bytes()
-    made: bytes = typst.compile(source, format="pdf", sys_inputs={"report": orjson.dumps(shown).decode()})
+    given: dict[str, Any] = {"format": "pdf", "sys_inputs": {"report": orjson.dumps(shown).decode()}}
+    made: bytes
+    try:
+        made = typst.compile(source, pdf_standards=["a-2b"], **given)
+    except typst.TypstError:
+        made = typst.compile(source, **given)
     return made
+
+
+def is_for_archives(pdf: bytes) -> bool:
+    """True if a PDF says of itself that it is PDF/A."""
+    return b"<pdfaid:part>" in pdf
 
 
 FORMS: dict[str, Callable[[Part], bytes]] = {"html": as_html, "md": as_markdown, "pdf": as_pdf}

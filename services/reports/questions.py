@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field
 
-from schemas.authorisation import READ, check
 from schemas.directory import Directory
 from schemas.envelope import Actor, Strict, Token
-from schemas.sharing import may_see
 from schemas.subjects import Address
-from schemas.vocabulary import Language
-from services.reports import rules, sheets
-from services.reports.documents import Documents
-from services.reports.handlers import may_judge, refuse
-from services.reports.picture import Head, Picture, Turning
+from schemas.vocabulary import Language, ReadReason
+from services.reports import rules
+from services.reports.documents import Documents, Reader
+from services.reports.handlers import refuse
+from services.reports.noting import Noting
+from services.reports.picture import Picture, Turning
 from services.reports.rendering import Format, Printer
+from services.reports.sight import check_read, head_told, heads_of, is_inside, sees
 from services.runtime.reading import Refusal, validate
 from services.runtime.shares import asked_share
 
@@ -36,14 +36,24 @@ class AskList(Asked):
     limit: Annotated[int, Field(ge=1, le=MOST)] = 100
 
 
-class AskReport(Asked):
-    """One report; a locked version, else the newest that the asker may see."""
+class AskVersion(Asked):
+    """One report; a locked version, else the newest that the asker may see.
+
+    ``reason`` is why one reads another watch's tagged report that was not written for one.
+    """
 
     report: Token
     version: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    reason: ReadReason | None = None
 
 
-class AskDocument(AskReport):
+class AskReport(AskVersion):
+    """The same; ``brief`` leaves out all that was written, and is no reading."""
+
+    brief: bool = False
+
+
+class AskDocument(AskVersion):
     """The same to be printed, sent or pasted. ``names`` are those of persons that the asker knows."""
 
     format: Format
@@ -60,49 +70,52 @@ class AskDeadlines(Asked):
 class Questions:
     """Answers with what the asking watch may see, and nothing of the rest (D13)."""
 
-    def __init__(self, pictures: Mapping[str, Picture], documents: Documents, printer: Printer) -> None:
+    def __init__(
+        self, pictures: Mapping[str, Picture], documents: Documents, printer: Printer, noting: Noting
+    ) -> None:
         self._pictures = pictures
         self._documents = documents
         self._printer = printer
+        self._noting = noting
 
     async def templates(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """The templates of the watch and of its organisation."""
-        picture, _ = self._read(Asked, asked, address)
+        picture, _ = self.admit(Asked, asked, address)
         codes = {code for where, code in picture.templates if where in (address.key, address.org)}
         found = [one for code in sorted(codes) if (one := picture.template(address.key, code)) is not None]
         return {"status": "ok", "templates": [one.model_dump(mode="json") for one in found]}
 
     async def list(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """Heads of reports."""
-        picture, question = self._read(AskList, asked, address)
+        picture, question = self.admit(AskList, asked, address)
         person = question.actor.person
         seen = [one for one in picture.heads.values() if sees(picture, one, address.key, person)]
         seen.sort(key=lambda head: head.at, reverse=True)
-        shown = [_head(picture, one, address.key, person) for one in seen[: question.limit]]
+        shown = [head_told(picture, one, address.key, person) for one in seen[: question.limit]]
         return {"status": "ok", "reports": shown}
 
     async def get(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
-        """One report with its words."""
-        picture, question = self._read(AskReport, asked, address)
-        return {"status": "ok", "report": await self._found(picture, question, address)}
+        """One report with its words. Raises Refusal: UNKNOWN_REPORT, REASON_NEEDED."""
+        picture, question = self.admit(AskReport, asked, address)
+        what = None if question.brief else "report"
+        return {"status": "ok", "report": await self.found(picture, question, address, what)}
 
     async def document(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """One report as HTML, Markdown or PDF. Raises Refusal: NO_PDF where the extra is not installed."""
-        picture, question = self._read(AskDocument, asked, address)
-        found = await self._found(picture, question, address)
+        picture, question = self.admit(AskDocument, asked, address)
+        found = await self.found(picture, question, address, "document")
         printed = {
             "report": found,
             "names": question.names,
             "mode": address.mode,
-            "titles": {one: _title(picture.directory, one) for one in found.get("receivers", [])},
-            "watch_title": _title(picture.directory, found["watch"]),
+            "titles": titles_in(picture.directory, found),
             "made_at": picture.directory.now(address.key, _now()).isoformat(),
         }
         return {"status": "ok"} | await self._printer.make(question.format, question.language.value, printed)
 
     async def deadlines(self, asked: dict[str, Any], address: Address) -> dict[str, Any]:
         """Deadlines, the earliest first."""
-        picture, question = self._read(AskDeadlines, asked, address)
+        picture, question = self.admit(AskDeadlines, asked, address)
         found = [
             one
             for turning in picture.wheels.values()
@@ -121,17 +134,25 @@ class Questions:
         reports, wheels = picture.of_share(share) if picture else ([], [])
         return {"status": "ok", "there": {"reports": len(reports), "wheels": len(wheels)}}
 
-    async def _found(self, picture: Picture, question: AskReport, address: Address) -> dict[str, Any]:
-        head = next(_heads(picture, question.report, address.key, question.actor.person), None)
+    async def found(
+        self, picture: Picture, question: AskVersion, address: Address, what: str | None
+    ) -> dict[str, Any]:
+        """A report as the asker may see it, noted as read by way of ``what``; without, nothing is read."""
+        actor, key = question.actor, address.key
+        head = next(heads_of(picture, question.report, key, actor.person), None)
         if head is None:
             raise Refusal("UNKNOWN_REPORT")
-        inside = is_inside(picture, head, address.key, question.actor.person)
-        found = await self._documents.read(picture, head, address.key, question.version, is_inside=inside)
-        if found is None:
+        inside = is_inside(picture, head, key, actor.person)
+        reader = Reader(key, inside, picture.directory, _now())
+        read = await self._documents.read(picture, head, reader, question.version, words=what is not None)
+        if read is None:
             raise Refusal("UNKNOWN_REPORT")
-        return _head(picture, head, address.key, question.actor.person) | found
+        if what is not None:
+            await self._noting.note(what, actor, head, reader, read, question.reason)
+        return head_told(picture, head, key, actor.person) | read.told
 
-    def _read(self, model: type[Any], asked: dict[str, Any], address: Address) -> tuple[Picture, Any]:
+    def admit(self, model: type[Any], asked: dict[str, Any], address: Address) -> tuple[Picture, Any]:
+        """What the mode's picture is, and the question. Raises Refusal."""
         question = validate(model, orjson.dumps(asked))
         picture = self._pictures.get(address.mode)
         if question.actor.key != address.key:
@@ -140,53 +161,6 @@ class Questions:
             raise Refusal("UNKNOWN_TYPE")
         refuse(check_read(question.actor, picture.directory))
         return picture, question
-
-
-def check_read(actor: Actor, directory: Directory) -> Any:
-    """Who may read: a person with a role, or a machine whose token has the scope ``read``."""
-    token = directory.tokens.get(actor.machine or "") if actor.person is None else None
-    now = directory.now(actor.organisation, _now())
-    holds = token is not None and now < token.until and "read" in token.scope
-    if token is not None and holds and directory.reaches(token, actor.key):
-        return None
-    return check(actor, READ, "reports", directory, _now())
-
-
-def is_inside(picture: Picture, head: Head, key: str, person: str | None) -> bool:
-    """True for the report's own watch, and for who approves it: they see drafts too."""
-    is_own_house = key.partition(".")[0] == head.place.org
-    return key == head.place.key or (is_own_house and may_judge(picture, head, person))
-
-
-def sees(picture: Picture, head: Head, key: str, person: str | None) -> bool:
-    """True if a report is there for the asker: from inside, or as one who has a locked version."""
-    if is_inside(picture, head, key, person):
-        return True
-    return head.reach is not None and may_see(head.reach, key, picture.directory, _now())
-
-
-def _heads(picture: Picture, report: str, key: str, person: str | None) -> Iterator[Head]:
-    """The reports of that id that the asker may see, its own watch's first."""
-    named = [head for head in picture.heads.values() if head.report == report]
-    named.sort(key=lambda head: head.place.key != key)
-    return (head for head in named if sees(picture, head, key, person))
-
-
-def _head(picture: Picture, head: Head, key: str, person: str | None) -> dict[str, Any]:
-    """A report's head; from outside it tells of nothing but locked versions."""
-    inside = is_inside(picture, head, key, person)
-    template = picture.template(head.place.key, head.template)
-    return {
-        "id": head.report,
-        "watch": head.place.key,
-        "template": head.template,
-        "title": template.title if template else None,
-        "state": head.state if inside else sheets.LOCKED,
-        "version": head.version if inside else head.locked,
-        "locked": head.locked,
-        "approvals": template.approvals if template and inside else None,
-        "may_approve": inside and head.state == sheets.SUBMITTED and may_judge(picture, head, person),
-    }
 
 
 def _concerns(picture: Picture, turning: Turning, key: str) -> bool:
@@ -245,6 +219,13 @@ def _wheel(turning: Turning, key: str) -> dict[str, Any]:
     state = "ended" if turning.wheel.ended else "open"
     about = {"id": asked.wheel, "watch": turning.place.key, "receiver": asked.receiver, "state": state}
     return about | rhythm | own
+
+
+def titles_in(directory: Directory, found: dict[str, Any]) -> dict[str, str]:
+    """What the watches and houses are called that a report names."""
+    quoted = (entry.get("watch") for one in found["fields"] for entry in one["entries"])
+    keys = {found["watch"], *found.get("receivers", []), *filter(None, quoted)}
+    return {one: _title(directory, one) for one in sorted(keys)}
 
 
 def _title(directory: Directory, watch: str) -> str:

@@ -1,36 +1,12 @@
-"""The table of reports: which deadlines stand open. Their history is in the ledger (D7).
-
-Times are milliseconds since 1970, by the clock of the deadline's wheel.
-"""
+"""Reads and writes of the table of open deadlines. Their history is in the ledger (D7)."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
 
-
-class _Row(SQLModel, registry=registry()):
-    """Tables of this service only; another's tables may bear the same names."""
-
-
-class DeadlineRow(_Row, table=True):
-    """An open deadline of one watch, and where the facts of its wheel lie."""
-
-    __tablename__ = "deadline"
-    deadline: str = Field(primary_key=True)
-    mode: str
-    org: str
-    owner: str
-    wheel: str = Field(index=True)
-    watch: str
-    due_at: int = Field(sa_type=sa.BigInteger)
-    reminded: bool = False
-
-
-DEADLINE: sa.Table = DeadlineRow.__table__  # type: ignore[attr-defined]
+from services.reports.tables import DEADLINE, DeadlineRow
 
 Wheel = tuple[str, str, str, str]
 """Mode, organisation and watch of the birthplace, and id: what names a wheel."""
@@ -41,10 +17,6 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def close(self) -> None:
-        """Let the database go."""
-        self._engine.dispose()
 
     def replace(self, wheel: Wheel, rows: Iterable[DeadlineRow]) -> None:
         """What stands open in a wheel, in the place of what stood there before."""

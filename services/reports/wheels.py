@@ -8,9 +8,8 @@ from schemas.authorisation import LEAD, WRITE, check
 from schemas.directory import Directory
 from schemas.envelope import Accepted, Body
 from schemas.reports import BeginWheel, DeadlineMet, EndWheel, NothingToReport, WheelBegun, WheelEnded
-from schemas.sharing import may_see
 from services.reports import rules
-from services.reports.handlers import accept, read_log, refuse
+from services.reports.handlers import accept, check_incident, refuse
 from services.reports.picture import Picture, Turning
 from services.reports.rules import Deadline, Wheel
 from services.runtime.guarded import Guarded
@@ -35,7 +34,7 @@ class Wheels:
         if not rules.check(body, directory.now(actor.key, _now())):
             raise Refusal("BAD_PERIOD")
         self._check_asked(request, actor.key, directory)
-        await self._check_incident(received, request.incident)
+        await check_incident(self._ledger, received, request.incident, directory)
 
         def decide(history: list[Recorded]) -> Body:
             if history:
@@ -95,15 +94,6 @@ class Wheels:
                 raise Refusal("NOT_ALLOWED", act="wheel")
             if not directory.agreed(org, other, _now()):
                 raise Refusal("NO_AGREEMENT", organisation=other)
-
-    async def _check_incident(self, received: Received, incident: str | None) -> None:
-        """Refuse an incident whose head the sender does not see."""
-        if incident is None:
-            return
-        log = await read_log(self._ledger, received.address.mode, incident)
-        directory, key = self._directory(received), received.address.key
-        if not any(may_see(one.reach, key, directory, _now()) for one in log.values()):
-            raise Refusal("UNKNOWN_INCIDENT")
 
     def _asked(self, received: Received, wheel: str) -> Turning:
         """The wheel of that id that asks the sender's watch. Raises Refusal: UNKNOWN_WHEEL."""

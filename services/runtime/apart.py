@@ -24,7 +24,7 @@ RELOADS = 2
 _OTHERS: Mapping[str, tuple[str, ...]] = {
     "people": (names.PEOPLE_WRITER,),
     "incidents-door": TRADES["incidents"],
-    "incidents-archive": (names.INCIDENTS_ARCHIVE, names.RETENTION, names.ERASER),
+    "incidents-archive": (names.INCIDENTS_ARCHIVE, names.RETENTION, names.MENDER, names.ERASER),
     "notifications": (names.NOTIFICATIONS_REACTION, names.NOTIFICATIONS_PEOPLE, names.PHONE),
     "feeds": (names.FEEDS,),
     "intake": TRADES["warnings"],

@@ -65,6 +65,7 @@ def hub_grants() -> tuple[Grant, ...]:
                 for name in ("erased", "deliveries_erased")
             ),
         ),
+        _mender(),
         Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in _ERASABLE)),
         _reaction(),
         Grant(names.NOTIFICATIONS_PEOPLE, _reader(names.NOTIFICATIONS_PEOPLE, [names.PEOPLE_STREAM])),
@@ -141,8 +142,11 @@ def _content(sort: str) -> tuple[str, ...]:
 
 def _files() -> tuple[str, ...]:
     """Stores the parts of files that a watch sends to its door, and reads them to see what they are."""
-    writes = (subjects.objects_of(names.bucket(mode), sort) for mode in MODES for sort in ("C", "M"))
-    return (*writes, *_direct(names.all_objects()))
+    return (*_stores_files(), *_direct(names.all_objects()))
+
+
+def _stores_files() -> tuple[str, ...]:
+    return tuple(subjects.objects_of(names.bucket(mode), sort) for mode in MODES for sort in ("C", "M"))
 
 
 def _timers() -> tuple[str, ...]:
@@ -159,6 +163,12 @@ def _archive() -> Grant:
     reads = (*_reader(user, names.ledgers()), *_direct(streams), *looks)
     asked = (subjects.query("*", "*", "*", "incidents", "*"), subjects.mark("*"))
     return Grant(user, (*answers, *reads, *_parks(user), subjects.heads("*")), asked)
+
+
+def _mender() -> Grant:
+    """Stores files, and says in the hub's own log that it did; it deletes nothing."""
+    says = (subjects.fact(mode, *names.REPAIR, "incidents", "*", "files_mended") for mode in MODES)
+    return Grant(names.MENDER, (*_stores_files(), *says))
 
 
 def _reaction() -> Grant:

@@ -1,6 +1,6 @@
-"""Putting back files that the object store has lost, from the copy beside the archive; and the other way."""
+"""Holding the two copies of a file together, and putting back what the object store has lost."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +9,8 @@ from nats.aio.client import Client
 
 from services.runtime import logs
 from services.runtime.direct import Direct, StreamUnreachable
-from services.runtime.objects import PAGE, Object, Tally, stored_parts
+from services.runtime.lasting import in_thread
+from services.runtime.objects import Object, Tally, delete_object, described, stored_parts
 from services.runtime.rewriting import RewriteFailed
 
 _TIMEOUT_S = 30.0
@@ -32,6 +33,21 @@ class KeptFile(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Which of a file's copies are whole: the second one ``here``, and the object store's ``there``."""
+
+    here: bool
+    there: bool
+    tally: Tally
+    bytes: int
+
+    @property
+    def is_lost(self) -> bool:
+        """True if neither copy can bring the other back."""
+        return not (self.here or self.there)
+
+
 @dataclass(slots=True)
 class Mended:
     """How many files were put back into the object store, and how many the archive must take over anew."""
@@ -41,51 +57,84 @@ class Mended:
     lost: int = 0
 
 
+async def compare(direct: Direct, mode: str, file: KeptFile) -> Compared:
+    """Hold both copies against what the file must be: as its fact says, else as it was described.
+
+    A copy in the object store without a description is not whole: NATS' own clients do not find it.
+    Raises StreamUnreachable.
+    """
+    one, there = Object(mode, file.name), Tally()
+    here = await in_thread(_tally_of, file)
+    told = await described(direct, one) or {}
+    async for stored in stored_parts(direct, one):
+        there.add(stored.data)
+    said = told.get("digest")
+    wanted = (file.chunks, file.digest or said or here.digest)
+    is_whole = (there.chunks, there.digest) == wanted and said == there.digest
+    return Compared((here.chunks, here.digest) == wanted, is_whole, here, here.size + there.size)
+
+
+async def put_back(
+    nc: Client, mode: str, file: KeptFile, tally: Tally, delete: Callable[[Object], Awaitable[None]]
+) -> None:
+    """Write a file anew into the object store from its second copy; ``delete`` removes what is left there.
+
+    Without message ids: the broker still remembers those of the parts that it has lost.
+    Raises RewriteFailed, and what ``delete`` raises; what is missing then is put back the next time.
+    """
+    one = Object(mode, file.name)
+    await delete(one)
+    async for part in _parts_of(file):
+        await _publish(nc, one, one.parts, part)
+    said = one.describe(file.fact, tally.size, tally.chunks, tally.digest)
+    await _publish(nc, one, one.description, said)
+
+
 async def mend(nc: Client, mode: str, kept: Iterable[KeptFile]) -> Mended:
-    """Hold each file's two copies against what they must be; nothing else may run. Raises RewriteFailed."""
+    """Hold each file's two copies against what they must be; nothing else may run.
+
+    Raises RewriteFailed, NotDeleted.
+    """
     direct, done = Direct(nc), Mended()
     await direct.open()
     for file in kept:
-        one, here = Object(mode, file.name), Tally()
-        for part in file.parts():
-            here.add(part)
-        is_whole = here.chunks == file.chunks and file.digest in (None, here.digest)
-        there = await _stored(direct, one)
-        wanted = file.digest or here.digest
-        if (there.chunks, there.digest) == (file.chunks, wanted):
-            if not is_whole:
-                file.note_missing()
-                done.to_take_over += 1
-        elif is_whole:
-            await _put_back(nc, direct, one, file, here)
-            done.put_back += 1
-        else:
+        found = await _compared(direct, mode, file)
+        if found.is_lost:
             done.lost += 1
+        elif not found.here:
+            file.note_missing()
+            done.to_take_over += 1
+        elif not found.there:
+            await put_back(nc, mode, file, found.tally, lambda one: delete_object(nc, direct, one))
+            done.put_back += 1
     if done.lost:
         logs.get(mode=mode, count=done.lost).error("files.lost")
     return done
 
 
-async def _stored(direct: Direct, one: Object) -> Tally:
+def _tally_of(file: KeptFile) -> Tally:
     tally = Tally()
-    try:
-        async for stored in stored_parts(direct, one):
-            tally.add(stored.data)
-    except StreamUnreachable:
-        logs.get(stream=one.stream).warning("files.unreadable")
+    for part in file.parts():
+        tally.add(part)
     return tally
 
 
-async def _put_back(nc: Client, direct: Direct, one: Object, file: KeptFile, here: Tally) -> None:
-    """Without message ids: the broker still remembers those of the parts that it has lost."""
-    for subject in (one.description, one.parts):
-        while (page := await direct.page(one.stream, subject, 1, PAGE))[0]:
-            for stored in page[0]:
-                place = orjson.dumps({"seq": stored.sequence})
-                await nc.request(f"$JS.API.STREAM.MSG.DELETE.{one.stream}", place, timeout=_TIMEOUT_S)
-    for part in file.parts():
-        await _publish(nc, one, one.parts, part)
-    await _publish(nc, one, one.description, one.describe(file.fact, here.size, here.chunks, here.digest))
+async def _parts_of(file: KeptFile) -> AsyncIterator[bytes]:
+    parts = file.parts()
+    while (part := await in_thread(next, parts, None)) is not None:
+        yield part
+
+
+async def _compared(direct: Direct, mode: str, file: KeptFile) -> Compared:
+    """The same where nobody else writes: there, what the broker cannot read is damaged."""
+    try:
+        return await compare(direct, mode, file)
+    except StreamUnreachable:
+        logs.get(mode=mode).warning("files.unreadable")
+        here = await in_thread(_tally_of, file)
+        return Compared(
+            (here.chunks, file.digest or here.digest) == (file.chunks, here.digest), False, here, 0
+        )
 
 
 async def _publish(nc: Client, one: Object, subject: str, raw: bytes) -> None:

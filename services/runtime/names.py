@@ -23,6 +23,8 @@ INCIDENTS_DOOR = "incidents-door"
 INCIDENTS_LEDGER = "incidents-ledger"
 INCIDENTS_ARCHIVE = "incidents-archive"
 RETENTION = "incidents-retention"
+MENDER = "incidents-mender"
+"""Puts back files that the object store has lost, and says so."""
 WATCH_DOOR = "watch-door"
 WATCH_LEDGER = "watch-ledger"
 NOTIFICATIONS_DOOR = "notifications-door"
@@ -49,6 +51,8 @@ SUPERVISOR = "supervisor"
 FEED_WATCH = "feed"
 """Reserved watch code: the user `<org>.feed` may follow its organisation's feed, and nothing else."""
 CENTRE_WATCH = subjects.CENTRE
+REPAIR = ("hub", "repair")
+"""Organisation and watch in whose log the facts about the hub's own copies lie."""
 RESERVED_WATCHES = (FEED_WATCH, CENTRE_WATCH)
 
 SYS_ACCOUNT = "SYS"

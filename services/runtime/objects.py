@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from nats.aio.client import Client
 
 from schemas import subjects
 from schemas.attachments import CHUNK_BYTES
@@ -20,6 +21,12 @@ from services.runtime.direct import Direct, Stored
 
 PAGE = 8
 """Parts that are read at once: 1 MiB."""
+_GONE = 10043
+_TIMEOUT_S = 5.0
+
+
+class NotDeleted(Exception):
+    """The broker did not let a message go; ``args[0]`` is its stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,29 @@ async def stored_parts(direct: Direct, one: Object) -> AsyncIterator[Stored]:
 
 
 async def described(direct: Direct, one: Object) -> dict[str, Any] | None:
-    """What is said of a file in the store, or None."""
+    """What is said of a file in the store; None without a description that can be read.
+
+    Raises StreamUnreachable.
+    """
     found = await direct.last(one.stream, one.description)
-    return None if found is None else orjson.loads(found.data)
+    try:
+        said = None if found is None else orjson.loads(found.data)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
+
+
+async def delete_object(nc: Client, direct: Direct, one: Object) -> None:
+    """Delete a file's parts and its description, until there is none. Raises NotDeleted."""
+    for subject in (one.description, one.parts):
+        while (page := await direct.page(one.stream, subject, 1, PAGE))[0]:
+            for stored in page[0]:
+                await delete_message(nc, one.stream, stored.sequence)
+
+
+async def delete_message(nc: Client, stream: str, sequence: int) -> None:
+    """The broker overwrites the message's bytes; one that is gone already will do. Raises NotDeleted."""
+    subject, body = f"$JS.API.STREAM.MSG.DELETE.{stream}", orjson.dumps({"seq": sequence})
+    answer = orjson.loads((await nc.request(subject, body, timeout=_TIMEOUT_S)).data)
+    if not answer.get("success") and answer.get("error", {}).get("err_code") != _GONE:
+        raise NotDeleted(stream)

@@ -15,23 +15,21 @@ from typing import Protocol
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
-from schemas import incidents, subjects
-from schemas.envelope import Actor, Body, Fact
-from schemas.identifiers import new_id
-from schemas.vocabulary import Authentication, Mode
+from schemas import incidents
+from schemas.envelope import Body
+from schemas.vocabulary import Mode
 from services.runtime import accounts, credentials, logs, names, provisioner
 from services.runtime.broker import Broker
 from services.runtime.connect import connect, seed_file
 from services.runtime.epochs import EPOCH_KEY
 from services.runtime.mending import KeptFile, mend
+from services.runtime.repair_facts import USER, repair_fact
 from services.runtime.rewriting import Kept, Rewriter, single
 from services.runtime.salvage import Salvage, salvage, unfinished
 from services.runtime.settings import Settings
 from services.runtime.streams import Plan, plan
 
 FOLDER = "quarantine"
-_USER = "repair"
-_ORGANISATION, _WATCH = "hub", "repair"
 
 
 class ForeignBroker(Exception):
@@ -117,7 +115,7 @@ async def alone_with_broker(settings: Settings) -> AsyncIterator[Client]:
 async def record(nc: Client, mode: str, body: Body) -> None:
     """Append a fact of the repair to a mode's ledger; it is no incident's. Raises RewriteFailed."""
     info = await nc.jetstream().stream_info(names.ledger(mode))
-    pages = single([_fact(mode, body)])
+    pages = single([repair_fact(mode, body)])
     await Rewriter(nc).write(names.ledger(mode), pages, start=info.state.last_seq + 1)
 
 
@@ -135,56 +133,28 @@ async def _rewrite(nc: Client, mode: str, copy: Copy, saved: Salvage, epoch: int
     facts = await rewriter.write(names.ledger(mode), copy.facts(), start=1)
     salvaged = await rewriter.write(names.ledger(mode), single(saved.facts), start=facts + 1)
     last = facts + salvaged
-    await rewriter.write(
-        names.ledger(mode), single([_fact(mode, incidents.Repaired(epoch=epoch, last=last))]), start=last + 1
-    )
+    said = repair_fact(mode, incidents.Repaired(epoch=epoch, last=last))
+    await rewriter.write(names.ledger(mode), single([said]), start=last + 1)
     mended = await mend(nc, mode, copy.files())
     logs.get(mode=mode, epoch=epoch, count=last).warning("ledger.repaired")
     return Repaired(mode, epoch, facts, contents + len(saved.contents), salvaged, folder, mended.put_back)
 
 
-def _fact(mode: str, body: Body) -> Kept:
-    """The fact that says so; it is no incident's."""
-    id, about = new_id(), new_id()
-    now = datetime.now(UTC).astimezone()
-    actor = Actor(
-        machine=_USER,
-        organisation=_ORGANISATION,
-        watch=_WATCH,
-        via=_USER,
-        authentication=Authentication.SERVICE,
-    )
-    owner = f"{_ORGANISATION}.{_WATCH}"
-    said = body.model_dump(mode="json")
-    data = Fact.Data(
-        mode=Mode(mode),
-        owner=owner,
-        controller=_ORGANISATION,
-        actor=actor,
-        occurred_at=now,
-        command=id,
-        body=said,
-    )
-    fact = Fact(id=id, source=f"/{_USER}", type=body.type_name(), subject=about, time=now, data=data)
-    subject = subjects.fact(mode, _ORGANISATION, _WATCH, body.trade, about, body.name)
-    return Kept(subject, fact.encode(), id)
-
-
 @contextlib.asynccontextmanager
 async def _broker(settings: Settings) -> AsyncIterator[Client]:
     """A broker on the hub's streams with one user, who may do all, and a connection as that user."""
-    keys = await asyncio.to_thread(credentials.public_keys, settings.credentials, [_USER])
-    broker = Broker(settings.nats_home, accounts.render_for_one(_USER, keys[_USER]))
+    keys = await asyncio.to_thread(credentials.public_keys, settings.credentials, [USER])
+    broker = Broker(settings.nats_home, accounts.render_for_one(USER, keys[USER]))
     try:
         await broker.start()
-        nc = await connect(settings, _USER)
+        nc = await connect(settings, USER)
         try:
             yield nc
         finally:
             await nc.close()
     finally:
         await broker.stop()
-        seed_file(settings, _USER).unlink(missing_ok=True)
+        seed_file(settings, USER).unlink(missing_ok=True)
 
 
 async def _epoch(nc: Client, mode: str) -> int:

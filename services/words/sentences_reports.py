@@ -46,6 +46,16 @@ OF_REPORTS: Mapping[str, tuple[str, str, str]] = {
         _UNCHANGED,
         "Write a draft: it is the beginning of the next version.",
     ),
+    "NOT_LOCKED": (
+        "The report has no such locked version.",
+        "Nobody outside has it: there is nothing to recall.",
+        "See its versions with: samvirke sitrep show --json.",
+    ),
+    "ALREADY_RECALLED": (
+        "The version is recalled already.",
+        _UNCHANGED,
+        "Write a new version, so that its receivers know what holds.",
+    ),
     "AUTHOR_CANNOT_APPROVE": (
         "Who has written the report cannot approve it.",
         _UNCHANGED,

@@ -61,3 +61,15 @@ def test_what_is_no_key_is_told_apart_and_one_is_asked_for(samvirke: Samvirke, e
     assert (wrong.code, wrong.answer["code"]) == (1, "BAD_NOTE")
     gone = samvirke("verify", "--offline", str(export / "none"), "--key", str(export / "log.pub"), "--json")
     assert gone.code == 1
+
+
+def test_verify_names_a_report_that_was_changed(samvirke: Samvirke, export: Path) -> None:
+    whole = samvirke("verify", "--offline", str(export), "--key", str(export / "log.pub"), "--json")
+    assert (whole.code, whole.answer["reports"]) == (0, 0)
+    (export / "reports.jsonl").write_bytes(b"{}\n")
+    ran = samvirke("verify", "--offline", str(export), "--key", str(export / "log.pub"), "--json")
+    assert (ran.code, ran.answer["parameters"]["what"], ran.answer["parameters"]["log"]) == (
+        1,
+        "LINE",
+        "reports.jsonl",
+    )

@@ -178,10 +178,11 @@ def checks(answer: dict[str, Any]) -> dict[str, bool]:
     return {row["check"]: row["ok"] for row in answer["checks"]}
 
 
-def test_the_doctor_looks_at_six_things_and_tells_cause_and_remedy(samvirke: Samvirke) -> None:
+def test_the_doctor_looks_at_seven_things_and_tells_cause_and_remedy(samvirke: Samvirke) -> None:
     ran = samvirke("doctor", "--json")
     assert ran.code == 1
-    assert list(checks(ran.answer)) == ["broker", "sync", "version", "database", "credentials", "disk"]
+    things = ["broker", "sync", "version", "database", "files", "credentials", "disk"]
+    assert list(checks(ran.answer)) == things
     assert all(row["cause"] and row["remedy"] for row in ran.answer["checks"] if not row["ok"])
 
 

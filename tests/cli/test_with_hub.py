@@ -217,7 +217,7 @@ def test_a_warning_is_taken_in_by_hand_in_an_exercise(hub: HubProcess) -> None:
 def test_the_doctor_finds_a_healthy_hub_in_order(hub: HubProcess) -> None:
     code, found = call(hub, "doctor")
     assert code == 0, found
-    assert [row["ok"] for row in found["checks"]] == [True] * 6
+    assert [row["ok"] for row in found["checks"]] == [True] * 7
 
 
 def test_archive_and_ledger_hold_the_same_and_nothing_is_parked(hub: HubProcess) -> None:
@@ -390,3 +390,49 @@ def test_the_register_fills_in_a_report_and_its_card_tasks_and_requests_are_ende
     wanted = ("[x]  Sett ut nødvann", "4624.vakt  har ikkje svart", "[x]  valves", "versjon 1:")
     for part in (*wanted, "Kokevarsel (frå papir) (bestemt av: kommuneoverlege)", "kryssa av: valves"):
         assert part in lines, lines
+
+
+def test_the_archive_package_holds_the_reports_that_were_locked_about_the_incident(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    kk: dict[str, str] = {"watch": "4601.kk", "person": "arne"}
+    shared = ["--level", "named", "--named", "sf-vestland"]
+    code, answer = call(hub, "report", "Ekstremvær", "--type", "storm", *shared, **kk)
+    assert code == 0, answer
+    ref = answer["ref"]
+    entry = call(hub, "entry", ref, "Ras over Osvegen", "--figure", "evakuert=7", *shared, **kk)[1]["id"]
+    words = ["--say", "consequences=E39 er stengt", "--entry", f"measures={ref}:{entry}"]
+    code, drafted = call(hub, "sitrep", "draft", "statsforvalter", "--headline", "Rapport 1", *words, **kk)
+    assert code == 0, drafted
+    report = drafted["result"]["report"]
+    assert call(hub, "sitrep", "submit", report, **kk)[0] == 0
+    code, approved = call(hub, "sitrep", "approve", report, watch="4601.kk", person="svein")
+    assert (code, approved["result"]["locked"]) == (0, True), approved
+    assert call(hub, "incident", "close", ref, **kk)[0] == 0
+    folder = tmp_path / "pakke"
+    code, made = call(hub, "export", "--out", str(folder), "--incident", ref, "--archive", **kk)
+    assert (code, made["reports"]) == (0, 1), made
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)  # noqa: S607
+    (line,) = [json.loads(one) for one in (folder / "reports.jsonl").read_text("utf-8").splitlines()]
+    assert (line["id"], line["digest"]) == (report, approved["result"]["digest"])
+    paper = (folder / line["files"]["html"]["file"]).read_text("utf-8")
+    assert "Ras over Osvegen" in paper
+    assert "evakuert: 7" in paper
+    assert "Svein Fjellrev" in paper
+    log = (folder / "log.html").read_text("utf-8")
+    assert "Arne Nordlys" in log
+    assert line["files"]["html"]["file"] in log
+    key = ["--key", str(folder / "key.txt")]
+    code, checked = call(hub, "verify", "--offline", str(folder), *key)
+    assert (code, checked["reports"], checked["reports_unproved"]) == (0, 1, 0), checked
+    receiver = {"watch": "sf-vestland.main", "person": "hilde"}
+    assert call(hub, "sitrep", "show", report, **receiver)[0] == 0
+    code, seen = call(hub, "audit", "--report", report, watch="4601.kk", person="stig")
+    assert [(one["watch"], one["person"], one["version"]) for one in seen["reads"]][-2:] == [
+        ("sf-vestland.main", None, 1)
+    ] * 2
+    assert call(hub, "verify")[0] == 0
+    theirs = tmp_path / "hos-dem"
+    code, made = call(hub, "export", "--out", str(theirs), "--incident", ref, **receiver)
+    assert code == 0, made
+    assert (made["reports"], made["facts"]) == (1, 0)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from schemas.identifiers import new_id
 from schemas.people import Grant
 from schemas.reports import ReportField, SetTemplate
 from schemas.vocabulary import Role
@@ -52,9 +53,20 @@ async def test_a_report_goes_from_draft_to_a_locked_version_that_can_be_printed(
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "Pumper &lt;på&gt; plass" in page.text
     assert "Ola Ås" in page.text
+    async with reports.signed_in("ola") as ola:
+        shown = (await ola.get(f"/situation/{report}")).text
+        assert "Kall tilbake denne versjonen" in shown
+        said = {"csrf": csrf_in(shown), "id": new_id(), "version": "1", "ground": "wrong_content"}
+        assert (await ola.post(f"/situation/{report}/recall", data=said)).status_code == 303
+        shown = (await ola.get(f"/situation/{report}")).text
+        assert "Kalt tilbake" in shown
+        assert "Pumper &lt;på&gt; plass" in shown, "it stays readable to its own watch"
+        ola.headers["X-CSRF-Token"] = (await ola.get("/v1/session")).json()["csrf"]
+        again = await ola.post(f"/v1/reports/{report}/recall", json={"ground": "too_early"})
+        assert (again.status_code, again.json()["code"]) == (409, "ALREADY_RECALLED")
     async with reports.machine("report") as program:
         listed = (await program.get("/v1/reports")).json()["reports"]
-        assert [(one["id"], one["state"], one["locked"]) for one in listed] == [(report, "locked", 1)]
+        assert [(one["id"], one["state"], one["locked"]) for one in listed] == [(report, "recalled", 1)]
         refused = await program.post("/v1/reports", json={"template": "nabo"})
         assert (refused.status_code, refused.json()["code"]) == (403, "PERSON_NEEDED")
 

@@ -102,3 +102,9 @@ def approval(version: int, *, locked: bool = True) -> Made:
     )
     content = {"headline": "Rapport", "words": {"needs": "Strøm"}} if locked else None
     return Made(body, about="report-1", owner=VAKT, content=content)
+
+
+def recalling(locked: Made) -> reports.Recalled:
+    """The recall of a version by the fact that locked it."""
+    said = {"ground": "wrong_content", "named": ["nett"], "notify": [], "priority": Priority.HIGH}
+    return reports.Recalled.model_validate({"report": "report-1", "version": 1, "fact": locked.id, **said})

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from schemas import incidents, notifications, warnings
+from schemas import incidents, notifications, reports, warnings
 from schemas.envelope import Body
 from schemas.identifiers import new_id
 from schemas.vocabulary import IncidentState, Level
@@ -27,12 +27,14 @@ from tests.feeds.facts import (
     entry,
     following,
     opening,
+    recalling,
     setting,
     subscribed,
 )
 from tests.incidents.make import Made
 
 NOW = datetime.now(UTC)
+LAW = {"ground": "wrong_person", "law": "gdpr-17-1-d"}
 EVERYBODY = ("4601", "4624", "110-vest", "nett", "5001")
 
 
@@ -279,6 +281,37 @@ def test_what_an_ended_agreement_had_opened_is_recalled(feeds: Feeds) -> None:
     (only,) = feeds.shown("nett")
     assert (only["kind"], only["notice"]) == ("notice", "recalled")
     assert "owner" not in only
+
+
+def test_a_recalled_report_becomes_a_notice_and_its_receivers_get_one_more(feeds: Feeds) -> None:
+    first, second = approval(1), approval(2)
+    feeds.take(first)
+    feeds.take(following(first, recalling(first)))
+    feeds.take(second)
+    row, notice, later = feeds.shown("nett")
+    assert [(one["kind"], one["notice"], one["id"]) for one in (row, notice)] == [
+        ("notice", "recalled", first.id)
+    ] * 2
+    assert (later["kind"], later["id"]) == ("entry", second.id)
+    assert "Strøm" not in str((row, notice))
+    assert {org for org in EVERYBODY if feeds.kinds(org)} == {"nett"}, "who never had it hears nothing"
+
+
+def test_a_watch_recalls_nothing_that_another_has_written(feeds: Feeds) -> None:
+    line = opening(Level.NAMED, ["nett"])
+    feeds.take(line)
+    feeds.take(Made(recalling(line), owner=NEIGHBOUR))
+    assert feeds.kinds("nett") == ["incident"]
+
+
+def test_an_erased_report_becomes_a_notice_that_says_so_also_after_its_recall(feeds: Feeds) -> None:
+    locked = approval(1)
+    feeds.take(locked)
+    feeds.take(following(locked, recalling(locked)))
+    gone = reports.ReportErased(report="report-1", facts=[new_id(), locked.id], asked_by="p1", **LAW)
+    feeds.take(following(locked, gone))
+    assert [one["notice"] for one in feeds.shown("nett")] == ["erased"] * 3
+    assert locked.id in feeds.fresh[-1].erased
 
 
 def test_an_ended_subscription_gets_no_rows(feeds: Feeds) -> None:

@@ -11,6 +11,7 @@ from services.incidents import reads
 from services.incidents.store import SERVICE
 from services.incidents.tables import INCIDENTS
 from services.runtime.database import engine_for, migrate
+from services.runtime.reads import Checked
 from services.runtime.settings import Settings
 from tests.incidents.make import Made, opened
 
@@ -43,11 +44,11 @@ def test_reads_of_an_earlier_version_are_bound_and_closed_incidents_get_their_ti
             row = _READ | {"item": item, "read_at": "2026-11-01T03:00:00+01:00"}
             connection.execute(_insert("reads"), row)
     migrate(engine, SERVICE)
-    assert reads.check(engine) == reads.Checked(2, None)
+    assert reads.check(engine) == Checked(2, None)
     reads.append(
         engine, reads.Reading("actual", "2026-11-02T03:00:00+01:00", "w", "p", None, "t", "get"), [("i", "f")]
     )
-    assert reads.check(engine) == reads.Checked(3, None)
+    assert reads.check(engine) == Checked(3, None)
     with engine.connect() as connection:
         closed_at = connection.execute(sa.select(INCIDENTS.c.closed_at)).scalar_one()
     assert datetime.fromisoformat(closed_at) == closing.fact.time

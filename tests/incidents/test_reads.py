@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from schemas import incidents, notifications, people, watch
 from schemas.identifiers import new_id
 from schemas.sharing import Reach
-from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Role, Tag
+from schemas.vocabulary import SHIFT, DutyFunction, EntryKind, IncidentState, Level, Role, Tag
 from services.incidents import reads, reasons
 from services.incidents.fold import Incident, Item
 from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading, Wanted
 from services.incidents.tables import READS
+from services.runtime.reads import Checked
 from tests.hub import Hub
 from tests.incidents.make import Made, opened
 from tests.incidents.room import Office, centre, office
@@ -84,7 +85,7 @@ def test_lines_are_found_by_incident_item_person_and_period_the_newest_first(she
 def test_an_altered_or_missing_line_of_the_log_of_reads_is_found(shelf: Shelf) -> None:
     engine = shelf.store.engine
     reads.append(engine, _line(), [("i1", f"f{number}") for number in range(4)])
-    assert reads.check(engine) == reads.Checked(4, None)
+    assert reads.check(engine) == Checked(4, None)
     for change, wrong in (
         (sa.update(READS).where(READS.c.position == 3).values(person="somebody else"), 3),
         (sa.delete(READS).where(READS.c.position == 2), 2),
@@ -102,9 +103,9 @@ def test_lines_pass_after_their_term_and_the_rest_stays_bound(shelf: Shelf) -> N
     assert reads.forget_before(engine, NOW + timedelta(days=2)) == 2
     assert reads.forget_before(engine, NOW + timedelta(days=2)) == 0
     assert [row["item"] for row in reads.lines(engine, _wanted(), 9)[0]] == ["f3", "f2"]
-    assert reads.check(engine) == reads.Checked(2, None)
+    assert reads.check(engine) == Checked(2, None)
     reads.append(engine, _line(at=NOW + timedelta(days=9)), [("i1", "f9")])
-    assert reads.check(engine) == reads.Checked(3, None)
+    assert reads.check(engine) == Checked(3, None)
 
 
 def test_the_archive_knows_when_an_incident_was_acknowledged_and_closed(shelf: Shelf) -> None:
@@ -131,7 +132,7 @@ def _item(**more: Any) -> Item:
 
 
 def test_what_was_just_closed_is_read_without_a_reason_and_a_shift_later_it_is_asked_for() -> None:
-    own, late = _item(tags=(Tag.PERSON,)), NOW + reasons.SHIFT
+    own, late = _item(tags=(Tag.PERSON,)), NOW + SHIFT
     assert reasons.ground(None, [own], NOW, VAKT, late - timedelta(seconds=1)) == reasons.OWN
     assert reasons.ground(None, [own], NOW, VAKT, late) is None
 

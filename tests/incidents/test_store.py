@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from schemas import incidents, notifications
+from schemas import incidents, notifications, reports
 from schemas.vocabulary import DutyFunction, IncidentState, Level
 from services.incidents.chain import beginning, extend, fact_hash
 from services.incidents.lookups import Lookups
@@ -122,6 +122,35 @@ def test_an_acknowledged_page_moves_a_new_incident_only(shelf: Shelf) -> None:
     lookups = Lookups(shelf.store.engine)
     states = [lookups.by_id("actual", made.about)[0]["state"] for made in (one, two)]
     assert states == ["acknowledged", "in_progress"]
+
+
+def test_an_erasure_of_reports_takes_the_words_of_each_fact_that_it_names_and_of_no_other(
+    shelf: Shelf,
+) -> None:
+    kept, *gone = (_report(version) for version in (1, 2, 3))
+    body = reports.ReportErased(
+        report="r1", facts=[one.id for one in gone], ground="g", law="l", asked_by="p"
+    )
+    shelf.put(kept, *gone)
+    shelf.put(Made(body, about="r1"))
+    found = {row["id"]: (row["erased"], row["sealed"] is None) for row in shelf.rows() if row["commitment"]}
+    assert found == {kept.id: (False, False), **{one.id: (True, True) for one in gone}}
+
+
+def test_an_erasure_that_names_no_list_of_facts_is_parked_and_erases_nothing(shelf: Shelf) -> None:
+    kept = _report(1)
+    body = reports.ReportErased(report="r1", facts=[kept.id], ground="g", law="l", asked_by="p")
+    made = Made(body, about="r1")
+    shelf.put(kept)
+    for wrong in (f'"{kept.id}"', '[""]', "[1]", "null"):
+        shelf.put_raw(made.subject, made.raw.replace(f'["{kept.id}"]'.encode(), wrong.encode()))
+    assert {row["code"] for row in shelf.store.unannounced("actual")} == {UNREADABLE}
+    assert shelf.rows()[0]["erased"] in (False, 0)
+
+
+def _report(version: int) -> Made:
+    body = reports.Drafted(report="r1", template="t", version=version)
+    return Made(body, about="r1", content={"words": {"needs": "To pumper"}})
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from schemas.incidents import Corrected, EntryAdded, SharedWider
 from schemas.notifications import Acknowledge, Started
 from schemas.people import Granted
 from schemas.relations import GlassBroken, TransferAnswered, TransferAsked
+from schemas.reports import Recalled
 from schemas.vocabulary import DutyFunction, EntryKind, Level, Priority, Role
 from schemas.watch import Established, GapFound
 from services.notifications.store import CURSOR
@@ -169,3 +170,12 @@ async def test_when_every_fact_is_delivered_again_nobody_is_told_again(here: Des
     await here.wait_for(await here.open(), "sent kari")
     assert await here.story(incident) == ["started", "sent kari"]
     assert len(here.gateway.taken) == before + 1
+
+
+async def test_whoever_was_told_of_a_report_is_told_of_its_recall(here: Desk) -> None:
+    about = {"report": "r1", "version": 1, "fact": "f1", "ground": "wrong_content", "priority": Priority.HIGH}
+    await here.put(names.REPORTS_LEDGER, OWNER, "r1", Recalled.model_validate(about | {"notify": [WATCH]}))
+    await until(lambda: bool(here.gateway.to(PHONES["kari"])))
+    (sms,) = here.gateway.to(PHONES["kari"])
+    assert "situasjonsrapport er kalt tilbake" in sms.text
+    assert [one.type for one in await started(here, "r1")] == ["report_recalled"]

@@ -65,11 +65,16 @@ class House:
         return await self._put(EntryAdded, level=level, text=text, named=list(named))
 
     async def _put(self, model: Any, text: str, level: Level, **more: Any) -> str:
-        org, watch = subjects.split_key(KEY)
-        id, incident = new_id(), self.incident or new_id()
+        incident = self.incident or new_id()
         opening = {"ref": "0000000", "type": "storm", "priority": Priority.NORMAL}
         fields = opening if model is Opened else {"incident": incident, "kind": EntryKind.INFORMATION}
-        body = model(level=level, **fields, **more)
+        id = await self.say(incident, model(level=level, **fields, **more), {"text": text})
+        return incident if model is Opened else id
+
+    async def say(self, incident: str, body: Any, content: dict[str, Any] | None = None) -> str:
+        """A fact about an incident, said by Ola; its id."""
+        org, watch = subjects.split_key(KEY)
+        id = new_id()
         draft = Draft(
             id=id,
             place=subjects.Place("actual", org, watch, "incidents", incident, body.name),
@@ -84,12 +89,12 @@ class House:
             occurred_at=datetime.now(UTC),
             command=id,
             controller=org,
-            content={"text": text},
-            level=level,
+            content=content,
+            level=getattr(body, "level", Level.WATCH),
         )
         async with open_ledger(self.office.hub) as ledger:
             await ledger.append(draft)
-        return incident if model is Opened else id
+        return id
 
     async def draft(self, caller: Caller, report: str, *entries: str, **words: str) -> Any:
         """The answer to a draft with these words, by field, and these entries under measures."""

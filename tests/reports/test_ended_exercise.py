@@ -51,11 +51,11 @@ async def found(fresh_broker: Hub) -> AsyncIterator[Office]:
 
 
 def deadlines(house: Office) -> int:
-    store = Store(open_database(house.hub.settings, "reports"))
+    engine = open_database(house.hub.settings, "reports")
     try:
-        return len(store.open())
+        return len(Store(engine).open())
     finally:
-        store.close()
+        engine.dispose()
 
 
 async def there(desk: Caller) -> dict[str, int]:

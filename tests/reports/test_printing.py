@@ -36,6 +36,7 @@ LINES = (
 def a_report(**more: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"kind": "status", "watch": "4601.vaktsentral"}
     entry["occurred_at"] = "2027-01-14T14:10:00+01:00"
+    entry |= {"place": HOSTILE, "figures": {"evakuert": 7}, "basis": HOSTILE, "tags": ["person"]}
     entry |= {"headline": HOSTILE, "text": "\n".join(LINES), "erased": False, "corrected": None}
     field = {"code": "measures", "title": None, "text": "\n".join(LINES), "entries": [entry]}
     report = {
@@ -49,10 +50,11 @@ def a_report(**more: Any) -> dict[str, Any]:
         "approved": [{"person": "p1", "at": "2027-01-14T17:45:00+01:00"}],
         "locked_at": "2027-01-14T17:46:00+01:00",
         "erased": False,
+        "tags": ["vuln"],
         "fields": [field, {"code": "needs", "title": HOSTILE, "text": "To pumper", "entries": []}],
     }
-    printed: dict[str, Any] = {"names": {"p1": HOSTILE}, "mode": "exercise", "watch_title": HOSTILE}
-    printed["titles"] = {"sf-vestland": HOSTILE}
+    printed: dict[str, Any] = {"names": {"p1": HOSTILE}, "mode": "exercise"}
+    printed["titles"] = {"sf-vestland": HOSTILE, "4601.kk": HOSTILE}
     return printed | {"report": report | more, "made_at": "2027-01-14T17:50:00+01:00"}
 
 
@@ -104,8 +106,33 @@ def test_a_report_is_printed_in_the_language_that_is_asked_for(lang: str, words:
 
 
 def test_a_draft_says_that_it_is_not_approved() -> None:
-    text = made("md", state="submitted", approved=[], locked_at=None)
-    assert "ikke godkjent" in text
+    for form in ("md", "html"):
+        text = made(form, state="submitted", approved=[], locked_at=None)
+        assert "UTKAST – ikke godkjent" in text
+    assert "UTKAST" not in made("md")
+
+
+def test_a_recalled_version_says_above_all_that_it_does_not_hold_and_why() -> None:
+    recalled = {"recalled_at": "2027-01-14T19:00:00+01:00", "recall_ground": "wrong_content"}
+    for form in ("md", "html"):
+        text = made(form, state="recalled", **recalled)
+        assert "KALT TILBAKE – gjelder ikke" in text
+        assert "noe i den er feil" in text
+        assert "14.01.2027 kl. 19.00" in text
+
+
+def test_a_paper_says_what_is_not_for_all_in_it_and_the_figures_of_its_entries() -> None:
+    text = made("html")
+    assert "Skjermet innhold" in text
+    assert "sårbarhet" in text
+    assert "person" in text
+    assert "evakuert: 7" in text
+
+
+def test_an_entry_of_another_watch_says_whose_it_is_and_the_senders_own_does_not() -> None:
+    own = made("html", watch="4601.vaktsentral")
+    assert "14.01.2027 kl. 14.10 · status · 4601.vaktsentral" in made("html")
+    assert "14.01.2027 kl. 14.10 · status</bdi>" in own
 
 
 def test_a_pdf_is_made_of_the_words_as_text() -> None:
@@ -113,8 +140,16 @@ def test_a_pdf_is_made_of_the_words_as_text() -> None:
     with speaking("nb"):
         pdf = printing.as_pdf(printing.prepared(a_report()) | {"language": "nb"})
     assert pdf.startswith(b"%PDF-")
+    assert printing.is_for_archives(pdf)
     assert b"/etc/passwd:" not in pdf
     assert b"/URI" not in pdf
+
+
+def test_a_sign_that_no_font_has_keeps_nobody_from_getting_a_pdf() -> None:
+    pytest.importorskip("typst")
+    with speaking("nb"):
+        report = a_report(headline="Ras \U0001f6a8 \ue000 \U000e0041 \u0378")
+        assert printing.as_pdf(printing.prepared(report) | {"language": "nb"}).startswith(b"%PDF-")
 
 
 def test_without_the_extra_there_is_no_pdf_and_the_process_says_so() -> None:

@@ -6,11 +6,22 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.canonical import canonical, digest
 from schemas.directory import Directory
-from schemas.envelope import Actor, Body, Fact
+from schemas.envelope import Actor, Body, Fact, Refused
 from schemas.identifiers import new_id
 from schemas.people import Granted
-from schemas.reports import Approved, Drafted, Submitted, TemplateSet
+from schemas.reports import (
+    Approved,
+    AskReportErasure,
+    Drafted,
+    Recalled,
+    ReportErased,
+    ReportErasureAsked,
+    Submitted,
+    TemplateSet,
+    report_digest,
+)
 from schemas.vocabulary import Authentication, Mode, Role
 from services.reports import sheets
 from services.reports.sheets import LOCKED, Sheet
@@ -130,3 +141,53 @@ def test_only_the_named_approvers_of_a_template_approve() -> None:
     wanted = template(approvers=["svein"])
     assert sheets.may_approve(wanted, "svein", KEY, directory(), NOW)
     assert not sheets.may_approve(wanted, "arne", KEY, directory(), NOW)
+
+
+def locked_twice() -> Sheet:
+    """A report of two locked versions, which Liv wrote."""
+    sheet, wanted = Sheet(), template()
+    for act, person in [("draft", "liv"), ("draft", "liv"), ("submit", "liv"), ("approve", "arne")] * 2:
+        assert step(sheet, act, person, wanted)
+    return sheet
+
+
+def test_the_words_of_a_version_are_those_of_all_its_drafts_and_of_what_was_locked() -> None:
+    sheet = locked_twice()
+    assert len(sheet.written(1)) == len(sheet.written(2)) == 3
+    assert sorted(sheet.written(None)) == sorted(sheet.written(1) + sheet.written(2))
+    assert sheet.written(3) == []
+
+
+def test_what_was_asked_for_is_erased_by_another_person_once_and_nothing_that_came_later() -> None:
+    sheet = locked_twice()
+    request = AskReportErasure(report="r1", version=2, ground="wrong_person", law="gdpr-17-1-d")
+    asked = sheets.erasure_asked(sheet, request)
+    assert isinstance(asked, ReportErasureAsked)
+    sheet.apply(a_fact(asked, "arne"), asked)
+    assert step(sheet, "draft", "liv", template())
+    assert sheets.erased(sheet, 2, "arne") == Refused(code="SECOND_PERSON_NEEDED")
+    assert sheets.erased(sheet, 1, "svein") == Refused(code="NOT_ASKED")
+    gone = sheets.erased(sheet, 2, "svein")
+    assert isinstance(gone, ReportErased)
+    assert (gone.facts, gone.asked_by) == (asked.facts, "arne")
+    sheet.apply(a_fact(gone, "svein"), gone)
+    assert sheets.erased(sheet, 2, "svein") == Refused(code="ALREADY_ERASED")
+    assert (sheet.written(2), len(sheet.written(1)), len(sheet.written(3))) == ([], 3, 1)
+
+
+def test_a_recall_names_who_had_the_version_and_holds_for_that_version_alone() -> None:
+    sheet = locked_twice()
+    said = sheets.recalled(sheet, None, "too_early")
+    assert isinstance(said, Recalled)
+    assert (said.version, said.fact) == (2, sheet.versions[1].fact.id)
+    sheet.apply(a_fact(said, "arne"), said)
+    assert [one.recalled is not None for one in sheet.versions] == [False, True]
+    assert sheets.recalled(sheet, 2, "too_early") == Refused(code="ALREADY_RECALLED")
+    assert isinstance(sheets.recalled(sheet, 1, "too_early"), Recalled)
+
+
+def test_the_digest_of_a_report_about_no_incident_is_what_it_always_was() -> None:
+    about = {"report": "r1", "version": 1, "template": "sf", "draft": "f1", "commitment": "ab" * 32}
+    alone = report_digest(**about, entries=[])  # type: ignore[arg-type]
+    assert alone == digest(canonical(about | {"entries": []}))
+    assert report_digest(**about, entries=[], incident="i1") != alone  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
-from services.reports.store import DeadlineRow, Store, milliseconds
+from services.reports.store import Store, milliseconds
+from services.reports.tables import DeadlineRow
 from services.runtime.database import migrate, open_database
 from services.runtime.settings import Settings
 

@@ -160,6 +160,8 @@ MAY_PUBLISH = {
     "$JS.API.DIRECT.GET.OBJ_* $JS.API.STREAM.INFO.OBJ_* samvirke.heads.* "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),
     "incidents-retention": "samvirke.*.*.*.incidents.*.erased samvirke.*.*.*.incidents.*.deliveries_erased",
+    "incidents-mender": "samvirke.*.hub.repair.incidents.*.files_mended "
+    "$O.ATTACHMENTS_*.C.* $O.ATTACHMENTS_*.M.*",
     "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_* $JS.API.STREAM.MSG.DELETE.OBJ_*",
     "notifications-reaction": f"{PULLS} {ARMS} samvirke.parked.*.notifications {READS} "
     "$JS.API.DIRECT.GET.TIMERS*",

@@ -1,10 +1,10 @@
 """Attached files in an export: each under its entry's id, so that no name leads out of the folder."""
 
 import base64
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from services.cli.export.asking import Ask
 from services.runtime.edge import AskRefused
 
 FILES = "files"
@@ -14,9 +14,7 @@ _AT_ONCE = 4
 class Attached:
     """Fetches files into the folder of an export, some parts at a time."""
 
-    def __init__(
-        self, ask: Callable[..., Awaitable[dict[str, Any]]], folder: Path, reason: str | None
-    ) -> None:
+    def __init__(self, ask: Ask, folder: Path, reason: str | None) -> None:
         self._ask = ask
         self._folder = folder
         self._reason = reason

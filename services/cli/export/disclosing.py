@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 
+from schemas.reports import REPORT
 from services.cli.export import access
 from services.cli.export.access import Decision, Openness
 from services.cli.export.cells import row
 from services.cli.export.gather import ENTRIES, INCIDENTS
-from services.cli.export.printed import LOG, moment, words_of, write_page
-from services.cli.export.tables import lines_of
+from services.cli.export.printed import LOG, Known, Sheet, moment, words_of, write_page
+from services.cli.export.reported import REPORTS
+from services.cli.export.tables import lines_of, under
 from services.cli.texts import say
 from services.words.shared import word
 
@@ -20,16 +22,40 @@ ACCESS, TABLE = "access.jsonl", "access.csv"
 
 
 def items_of(folder: Path) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Every item of what was gathered, each head before its entries; True for a head."""
-    entries = lines_of(folder / ENTRIES)
-    ahead = next(entries, None)
-    for line in lines_of(folder / INCIDENTS):
-        head = line["incident"]
+    """Every item of what was gathered, each head before its entries and reports; True for a head."""
+    heads = [line["incident"] for line in lines_of(folder / INCIDENTS)]
+    ids = [head["id"] for head in heads]
+    parts = zip(heads, under(folder, ENTRIES, ids), under(folder, REPORTS, ids), strict=True)
+    for head, entries, reports in parts:
         if "level" in head:
             yield head, True
-        while ahead is not None and ahead["incident"] == head["id"]:
-            yield ahead, False
-            ahead = next(entries, None)
+        for item in (*entries, *map(as_item, reports)):
+            yield item, False
+    for line in lines_of(folder / REPORTS):
+        if line["incident"] is None:
+            yield as_item(line), False
+
+
+def as_item(line: dict[str, Any]) -> dict[str, Any]:
+    """A version of a report as an item: it bears the tags of all that stands in it."""
+    entries = [entry for one in line["fields"] for entry in one["entries"]]
+    said = [part for one in line["fields"] for part in (one["text"], *map(_quoted, one["entries"])) if part]
+    organisation, _, watch = line["watch"].partition(".")
+    return {
+        "id": line["fact"],
+        "kind": REPORT,
+        "level": line["level"],
+        "tags": sorted({*line["tags"], *(tag for entry in entries for tag in entry.get("tags", []))}),
+        "occurred_at": line["locked_at"],
+        "recorded_at": line["locked_at"],
+        "state": line["state"],
+        "actor": {"organisation": organisation, "watch": watch},
+        "content": {"headline": line["headline"], "text": "\n".join(said)},
+    }
+
+
+def _quoted(entry: dict[str, Any]) -> str:
+    return " ".join(filter(None, (entry.get("headline"), entry.get("text"))))
 
 
 def propose(gathered: Path, file: Path) -> int:
@@ -45,9 +71,10 @@ def propose(gathered: Path, file: Path) -> int:
 
 
 def disclose(
-    gathered: Path, folder: Path, decided: dict[str, Decision], made: str, lang: str, *, is_exercise: bool
+    gathered: Path, folder: Path, decided: dict[str, Decision], sheet: Sheet, known: Known
 ) -> dict[str, int]:
     """Write what may be given out; how many items are open, partly so and withheld. Raises BadDecision."""
+    lang = sheet.lang
     counts = dict.fromkeys((one.value for one in Openness), 0)
     with (
         (folder / ACCESS).open("wb") as lines,
@@ -60,8 +87,7 @@ def disclose(
             told = access.given_out(number, item, decision) | {"head": is_head}
             lines.write(orjson.dumps(told) + b"\n")
             table.write(row(_cells(told, lang)))
-    title = say("Incident log, public access", lang)
-    write_page(folder / LOG, _pages(folder, lang), title, made, lang, is_exercise=is_exercise)
+    write_page(folder / LOG, _pages(folder, lang, known), sheet)
     return counts
 
 
@@ -71,30 +97,33 @@ def _cells(told: dict[str, Any], lang: str) -> tuple[object, ...]:
     return (told["n"], told["openness"], access.mark_of(told["grounds"]), *known, words)
 
 
-def _pages(folder: Path, lang: str) -> Iterator[dict[str, Any]]:
+def _pages(folder: Path, lang: str, known: Known) -> Iterator[dict[str, Any]]:
     """Each incident with its rows; an entry whose head is not seen stands in one of its own."""
     page: dict[str, Any] | None = None
     for told in lines_of(folder / ACCESS):
         if told["head"] or page is None:
             if page is not None:
                 yield page
-            page = {"head": _head(told, lang), "rows": [], "chains": []}
+            page = {"head": _head(told, lang, known), "rows": [], "chains": []}
         if not told["head"]:
-            page["rows"].append(_row(told, lang))
+            page["rows"].append(_row(told, lang, known))
     if page is not None:
         yield page
 
 
-def _head(told: dict[str, Any], lang: str) -> dict[str, Any]:
-    known = [moment(told["occurred_at"])] if told.get("occurred_at") else []
-    known += [str(word(told[name], lang)) for name in ("watch", "type", "state") if told.get(name)]
-    words = words_of(told.get("content"), lang) if told["head"] else []
-    facts = " · ".join(known) if told["head"] else ""
-    mark = _mark(told, lang) if told["head"] else ""
-    return {"named": f"{told['n']}", "facts": facts, "words": words, "withheld": mark}
+def _head(told: dict[str, Any], lang: str, known: Known) -> dict[str, Any]:
+    parts = [moment(told["occurred_at"])] if told.get("occurred_at") else []
+    parts += [known.watch(told["watch"])] if told.get("watch") else []
+    parts += [str(word(told[name], lang)) for name in ("type", "state") if told.get(name)]
+    if not told["head"]:
+        return {"named": f"{told['n']}", "headline": "", "facts": "", "words": [], "withheld": ""}
+    content = dict(told.get("content") or {})
+    headline, words = content.pop("headline", ""), words_of(content, lang)
+    head = {"named": f"{told['n']}", "headline": headline, "facts": " · ".join(parts), "words": words}
+    return head | {"withheld": _mark(told, lang)}
 
 
-def _row(told: dict[str, Any], lang: str) -> dict[str, Any]:
+def _row(told: dict[str, Any], lang: str, known: Known) -> dict[str, Any]:
     times = {name: moment(told.get(f"{name}_at")) for name in ("occurred", "recorded")}
     openness = {
         "open": say("open", lang),
@@ -104,8 +133,9 @@ def _row(told: dict[str, Any], lang: str) -> dict[str, Any]:
     return {
         **times,
         "kind": word(told.get("kind"), lang) or "–",
-        "who": told.get("watch") or "–",
-        "person": f"{told['n']}",
+        "number": told["n"],
+        "who": known.watch(told.get("watch")) or "–",
+        "person": "",
         "level": openness[told["openness"]],
         "words": words_of(told.get("content"), lang),
         "struck": told.get("corrected", False),

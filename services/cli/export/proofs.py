@@ -36,6 +36,7 @@ class Bound:
         self._checkpoint = checkpoint
         self._withhold = withhold
         self.size: int = checkpoint["size"]
+        self.watch: str = checkpoint["log"].rpartition("/")[2]
         self._path = folder / f".{FACTS}"
         self._file = self._path.open("wb")
         self._leaves, self._places, self._lengths = array("q"), array("q"), array("q")
@@ -56,6 +57,10 @@ class Bound:
         self._lengths.append(len(line))
         self._hashes += leaf_hash(raw)
         self._file.write(line)
+
+    def close(self) -> None:
+        """Let the file go, also when nothing came of it."""
+        self._file.close()
 
     async def finish(self, ask: Callable[..., Any]) -> None:
         """Write facts, proof and earlier checkpoints; nothing where no fact may be told exactly."""

@@ -157,7 +157,7 @@ async def _first(opening: asyncio.Task[None], errors: "_Errors") -> None:
 
 
 class _Client(Client):
-    """Knows whether its owner closed it."""
+    """Knows whether its owner closed it, and hears on after an answer that came too late."""
 
     def __init__(self, user: str) -> None:
         super().__init__()
@@ -171,6 +171,12 @@ class _Client(Client):
     async def drain(self) -> None:
         self._is_leaving = True
         await super().drain()
+
+    async def _process_pong(self) -> None:
+        """nats-py stumbles over the answer to a flush that was given up, and then reads nothing more."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         if status == Client.CLOSED and not self._is_leaving:

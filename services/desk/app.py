@@ -60,7 +60,7 @@ class DeskRoom:
             Looking(identity, frame).router(),
             Situation(identity, frame).router(),
         ]
-        app = build_app(identity, self._edges, feeds, pages)
+        app = build_app(identity, self._edges, feeds, pages, boards.drawing)
         self._server = Server(app, settings.host, settings.port_desk, settings.tls_cert, settings.tls_key)
         await self._server.start()
 

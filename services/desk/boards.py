@@ -14,6 +14,7 @@ from schemas.exercise import Discarded
 from schemas.watch import Established
 from services.desk.board import Board, Change, Key, Words
 from services.desk.rules import Row
+from services.desk.turns import Turns
 from services.runtime import logs, names
 from services.runtime.direct import Direct, StreamUnreachable
 from services.runtime.follower import Follower, trade_filters
@@ -51,6 +52,8 @@ class Boards:
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
         self._lacking: dict[tuple[str, Key], list[Recorded]] = {}
+        self.drawing = Turns()
+        """Taken by whoever draws from a board, or a page."""
 
     async def open(self) -> None:
         """Begin to read; return when the boards show what stands, or after READY_S with what there is."""

@@ -18,8 +18,9 @@ async def draw_rows(boards: Boards, mode: str, watch: str, rows: Sequence[Row]) 
         return ""
     texts = await boards.texts(mode, rows)
     board = boards.of(mode)
-    shown = [_shown(row, texts.get(row.words.fact), board, watch) for row in rows]
-    return render.part("rows", rows=shown, watch=watch)
+    async with boards.drawing:
+        shown = [_shown(row, texts.get(row.words.fact), board, watch) for row in rows]
+        return render.part("rows", rows=shown, watch=watch)
 
 
 def title_of(board: Board, watch: str) -> str:

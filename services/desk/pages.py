@@ -143,7 +143,7 @@ class Pages:
         """The list anew, as far as it is shown."""
         asker = await self._identity.person(request)
         self._frame.check_reads(asker)
-        rows = self._screens.rows(asker.mode, asker.actor.key)[:ROWS_MOST]
+        rows = (await self._screens.rows(asker.mode, asker.actor.key))[:ROWS_MOST]
         await self._readings.note(asker.mode, asker.actor, rows)
         html = await draw_rows(self._frame.boards, asker.mode, asker.actor.key, rows)
         return Response(html, media_type="text/html", headers={"Cache-Control": "no-store"})
@@ -171,7 +171,7 @@ class Pages:
     async def _desk(self, request: Request, asker: Asker, opened: dict[str, Any]) -> Response:
         self._frame.check_reads(asker)
         place = self._screens.place
-        rows = self._screens.rows(asker.mode, asker.actor.key)
+        rows = await self._screens.rows(asker.mode, asker.actor.key)
         await self._readings.note(asker.mode, asker.actor, rows[:ROWS_MOST])
         html, frame, duty, links = await asyncio.gather(
             draw_rows(self._frame.boards, asker.mode, asker.actor.key, rows[:ROWS_MOST]),

@@ -1,12 +1,14 @@
 """Pages from templates: every value is escaped, every text comes from the catalogue."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from schemas.identifiers import new_id
 from services.desk import files, keys, texts
@@ -18,9 +20,24 @@ SHAPES = {"critical": "▲", "high": "◆", "normal": "●", "info": "–"}
 SHORT = {"critical": "P1", "high": "P2", "normal": "P3", "info": "info"}
 
 
-def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+class Page(Response):
+    """A page that is drawn when its turn has come."""
+
+    def __init__(self, template: str, status: int, values: Mapping[str, Any]) -> None:
+        super().__init__(status_code=status)
+        self._template = template
+        self._values = values
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Draw it and send it; whose turn it is the application knows."""
+        async with scope["app"].state.drawing:
+            drawn = HTMLResponse(part(self._template, **self._values), self.status_code, NO_STORE)
+        await drawn(scope, receive, send)
+
+
+def page(template: str, status: int = 200, /, **values: Any) -> Page:
     """A page, or a part of one, that no cache keeps."""
-    return HTMLResponse(part(template, **values), status, NO_STORE)
+    return Page(template, status, values)
 
 
 def part(template: str, /, **values: Any) -> str:

@@ -134,8 +134,12 @@ class Screens:
             keeping.cancel()
             self._open.pop(screen, None)
 
-    def rows(self, mode: str, watch: str) -> list[Row]:
-        """All that stands open for a watch, in order."""
+    async def rows(self, mode: str, watch: str) -> list[Row]:
+        """All that stands open for a watch, in order, when its turn has come."""
+        async with self._boards.drawing:
+            return self._rows(mode, watch)
+
+    def _rows(self, mode: str, watch: str) -> list[Row]:
         board, now = self._boards.of(mode), datetime.now(UTC)
         found = (row_of(standing, watch, board.directory, now) for standing in board.open.values())
         return sorted((row for row in found if row is not None), key=lambda row: row.order)
@@ -173,7 +177,10 @@ class Screens:
 
     async def _catch_up(self, screen: Screen, after: str | None) -> bytes:
         """What stands, with the rows that have changed since ``after``; all of them if that is not known."""
-        place, rows = self.place, self.rows(screen.mode, screen.actor.key)
+        async with self._boards.drawing:
+            if screen.ended:  # as the person has opened so many others since
+                return b""
+            place, rows = self.place, self._rows(screen.mode, screen.actor.key)
         screen.shown = {row.name for row in rows}
         instance, _, since = (after or "").rpartition(".")
         known = instance == self._instance and _PLACE.fullmatch(since) is not None
@@ -197,7 +204,7 @@ class Screens:
         """Tell every screen of one watch: all see the same."""
         screens = [one for one in self._open if (one.mode, one.actor.key) == (mode, watch)]
         known = set.intersection(*(screen.shown for screen in screens)) if screens else set()
-        all_rows, board = self.rows(mode, watch), self._boards.of(mode)
+        all_rows, board = self._rows(mode, watch), self._boards.of(mode)
         names, log = {row.name for row in all_rows}, {}
         changed = {row.key: row for row in all_rows if row.name not in known}
         for key, changes in found.log.items():

@@ -20,6 +20,7 @@ from services.desk.reporting import reporting_routes
 from services.desk.reports import Reports
 from services.desk.shown import unknown
 from services.desk.sign_in import SignInPages
+from services.desk.turns import Turns
 from services.runtime import logs, tracing
 from services.words.languages import speaking
 
@@ -40,9 +41,12 @@ HEADERS = (
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
-def build_app(identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Sequence[APIRouter]) -> ASGIApp:
+def build_app(
+    identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Sequence[APIRouter], drawing: Turns
+) -> ASGIApp:
     """The application, with nothing of FastAPI's own pages: those would load scripts from elsewhere."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.drawing = drawing
     problems.install(app)
     app.add_exception_handler(HTTPException, unknown)
     app.include_router(api_routes(identity))

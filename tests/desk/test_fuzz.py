@@ -104,8 +104,9 @@ class Hub:
 
     def faults(self) -> list[str]:
         """What the hub itself calls a fault: the desk keeps a command on which a door stumbles."""
-        lines = (self.process.home / "log").glob("*.jsonl")
-        return [one for path in lines for one in path.read_text("utf-8").splitlines() if '"error"' in one]
+        paths = (self.process.home / "log").glob("*.jsonl")
+        lines = [one for path in paths for one in path.read_text("utf-8").splitlines()]
+        return [one for one in lines if '"level":"error"' in one and '"error_type"' in one]
 
 
 @pytest.fixture(scope="module")

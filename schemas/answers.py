@@ -383,8 +383,8 @@ class Incidents(Tolerant):
 class IncidentFound(Tolerant):
     """One incident with its log, who was told, and what is to be done.
 
-    ``behind``: what ``after=`` names is not in the archive yet, so ask again. ``duty`` is who was on duty at a
-    past moment (``at``), as was known then, in the watches that have to do with the incident.
+    ``behind``: what ``after=`` names is not in the archive yet, so ask again. ``duty`` is who was on duty at
+    a past moment (``at``), as was known then, in the watches that have to do with the incident.
     """
 
     status: Literal["ok"]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority
+from services.cli.alike import hinted
 from services.cli.frame import Call, Outcome, Usage, verb
 from services.cli.names import incident_named, person_id
 from services.cli.options import (
@@ -60,7 +61,8 @@ async def report(
 ) -> Outcome:
     """Open an incident; the answer is its reference.
 
-    Priority and who is told are the type's in the register, where you do not say them.
+    Priority and who is told are the type's in the register, where you do not say them. With a position or a
+    municipality you also hear which open incidents it may be the same as; the report is stored before that.
     """
     from schemas.identifiers import new_id
     from schemas.incidents import OpenIncident
@@ -84,7 +86,8 @@ async def report(
         reference=reference,
         figures=figures_of(figures),
     )
-    return await send(call, request, content, moment(at), done="Incident {ref} is opened.")
+    opened = await send(call, request, content, moment(at), done="Incident {ref} is opened.")
+    return await hinted(call, opened) if position or municipality else opened
 
 
 async def entry(

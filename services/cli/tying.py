@@ -6,14 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from schemas.vocabulary import Level
+from services.cli.alike import briefly
 from services.cli.ending import Answer
-from services.cli.frame import Call, Outcome, Usage, table, verb
-from services.cli.looking import words
+from services.cli.frame import Call, Outcome, Usage, verb
 from services.cli.names import person_id
 from services.cli.options import At, Incident, LevelOption, Named, Notify, Place, Position, Tags, Text
-from services.cli.sending import ask, local, moment, on_incident, send, written
+from services.cli.sending import ask, moment, on_incident, send, written
 from services.cli.texts import language, say
-from services.words.shared import word
 
 Other = Annotated[str, typer.Argument(help="The other incident, named in the same way.", metavar="OTHER")]
 _REF = "7K3Q9XT"
@@ -204,16 +203,7 @@ async def case(
 
 
 def _listed(call: Call, found: dict[str, Any]) -> Outcome:
-    lang = language(call.lang)
-    rows = [
-        (
-            *(one["ref"], word(one["priority"], lang), word(one["state"], lang)),
-            *(local(one.get("occurred_at")), one["owner"], words(one, lang)),
-        )
-        for one in found["incidents"]
-        if one.get("ref")
-    ]
-    return Outcome(found, table(rows) if rows else [say("No incidents.", lang)])
+    return Outcome(found, briefly(call, found["incidents"]) or [say("No incidents.", language(call.lang))])
 
 
 async def _other(call: Call, said: str) -> dict[str, Any]:

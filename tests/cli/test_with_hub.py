@@ -124,6 +124,31 @@ def test_the_past_is_told_with_who_had_been_told_and_who_was_on_duty(hub: HubPro
         assert [(one["watch"], one["outcome"]) for one in chains] == [(NEIGHBOUR, "open")]
 
 
+def test_a_report_is_stored_first_and_then_hints_at_what_it_may_be_the_same_as(hub: HubProcess) -> None:
+    where = ("--type", "slide", "--position", "60.4207,5.4676")
+    first = opened(hub, "Ras ved Arna stasjon", *where)
+    ran = here(hub, "report", "Jordskred ved stasjonen", *where)
+    assert ran.code == 0
+    assert first in ran.out
+    assert "samvirke incident merge" in ran.out
+    code, told = call(hub, "report", "Ras over skinnene", *where)
+    assert (code, told["status"]) == (0, "accepted")
+    assert first in [one["ref"] for one in told["similar"]]
+    assert told["ref"] not in [one["ref"] for one in told["similar"]]
+    away = ("--type", "slide", "--position", "61.4207,5.4676")
+    assert call(hub, "report", "Ras langt unna", *away)[1]["similar"] == []
+    assert "similar" not in call(hub, "report", "Ras et sted", "--type", "slide")[1]
+
+
+def test_a_report_hints_at_nothing_that_the_reporter_may_not_see(hub: HubProcess) -> None:
+    where = ("--type", "evacuation", "--municipality", "4624")
+    hidden = opened(hub, "Bare for egen vakt", *where)
+    neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
+    code, told = call(hub, "report", "Evakuering", *where, **neighbour)
+    assert (code, told["similar"]) == (0, [])
+    assert hidden not in here(hub, "report", "Evakuering igjen", *where, **neighbour).out
+
+
 def test_a_function_is_taken_over_and_left(hub: HubProcess) -> None:
     assert call(hub, "duty", "take", "--function", "backup")[0] == 0
     assert call(hub, "duty", "release", "--function", "backup")[0] == 0

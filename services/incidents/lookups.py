@@ -48,14 +48,14 @@ class Lookups:
         return self._all(query.order_by(FACTS.c.sequence))
 
     def telling(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
-        """The facts about these incidents that say who was told, or that more may see something."""
+        """The facts about these incidents that say who was told, or that more may see; in any order."""
         names = (SharedWider.name, GlassBroken.name)
         wanted = [FACTS.c.subject.endswith(f".{name}", autoescape=True) for name in names]
         wanted.append(FACTS.c.subject.contains(f".{notifications.TRADE}.", autoescape=True))
         return self._all(_bare().where(FACTS.c.mode == mode, FACTS.c.about.in_(sorted(ids)), sa.or_(*wanted)))
 
     def facts(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
-        """These facts, in ledger order, without their content."""
+        """These facts, without their content, in any order."""
         return self._all(_bare().where(FACTS.c.mode == mode, FACTS.c.id.in_(sorted(ids))))
 
     def places_of(self, mode: str, entries: Sequence[dict[str, Any]]) -> dict[str, int]:
@@ -158,10 +158,10 @@ class Lookups:
 
 
 def _bare() -> sa.Select[Any]:
-    """Facts without their content, in ledger order."""
+    """Facts without their content, in any order: for an order SQLite would read all facts of the mode."""
     columns = (FACTS.c.sequence, FACTS.c.subject, FACTS.c.raw)
     nothing = (sa.null().label("sealed"), sa.false().label("erased"))
-    return sa.select(*columns, *nothing).where(FACTS.c.id.is_not(None)).order_by(FACTS.c.sequence)
+    return sa.select(*columns, *nothing)
 
 
 def _stood(columns: Sequence[sa.Column[Any]], both: sa.ColumnElement[bool], at: int) -> sa.Select[Any]:

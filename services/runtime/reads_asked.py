@@ -20,7 +20,10 @@ async def who_read(ask: Ask, asked: dict[str, Any], report: str | None = None) -
     if report is None:
         of_log = await ask("incidents", "audit", **asked)
     wanted = {name: asked[name] for name in _OF_BOTH if name in asked}
-    of_reports = await ask("reports", "audit", **wanted, report=report, incident=of_log.get("incident"))
+    incident = of_log.get("incident")
+    of_reports = await ask("reports", "audit", **wanted, report=report, incident=incident)
+    refs = {one["incident"]: one["ref"] for one in of_log["reads"]} | {incident: asked.get("ref")}
+    of_reports["reads"] = [one | {"ref": refs.get(one["incident"])} for one in of_reports["reads"]]
     found = of_log["reads"] + of_reports["reads"]
     found.sort(key=lambda one: datetime.fromisoformat(one["read_at"]), reverse=True)
     most = asked.get("limit", MOST)

@@ -31,13 +31,13 @@ async def who_read(ask: Ask, asked: dict[str, Any], report: str | None = None) -
     return {"status": "ok", "reads": found[:most], "more": is_cut}
 
 
-async def reports_read_by(ask: Ask, person: str) -> list[dict[str, Any]]:
-    """Every line that tells of a person's reading of situation reports, the newest first."""
+async def reads_of_reports(ask: Ask, **of: str) -> list[dict[str, Any]]:
+    """Every line about situation reports of one ``person`` or ``incident``, the newest first."""
     found: list[dict[str, Any]] = []
     before: int | None = None
     while True:
-        page = await ask("reports", "audit", person=person, limit=500, before=before)
+        page = await ask("reports", "audit", **of, limit=500, before=before)
         found += page["reads"]
         if not page["more"]:
-            return [one for one in found if one["person"] == person]
+            return found
         before = page["reads"][-1]["position"]

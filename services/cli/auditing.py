@@ -58,7 +58,8 @@ def _row(one: dict[str, Any], names: dict[str, str], lang: str) -> tuple[object,
         one["what"],
         word(one["reason"], lang),
         one["owner"],
-        one.get("ref") or (one["incident"] or "")[:_SHORT] or version,
+        one["ref"] or (one["incident"] or "")[:_SHORT] or None,
+        version,
         one["item"],
     )
 

@@ -10,14 +10,14 @@ from services.cli.names import incident_named, person_id
 from services.cli.options import Incident
 from services.cli.sending import ask, local, names_of
 from services.cli.texts import language, say
-from services.runtime.reads_asked import reports_read_by
+from services.runtime.reads_asked import reads_of_reports
 from services.words.shared import word
 
 privacy = typer.Typer(help="What data protection asks for.", no_args_is_help=True)
 
 
 async def received(call: Call, said: Incident) -> Outcome:
-    """Who may see each item of an incident, was sent it, was told and has read it: for a breach report."""
+    """Who may see each item of an incident, was sent it, was told and has read it, also in a situation report."""
     named = incident_named(said)
     if "number" in named:
         raise Usage("name the incident by its reference or id")
@@ -25,6 +25,9 @@ async def received(call: Call, said: Incident) -> Outcome:
     about = {"incident": found["incident"], "owner": found["owner"]}
     given = await ask(call, "feeds", "received", **about)
     found |= {"given": given["given"], "given_since": given["since"]}
+    of_reports = await reads_of_reports(partial(ask, call), incident=found["incident"])
+    for one in found["items"]:
+        one["read"] += [read for read in of_reports if read["item"] == one["item"]]
     lang = language(call.lang)
     rows = [
         (
@@ -75,7 +78,8 @@ async def person_report(
     """All that the hub holds of one person: name, roles, what was written or names them, what they read."""
     person = person_id(call.settings(), who)
     found: dict[str, Any] = await ask(call, "incidents", "person", who=person)
-    found["reads"] += await reports_read_by(partial(ask, call), person)
+    of_reports = await reads_of_reports(partial(ask, call), person=person)
+    found["reads"] += [one for one in of_reports if one["person"] == person]
     names = await names_of(call, [person])
     found["display_name"] = names.get(person)
     lang = language(call.lang)

@@ -75,8 +75,10 @@ class Frame:
         return directory.has_role(person, asker.actor.key, datetime.now(UTC), *roles)
 
     def titles(self, mode: str) -> dict[str, str]:
-        """What each watch is called."""
-        return {key: known.title for key, known in self.boards.of(mode).directory.watches.items()}
+        """What each watch and each house is called."""
+        directory = self.boards.of(mode).directory
+        houses = {key: known.title for key, known in directory.organisations.items()}
+        return houses | {key: known.title for key, known in directory.watches.items()}
 
     def addressees(self, asker: Asker) -> dict[str, str]:
         """The watches that a form offers, with their titles: no hidden one but the own (D13)."""

@@ -26,6 +26,7 @@ from services.reports import sheets
 from services.reports.entries import Entry, check_receivers, entries_of
 from services.reports.picture import Head, Picture
 from services.reports.sheets import Sheet
+from services.reports.sight import find
 from services.runtime.appender import Conflict
 from services.runtime.guarded import Guarded
 from services.runtime.ledger import Ledger, Recorded
@@ -213,34 +214,6 @@ class Handlers:
 
     def _directory(self, received: Received) -> Directory:
         return self._pictures[received.address.mode].directory
-
-
-def find(picture: Picture, key: str, report: str, person: str | None) -> Head | None:
-    """A report of the watch ``key``; else one of its organisation that the person may approve."""
-    org = key.partition(".")[0]
-    own = picture.heads.get(f"{key}.{report}")
-    if own is not None or person is None:
-        return own
-    for head in picture.heads.values():
-        if head.report == report and head.place.org == org and may_judge(picture, head, person):
-            return head
-    return None
-
-
-def may_judge(picture: Picture, head: Head, person: str | None) -> bool:
-    """True if the person approves reports of that template in that watch."""
-    template = picture.template(head.place.key, head.template)
-    if template is None or person is None:
-        return False
-    return sheets.may_approve(template, person, head.place.key, picture.directory, _now())
-
-
-def may_recall(picture: Picture, head: Head, person: str | None) -> bool:
-    """True if the person may recall what was locked of the report."""
-    template = picture.template(head.place.key, head.template)
-    if template is None or person is None:
-        return False
-    return sheets.may_recall(template, person, head.place.key, picture.directory, _now())
 
 
 async def read_log(ledger: Ledger, mode: str, incident: str) -> dict[str, Entry]:

@@ -105,13 +105,13 @@ def _field(one: Part, watch: str, titles: dict[str, str]) -> Part:
 def _entry(one: Part, watch: str, titles: dict[str, str]) -> Part:
     """An entry that the report refers to: when, what, whose if not the sender's own, and what it says now."""
     if one.get("withheld"):
-        return {"from": "", "lines": [_("An entry that this watch may not see.")]}
+        return {"from": "", "lines": [_("An entry that this watch may not see.")], "struck": False}
     marks = {"strike": _("struck since"), "replace": _("corrected since")}
     whose = "" if one["watch"] == watch else plain(titles.get(one["watch"], one["watch"]))
     kind = "" if one["kind"] in _PLAIN_KINDS else word(one["kind"]) or ""
     about = (moment(one["occurred_at"]), kind, whose, marks.get(one["corrected"] or "", ""))
     said = [_("The words are erased.")] if one["erased"] else list(_said(one))
-    return {"from": " · ".join(filter(None, about)), "lines": said}
+    return {"from": " · ".join(filter(None, about)), "lines": said, "struck": one["corrected"] == "strike"}
 
 
 def _said(one: Part) -> Iterable[str]:

@@ -19,9 +19,9 @@ from schemas.reports import (
 from schemas.vocabulary import Role
 from services.reports import sheets
 from services.reports.entries import is_held
-from services.reports.handlers import accept, find, fold_of, may_recall, refuse
+from services.reports.handlers import accept, fold_of, refuse
 from services.reports.picture import Head, Picture
-from services.reports.sight import sees
+from services.reports.sight import find, may_recall, sees
 from services.runtime.guarded import Guarded
 from services.runtime.ledger import Ledger, Recorded
 from services.runtime.reading import Received, Refusal

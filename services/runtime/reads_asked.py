@@ -20,7 +20,10 @@ async def who_read(ask: Ask, asked: dict[str, Any], report: str | None = None) -
     if report is None:
         of_log = await ask("incidents", "audit", **asked)
     wanted = {name: asked[name] for name in _OF_BOTH if name in asked}
-    of_reports = await ask("reports", "audit", **wanted, report=report, incident=of_log.get("incident"))
+    incident = of_log.get("incident")
+    of_reports = await ask("reports", "audit", **wanted, report=report, incident=incident)
+    refs = {one["incident"]: one["ref"] for one in of_log["reads"]} | {incident: asked.get("ref")}
+    of_reports["reads"] = [one | {"ref": refs.get(one["incident"])} for one in of_reports["reads"]]
     found = of_log["reads"] + of_reports["reads"]
     found.sort(key=lambda one: datetime.fromisoformat(one["read_at"]), reverse=True)
     most = asked.get("limit", MOST)
@@ -28,13 +31,13 @@ async def who_read(ask: Ask, asked: dict[str, Any], report: str | None = None) -
     return {"status": "ok", "reads": found[:most], "more": is_cut}
 
 
-async def reports_read_by(ask: Ask, person: str) -> list[dict[str, Any]]:
-    """Every line that tells of a person's reading of situation reports, the newest first."""
+async def reads_of_reports(ask: Ask, **of: str) -> list[dict[str, Any]]:
+    """Every line about situation reports of one ``person`` or ``incident``, the newest first."""
     found: list[dict[str, Any]] = []
     before: int | None = None
     while True:
-        page = await ask("reports", "audit", person=person, limit=500, before=before)
+        page = await ask("reports", "audit", **of, limit=500, before=before)
         found += page["reads"]
         if not page["more"]:
-            return [one for one in found if one["person"] == person]
+            return found
         before = page["reads"][-1]["position"]

@@ -431,6 +431,9 @@ def test_the_archive_package_holds_the_reports_that_were_locked_about_the_incide
     assert [(one["watch"], one["person"], one["version"]) for one in seen["reads"]][-2:] == [
         ("sf-vestland.main", None, 1)
     ] * 2
+    code, told = call(hub, "privacy", "received", ref, watch="4601.kk", person="stig")
+    read = next(one["read"] for one in told["items"] if one["item"] == entry)
+    assert ("sf-vestland.main", "report") in [(one["watch"], one["what"]) for one in read]
     assert call(hub, "verify")[0] == 0
     theirs = tmp_path / "hos-dem"
     code, made = call(hub, "export", "--out", str(theirs), "--incident", ref, **receiver)

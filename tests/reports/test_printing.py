@@ -129,6 +129,15 @@ def test_a_paper_says_what_is_not_for_all_in_it_and_the_figures_of_its_entries()
     assert "evakuert: 7" in text
 
 
+def test_an_entry_that_was_struck_since_is_struck_on_paper_too() -> None:
+    report = a_report()
+    report["report"]["fields"][0]["entries"][0]["corrected"] = "strike"
+    with speaking("nb"):
+        html = printing.as_html(printing.prepared(report) | {"language": "nb"}).decode()
+    assert html.count('class="said struck"') == len(LINES) + 4
+    assert 'class="said struck"' not in made("html")
+
+
 def test_an_entry_of_another_watch_says_whose_it_is_and_the_senders_own_does_not() -> None:
     own = made("html", watch="4601.vaktsentral")
     assert "14.01.2027 kl. 14.10 · status · 4601.vaktsentral" in made("html")

@@ -17,7 +17,7 @@ privacy = typer.Typer(help="What data protection asks for.", no_args_is_help=Tru
 
 
 async def received(call: Call, said: Incident) -> Outcome:
-    """Who may see each item of an incident, was sent it, was told and has read it, also in a situation report."""
+    """Who may see each item of an incident, was sent it, was told and has read it, in reports too."""
     named = incident_named(said)
     if "number" in named:
         raise Usage("name the incident by its reference or id")

@@ -24,6 +24,7 @@ from services.runtime.connect import connect
 from services.runtime.direct import StreamUnreachable
 from services.runtime.epochs import UNREACHABLE, Gate
 from services.runtime.ledger import IdTaken
+from services.runtime.parts import PART, Parts
 from services.runtime.reading import LIMIT_BYTES, Received, Refusal, read_command, read_question
 from services.runtime.settings import Settings
 from services.runtime.slices import Slices
@@ -71,6 +72,7 @@ class Door:
         self._gates = dict(gates or {})
         self._never = dict(never or {})
         self._room = asyncio.Semaphore(IN_HAND)
+        self._parts = Parts()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slices = Slices()
         self.dropped = 0
@@ -116,7 +118,7 @@ class Door:
             answer = await self._handle(address, asked.data, said)
         finally:
             self._room.release()
-        raw = orjson.dumps(answer) if isinstance(answer, dict) else answer.model_dump_json().encode()
+        raw = self._written(address, answer)
         try:
             await nc.publish(asked.reply, raw)
         except (NatsError, OSError) as fault:  # who asked hears nothing, and asks again
@@ -125,19 +127,31 @@ class Door:
             return
         _log(self._nameable(address), answer, began, said)
 
+    def _written(self, address: Address, answer: Answer | dict[str, Any] | bytes) -> bytes:
+        """The answer's bytes; of what is larger than a message, where the rest is to be had."""
+        if isinstance(answer, bytes):
+            return answer
+        if isinstance(answer, dict):
+            return self._parts.first(address.key, orjson.dumps(answer))
+        return answer.model_dump_json().encode()
+
     def _nameable(self, address: Address) -> Address:
         """The address as it may be logged: a verb or mode that the sender made up could be any text (D24)."""
-        known = self._commands if address.sort == COMMAND else self._queries
+        known = self._commands if address.sort == COMMAND else {PART, *self._queries}
         if address.verb in known and address.mode in names.MODES:
             return address
         verb = address.verb if address.verb in known else UNKNOWN
         return replace(address, verb=verb, mode=address.mode if address.mode in names.MODES else UNKNOWN)
 
-    async def _handle(self, address: Address, body: bytes, said: dict[str, str]) -> Answer | dict[str, Any]:
+    async def _handle(
+        self, address: Address, body: bytes, said: dict[str, str]
+    ) -> Answer | dict[str, Any] | bytes:
         """The answer; ``said`` takes up what its log line says beside."""
         try:
             if address.sort == COMMAND:
                 return await self._take_command(address, body, said)
+            if address.verb == PART:
+                return self._parts.part(address.key, read_question(body))
             query = self._queries.get(address.verb)
             if query is None:
                 raise Refusal("UNKNOWN_TYPE")
@@ -180,7 +194,9 @@ def _explain(fault: Exception, address: Address, said: dict[str, str]) -> Refuse
     return Refused(code="INTERNAL", parameters={"fault": number})
 
 
-def _log(address: Address, answer: Answer | dict[str, Any], began: float, said: dict[str, str]) -> None:
+def _log(
+    address: Address, answer: Answer | dict[str, Any] | bytes, began: float, said: dict[str, str]
+) -> None:
     outcome = answer.status if isinstance(answer, Accepted | Refused) else "answered"
     ids: dict[str, Any] = {}
     if isinstance(answer, Accepted):

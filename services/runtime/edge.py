@@ -15,6 +15,7 @@ from schemas.envelope import Accepted, Actor, Answer, Refused, Request
 from services.runtime import logs, tracing
 from services.runtime.connect import BrokerRefused, BrokerUnreachable, address, connect
 from services.runtime.outbound import NO_ANSWER, Outbound, build, check, exchange
+from services.runtime.parts import whole
 from services.runtime.settings import Settings
 from services.runtime.spool import Row, Spool, spool_of
 
@@ -196,9 +197,9 @@ class Edge:
         try:
             subject = subjects.query(mode, org, watch, trade, what)
             reply = await nc.request(subject, orjson.dumps(body), timeout=ASK_S)
-        except (NatsError, TimeoutError, OSError):
+            found: dict[str, Any] = await whole(nc, subject, reply.data, ASK_S)
+        except (NatsError, TimeoutError, OSError, ValueError):
             raise Unanswered(NO_ANSWER) from None
-        found: dict[str, Any] = orjson.loads(reply.data)
         if found.get("status") == "refused":
             raise AskRefused(found["code"], found.get("parameters", {}))
         return found

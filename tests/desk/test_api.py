@@ -43,6 +43,19 @@ async def test_an_odd_id_is_an_id_like_any_other(house: House, id: str) -> None:
     assert [one["id"] for one in found.json()["entries"]] == [f"e{id}"[:64]]
 
 
+async def test_a_log_with_more_words_than_a_message_holds_is_read_whole_and_found(house: House) -> None:
+    report, text = await house.report(), "漢 Storskjær " + "\u6f22" * 19_000
+    async with house.machine("report") as program:
+        path = f"/v1/incidents/{report['ref']}"
+        for _ in range(80):
+            last = await program.post(f"{path}/entries", json={"text": text})
+        found = await program.get(path, params={"after": last.json()["receipt"]})
+        hits = await program.post("/v1/search", json={"text": "storskjær", "limit": 200})
+    assert len(found.content) > 4_194_304
+    assert [one["content"]["text"] for one in found.json()["entries"]] == [text] * 80
+    assert len(hits.json()["found"]) == 80
+
+
 async def test_what_a_command_does_beside_itself_is_taken_in_however_long_its_id_is(house: House) -> None:
     report, id = await house.report(), new_id().ljust(64, "x")
     await house.issue("reader-barnevern", "4601.barnevern", ["read"])

@@ -20,6 +20,7 @@ from schemas.subjects import Address
 from services.runtime import names
 from services.runtime.door import Door, Route
 from services.runtime.epochs import BEHIND, UNREACHABLE, Gate
+from services.runtime.parts import KEPT_BYTES_MOST, PART_BYTES, Parts, whole
 from services.runtime.reading import Received, Refusal
 from tests.hub import Hub
 from tests.ledgers import MODE, ask, empty_archive, logging_to
@@ -170,15 +171,41 @@ async def test_a_question_is_answered_and_a_bad_one_refused(desk: Desk) -> None:
     assert (await desk.send(b"{}", other))["code"] == "UNKNOWN_TYPE"
 
 
-async def test_an_answer_too_large_to_be_sent_is_said_in_the_log(desk: Desk, tmp_path: Path) -> None:
+async def test_an_answer_larger_than_a_message_is_fetched_in_parts_by_who_has_asked(
+    desk: Desk, broker: Hub
+) -> None:
     ask = subjects.query(MODE, "4601", "vaktsentral", "watch", "duty")
-    log = tmp_path / "log"
-    with logging_to(log):
-        await desk.nc.publish(ask, b'{"all": 1}', reply=desk.nc.new_inbox())
-        async with asyncio.timeout(5):
-            while b"door.not_answered" not in log.read_bytes():  # noqa: ASYNC110 - the door's task writes it
-                await asyncio.sleep(0.02)
-    assert (await desk.send(b"", ask))["status"] == "ok"
+    first = await desk.nc.request(ask, b'{"all": 1}', timeout=5)
+    assert await whole(desk.nc, ask, first.data, 5) == {
+        "status": "ok",
+        "watch": "4601.vaktsentral",
+        "x": "x" * 5_000_000,
+    }
+    part = subjects.query(MODE, "4601", "vaktsentral", "watch", "part")
+    known = orjson.loads(first.data)["id"]
+    for wrong in ({"id": known, "number": -1}, {"id": known, "number": True}, {"id": [], "number": 0}, {}):
+        assert (await desk.send(orjson.dumps(wrong), part))["code"] == "MALFORMED"
+    other = await broker.connect("4601.barnevern")
+    foreign = subjects.query(MODE, "4601", "barnevern", "watch", "part")
+    stolen = await other.request(foreign, orjson.dumps({"id": known, "number": 0}), timeout=5)
+    await other.close()
+    assert orjson.loads(stolen.data)["code"] == "MALFORMED"
+
+
+def test_what_nobody_fetches_gives_way_and_what_is_beyond_all_measure_is_refused() -> None:
+    kept = Parts()
+    sizes = [PART_BYTES, PART_BYTES + 1, KEPT_BYTES_MOST // 2, KEPT_BYTES_MOST // 2, KEPT_BYTES_MOST + 1]
+    answers = [kept.first("4601.vaktsentral", b"x" * size) for size in sizes]
+    assert answers[0] == b"x" * PART_BYTES
+    told = [orjson.loads(answer) for answer in answers[1:]]
+    assert [one["status"] for one in told] == ["parts", "parts", "parts", "refused"]
+    for one, is_kept in zip(told[:3], (False, True, True), strict=True):
+        asked = {"id": one["id"], "number": 0}
+        if is_kept:
+            assert len(kept.part("4601.vaktsentral", asked)) == PART_BYTES
+        else:
+            with pytest.raises(Refusal):
+                kept.part("4601.vaktsentral", asked)
 
 
 @pytest.mark.parametrize("reason", [BEHIND, UNREACHABLE])

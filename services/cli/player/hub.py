@@ -20,6 +20,7 @@ from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.edge import KEPT_FOR
 from services.runtime.outbound import Outbound, build, exchange
+from services.runtime.parts import whole
 from services.runtime.settings import Settings
 
 VIA = "exercise"
@@ -126,10 +127,10 @@ class Hub:
             try:
                 nc = await self.connection(user)
                 reply = await nc.request(subject, orjson.dumps(asked), timeout=5)
-                found: dict[str, Any] = orjson.loads(reply.data)
+                found: dict[str, Any] = await whole(nc, subject, reply.data, 5)
                 if found.get("code") not in KEPT_FOR:
                     return found
-            except (NatsError, TimeoutError, OSError):
+            except (NatsError, TimeoutError, OSError, ValueError):
                 pass
             if time.monotonic() > deadline:
                 raise HubSilent(subject)

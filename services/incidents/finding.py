@@ -1,20 +1,22 @@
 """What the search looks up: words that hold a part, items that match, and the heads that they belong to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from schemas.sharing import Reach
 from services.incidents.items import reach_of
 from services.incidents.kin import reach_of as head_reach
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
-from services.incidents.term_index import Places, Wanted, term_index
+from services.incidents.term_index import term_index
 from services.incidents.terms import (
     ALL,
     SUBSTRING_LEAST,
+    Wanted,
     box_marks,
     circles_of,
     key,
@@ -89,52 +91,64 @@ class Head:
 
 
 class Finder:
-    """Reads of the search, each a snapshot of its own."""
+    """Opens one search after another."""
 
     def __init__(self, engine: Engine) -> None:
         self._reading = reading(engine)
-        self._index = term_index(engine)
 
-    def wanted(self, mode: str, looked: Looked, viewer: Viewer) -> Wanted | None:
-        """Which terms an item must have, in circles of the viewer; None if a word means too many.
+    @contextmanager
+    def search(self, mode: str) -> "Iterator[Finding]":
+        """The reads of one search in a mode."""
+        with self._reading.connect() as connection:
+            yield Finding(connection, mode)
 
-        An item is found by all its words in each of its circles, so the circles need not be kept apart.
-        """
+
+class Finding:
+    """Reads of one search, each a snapshot of its own."""
+
+    def __init__(self, connection: Connection, mode: str) -> None:
+        self._connection = connection
+        self._mode = mode
+        self._index = term_index(connection)
+
+    def wanted(self, looked: Looked, viewer: Viewer) -> Wanted | None:
+        """Which terms an item must have, in circles of the viewer; None if a word means too many."""
         circles = circles_of(viewer.watch, viewer.directory, viewer.now)
-        spelt: list[dict[str, list[str]]] = []
-        for word in looked.words:
-            found = self._spellings(mode, circles, word)
-            if sum(map(len, found.values())) > WORDS_MOST:
-                return None
-            spelt.append(found)
-        groups = [
-            [key(circle, f"={one}") for circle, some in found.items() for one in some] for found in spelt
+        spelt = self._spellings(circles, looked.words)
+        if any(len(found) > WORDS_MOST for found in spelt.values()):
+            return None
+        lists = [
+            [key(circle, f"={one}") for circle, one in (*((circle, word) for circle in circles), *found)]
+            for word, found in spelt.items()
         ]
-        groups += [[key(circle, one) for circle in circles for one in told] for told in _marks(looked)]
-        return groups or [[key(circle, ALL) for circle in circles]]
+        lists += [[key(circle, one) for circle in circles for one in told] for told in _marks(looked)]
+        return Wanted([key(circle, ALL) for circle in circles], lists)
 
-    def _spellings(self, mode: str, circles: Sequence[str], word: str) -> dict[str, list[str]]:
-        """The words of each circle in which a word stands; a short one stands for itself only."""
-        found = {circle: [word] for circle in circles}
-        if len(word) < SUBSTRING_LEAST:
+    def _spellings(self, circles: Sequence[str], sought: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Circle and word of each other word in which a word stands; a short one stands for itself only."""
+        found: dict[str, list[tuple[str, str]]] = {word: [] for word in sought}
+        parts = [word for word in sought if len(word) >= SUBSTRING_LEAST]
+        if not parts:
             return found
-        inside = sa.func.instr if self._reading.dialect.name == "sqlite" else sa.func.strpos
+        inside = sa.func.instr if self._connection.dialect.name == "sqlite" else sa.func.strpos
         query = sa.select(WORDS.c.circle, WORDS.c.word).where(
-            WORDS.c.mode == mode, WORDS.c.circle.in_(circles), inside(WORDS.c.word, word) > 0
+            WORDS.c.mode == self._mode,
+            WORDS.c.circle.in_(circles),
+            sa.or_(*(inside(WORDS.c.word, part) > 0 for part in parts)),
         )
-        for row in self._all(query.limit(WORDS_MOST + 1)):
-            if row["word"] != word:
-                found[row["circle"]].append(row["word"])
+        for circle, word in self._connection.execute(query.limit(len(parts) * WORDS_MOST + 1)):
+            for part in parts:
+                if part in word and part != word:
+                    found[part].append((circle, word))
         return found
 
-    def places(self, mode: str, wanted: Wanted, before: int, most: int, *, first: bool) -> Places:
-        """The newest items before a sequence that have the terms."""
-        with self._reading.connect() as connection:
-            return self._index.find(connection, mode, wanted, before, most, first=first)
+    def places(self, wanted: Wanted, before: int) -> Iterator[int]:
+        """The sequences of items before a sequence that have the terms, the newest first."""
+        return self._index.find(self._connection, self._mode, wanted, before)
 
-    def items(self, mode: str, sequences: Sequence[int], looked: Looked) -> list[Found]:
+    def items(self, sequences: Sequence[int], looked: Looked) -> list[Found]:
         """Those of these items of which the rest holds too, the newest first."""
-        query = sa.select(ITEMS).where(ITEMS.c.mode == mode, ITEMS.c.sequence.in_(sequences))
+        query = sa.select(ITEMS).where(ITEMS.c.mode == self._mode, ITEMS.c.sequence.in_(sequences))
         if looked.of_head:
             of = sa.and_(INCIDENTS.c.id == ITEMS.c.about, INCIDENTS.c.watch == ITEMS.c.owner)
             query = query.join(INCIDENTS, sa.and_(INCIDENTS.c.mode == ITEMS.c.mode, of))
@@ -147,9 +161,9 @@ class Finder:
             for row in self._all(query)
         ]
 
-    def heads(self, mode: str, ids: Iterable[str]) -> dict[str, Head]:
+    def heads(self, ids: Iterable[str]) -> dict[str, Head]:
         """The heads of incidents; of several under one id the first."""
-        query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(list(ids)))
+        query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == self._mode, INCIDENTS.c.id.in_(list(ids)))
         found: dict[str, Head] = {}
         for row in self._all(query.order_by(INCIDENTS.c.sequence)):
             shown = {name: row["watch" if name == "owner" else name] for name in _HEAD_SHOWN}
@@ -159,28 +173,27 @@ class Finder:
             found.setdefault(row["id"], head)
         return found
 
-    def place(self, mode: str, fact: str) -> RowMapping | None:
+    def place(self, fact: str) -> RowMapping | None:
         """The item that a fact is."""
         both = sa.and_(ITEMS.c.mode == FACTS.c.mode, ITEMS.c.sequence == FACTS.c.sequence)
         query = sa.select(ITEMS).select_from(FACTS.join(ITEMS, both))
-        found = self._all(query.where(FACTS.c.mode == mode, FACTS.c.id == fact))
+        found = self._all(query.where(FACTS.c.mode == self._mode, FACTS.c.id == fact))
         return found[0] if found else None
 
-    def fact(self, mode: str, sequence: int) -> str:
+    def fact(self, sequence: int) -> str:
         """The fact that an item is."""
-        query = sa.select(FACTS.c.id).where(FACTS.c.mode == mode, FACTS.c.sequence == sequence)
+        query = sa.select(FACTS.c.id).where(FACTS.c.mode == self._mode, FACTS.c.sequence == sequence)
         return str(self._all(query)[0]["id"])
 
-    def texts(self, mode: str, sequences: Sequence[int]) -> list[RowMapping]:
+    def texts(self, sequences: Sequence[int]) -> Sequence[RowMapping]:
         """Facts with their content."""
         both = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
         columns = (FACTS.c.sequence, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed, CONTENT.c.erased)
         query = sa.select(*columns).select_from(FACTS.outerjoin(CONTENT, both))
-        return self._all(query.where(FACTS.c.mode == mode, FACTS.c.sequence.in_(sequences)))
+        return self._all(query.where(FACTS.c.mode == self._mode, FACTS.c.sequence.in_(sequences)))
 
-    def _all(self, query: sa.Select[Any]) -> list[RowMapping]:
-        with self._reading.connect() as connection:
-            return list(connection.execute(query).mappings())
+    def _all(self, query: sa.Select[Any]) -> Sequence[RowMapping]:
+        return self._connection.execute(query).mappings().all()
 
 
 def _marks(looked: Looked) -> list[list[str]]:

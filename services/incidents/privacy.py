@@ -1,7 +1,7 @@
 """Questions of data protection: who received an incident's items, and what the log holds of one person."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +80,7 @@ class Privacy:
         items = [_item(item, read, viewer) for item in part.items.values()]
         return {"status": "ok", "ref": part.ref, "incident": part.id, "items": items, "told": sorted(told)}
 
-    def _named(self, question: GetQuestion, mode: str) -> list[Any]:
+    def _named(self, question: GetQuestion, mode: str) -> Sequence[Any]:
         if question.id is not None:
             return self._lookups.by_id(mode, question.id)
         return self._lookups.by_ref(mode, question.ref) if question.ref is not None else []

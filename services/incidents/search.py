@@ -13,7 +13,7 @@ from schemas.sharing import may_see
 from schemas.subjects import Address
 from schemas.vocabulary import IncidentState
 from services.incidents.attaching import words_beside
-from services.incidents.finding import Finder, Found, Head, Looked
+from services.incidents.finding import Finder, Finding, Found, Head, Looked
 from services.incidents.items import reach_of
 from services.incidents.queries import Queries, Question
 from services.incidents.reasons import is_long_closed
@@ -26,6 +26,9 @@ from services.runtime.reading import Refusal, validate
 _LEAST, _MOST = 100, 5_000
 """How many items are looked at in one go: few at first, more while what is asked besides does not hold."""
 _NEWEST = 1 << 62
+
+Seen = tuple[Found, Head | None]
+"""An item, and the head of its incident, seen or not."""
 
 
 class SearchQuestion(Question, SearchFor):
@@ -63,11 +66,12 @@ def find(finder: Finder, mode: str, question: SearchFor, viewer: Viewer) -> tupl
     Raises Refusal: BAD_PERIOD, SEARCH_TOO_WIDE, and MALFORMED for a page that ended with nothing visible.
     """
     looked = looked_for(question)
-    before = _before(finder, mode, question.page, viewer)
-    found = list(islice(_visible(finder, mode, looked, before, viewer), question.limit + 1))
-    asked = question.reason is None
-    hits = _hits(finder, mode, found[: question.limit], looked, viewer, is_reason_asked=asked)
-    return hits, finder.fact(mode, found[-2].sequence) if len(found) > question.limit else None
+    with finder.search(mode) as finding:
+        before = _before(finding, question.page, viewer)
+        found = list(islice(_visible(finding, looked, before, viewer), question.limit + 1))
+        asked = question.reason is None
+        hits = _hits(finding, found[: question.limit], looked, viewer, is_reason_asked=asked)
+        return hits, finding.fact(found[-2][0].sequence) if len(found) > question.limit else None
 
 
 def looked_for(question: SearchFor) -> Looked:
@@ -95,35 +99,33 @@ def _milliseconds(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
-def _before(finder: Finder, mode: str, page: str | None, viewer: Viewer) -> int:
+def _before(finding: Finding, page: str | None, viewer: Viewer) -> int:
     """Where the former page ended; an item that may not be seen is answered like one that is not there."""
     if page is None:
         return _NEWEST
-    row = finder.place(mode, page)
+    row = finding.place(page)
     if row is None or not viewer.sees(reach_of(row)):
         raise Refusal("MALFORMED", where=["page"])
     return int(row["sequence"])
 
 
-def _visible(finder: Finder, mode: str, looked: Looked, before: int, viewer: Viewer) -> Iterator[Found]:
-    wanted = finder.wanted(mode, looked, viewer)
+def _visible(finding: Finding, looked: Looked, before: int, viewer: Viewer) -> Iterator[Seen]:
+    wanted = finding.wanted(looked, viewer)
     if wanted is None:
         raise Refusal("SEARCH_TOO_WIDE")
-    most = _LEAST
-    on: int | None = before
-    while on is not None:
-        places, rest = finder.places(mode, wanted, on, most, first=most == _LEAST)
-        items = finder.items(mode, places, looked)
-        yield from _joined(finder, mode, [one for one in items if viewer.sees(one.reach)], looked, viewer)
-        on, most = rest, min(most * 4, _MOST)
+    places, most = finding.places(wanted, before), _LEAST
+    while page := list(islice(places, most)):
+        items = [one for one in finding.items(page, looked) if viewer.sees(one.reach)]
+        yield from _joined(finding, items, looked, viewer)
+        most = min(most * 2, _MOST)
 
 
-def _joined(finder: Finder, mode: str, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Found]:
+def _joined(finding: Finding, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Seen]:
     """Without strays whose own watch may not see the incident: they stay in that watch.
 
     What is asked of the incident tells of its head, so then that must be seen too.
     """
-    heads = finder.heads(mode, {one.about for one in page})
+    heads = finding.heads({one.about for one in page})
     for one in page:
         head, owner = heads.get(one.about), one.reach.owner
         is_seen = head is not None and viewer.sees(head.reach)
@@ -132,19 +134,18 @@ def _joined(finder: Finder, mode: str, page: list[Found], looked: Looked, viewer
         )
         asks_head = looked.of_head or (looked.of_owner and one.reach.author is not None)
         if (is_joined or owner == viewer.watch) and (is_seen or not asks_head):
-            yield one
+            yield one, head
 
 
 def _hits(
-    finder: Finder, mode: str, found: list[Found], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
+    finding: Finding, found: list[Seen], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
 ) -> list[Hit]:
     """What is answered. Two words may have one number, so that the content is looked at once more."""
-    texts = {row["sequence"]: filed(row) for row in finder.texts(mode, [one.sequence for one in found])}
-    heads = finder.heads(mode, {one.about for one in found})
-    both = ((one, texts.get(one.sequence)) for one in found)
+    texts = {row["sequence"]: filed(row) for row in finding.texts([one.sequence for one, _ in found])}
+    each = ((one, texts.get(one.sequence), head) for one, head in found)
     return [
-        _hit(one, item, heads.get(one.about), viewer, is_reason_asked=is_reason_asked)
-        for one, item in both
+        _hit(one, item, head, viewer, is_reason_asked=is_reason_asked)
+        for one, item, head in each
         if item is not None and looked.is_in(item.content)
     ]
 

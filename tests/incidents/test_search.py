@@ -155,9 +155,10 @@ def test_words_that_only_hidden_items_hold_are_not_even_looked_up(shelf: Shelf) 
     question = looked_for(SearchFor(text="ord"))
     counts = []
     for watch in (VAKT, BARN):
-        wanted = finder.wanted("actual", question, Viewer(watch, DIRECTORY, now))
+        with finder.search("actual") as finding:
+            wanted = finding.wanted(question, Viewer(watch, DIRECTORY, now))
         assert wanted is not None
-        counts.append(len(wanted[0]))
+        counts.append(len(wanted.lists[0]))
     assert counts[1] - counts[0] == 40
 
 

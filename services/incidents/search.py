@@ -24,7 +24,7 @@ from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 _LEAST, _MOST = 100, 5_000
-"""How many items are looked at in one go: few at first, more while what is asked besides does not hold."""
+"""How many items are looked at in one go: few at first, then as many as will probably do."""
 _NEWEST = 1 << 62
 
 Seen = tuple[Found, Head | None]
@@ -68,7 +68,7 @@ def find(finder: Finder, mode: str, question: SearchFor, viewer: Viewer) -> tupl
     looked = looked_for(question)
     with finder.search(mode) as finding:
         before = _before(finding, question.page, viewer)
-        found = list(islice(_visible(finding, looked, before, viewer), question.limit + 1))
+        found = _visible(finding, looked, before, viewer, question.limit + 1)
         asked = question.reason is None
         hits = _hits(finding, found[: question.limit], looked, viewer, is_reason_asked=asked)
         return hits, finding.fact(found[-2][0].sequence) if len(found) > question.limit else None
@@ -109,15 +109,20 @@ def _before(finding: Finding, page: str | None, viewer: Viewer) -> int:
     return int(row["sequence"])
 
 
-def _visible(finding: Finding, looked: Looked, before: int, viewer: Viewer) -> Iterator[Seen]:
+def _visible(finding: Finding, looked: Looked, before: int, viewer: Viewer, most: int) -> list[Seen]:
+    """The newest that match and may be seen, ``most`` if there are so many."""
     wanted = finding.wanted(looked, viewer)
     if wanted is None:
         raise Refusal("SEARCH_TOO_WIDE")
-    places, most = finding.places(wanted, before), _LEAST
-    while page := list(islice(places, most)):
+    found: list[Seen] = []
+    places, count, size = finding.places(wanted, before), 0, _LEAST
+    while len(found) < most and (page := list(islice(places, size))):
         items = [one for one in finding.items(page, looked) if viewer.sees(one.reach)]
-        yield from _joined(finding, items, looked, viewer)
-        most = min(most * 2, _MOST)
+        found += _joined(finding, items, looked, viewer)
+        count += len(page)
+        likely = count * (most - len(found)) // (len(found) + 1)
+        size = min(likely + _LEAST, count * 4, _MOST)
+    return found[:most]
 
 
 def _joined(finding: Finding, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Seen]:

@@ -13,8 +13,9 @@ from services.runtime.settings import Settings
 MIGRATIONS = Path(__file__).parent.parent
 _SQLITE_DAMAGE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _POSTGRES_DAMAGE = "XX"
-_QUICK = "-cjit=off -cmax_parallel_workers_per_gather=0"
-"""Questions are many and short: neither is worth its beginning."""
+_QUICK = "-cjit=off -cmax_parallel_workers_per_gather=0 -cplan_cache_mode=force_custom_plan"
+"""Questions are many and short: compiling or sharing them out is not worth its beginning. A plan is made for
+the values that are asked, since a list may hold five or five thousand."""
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps its state in the module: rooms of one process migrate one after another."""
 

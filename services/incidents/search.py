@@ -1,6 +1,5 @@
 """Searching the archive: what a watch may see and no more, the newest first (D13, D24)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,8 +12,9 @@ from schemas.sharing import may_see
 from schemas.subjects import Address
 from schemas.vocabulary import IncidentState
 from services.incidents.attaching import words_beside
-from services.incidents.finding import Finder, Finding, Found, Head, Looked
+from services.incidents.finding import Finder, Finding, Found, Head, Joined
 from services.incidents.items import reach_of
+from services.incidents.looked import Looked
 from services.incidents.queries import Queries, Question
 from services.incidents.reasons import is_long_closed
 from services.incidents.terms import words
@@ -26,9 +26,6 @@ from services.runtime.reading import Refusal, validate
 _LEAST, _MOST = 100, 5_000
 """How many items are looked at in one go: few at first, then as many as will probably do."""
 _NEWEST = 1 << 62
-
-Seen = tuple[Found, Head | None]
-"""An item, and the head of its incident, seen or not."""
 
 
 class SearchQuestion(Question, SearchFor):
@@ -109,41 +106,38 @@ def _before(finding: Finding, page: str | None, viewer: Viewer) -> int:
     return int(row["sequence"])
 
 
-def _visible(finding: Finding, looked: Looked, before: int, viewer: Viewer, most: int) -> list[Seen]:
+def _visible(finding: Finding, looked: Looked, before: int, viewer: Viewer, most: int) -> list[Joined]:
     """The newest that match and may be seen, ``most`` if there are so many."""
     wanted = finding.wanted(looked, viewer)
     if wanted is None:
         raise Refusal("SEARCH_TOO_WIDE")
-    found: list[Seen] = []
+    found: list[Joined] = []
     places, count, size = finding.places(wanted, before), 0, _LEAST
     while len(found) < most and (page := list(islice(places, size))):
-        items = [one for one in finding.items(page, looked) if viewer.sees(one.reach)]
-        found += _joined(finding, items, looked, viewer)
+        found += (one for one in finding.items(page, looked) if _is_shown(*one, looked, viewer))
         count += len(page)
         likely = count * (most - len(found)) // (len(found) + 1)
         size = min(likely + _LEAST, count * 4, _MOST)
     return found[:most]
 
 
-def _joined(finding: Finding, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Seen]:
-    """Without strays whose own watch may not see the incident: they stay in that watch.
+def _is_shown(one: Found, head: Head | None, looked: Looked, viewer: Viewer) -> bool:
+    """False for what may not be seen, and for strays that stay in their watch: it may not see the incident.
 
     What is asked of the incident tells of its head, so then that must be seen too.
     """
-    heads = finding.heads({one.about for one in page})
-    for one in page:
-        head, owner = heads.get(one.about), one.reach.owner
-        is_seen = head is not None and viewer.sees(head.reach)
-        is_joined = head is not None and (
-            head.owner == owner or may_see(head.reach, owner, viewer.directory, viewer.now)
-        )
-        asks_head = looked.of_head or (looked.of_owner and one.reach.author is not None)
-        if (is_joined or owner == viewer.watch) and (is_seen or not asks_head):
-            yield one, head
+    if not viewer.sees(one.reach):
+        return False
+    owner, is_seen = one.reach.owner, head is not None and viewer.sees(head.reach)
+    is_joined = head is not None and (
+        head.owner == owner or may_see(head.reach, owner, viewer.directory, viewer.now)
+    )
+    asks_head = looked.of_head or (looked.of_owner and one.reach.author is not None)
+    return (is_joined or owner == viewer.watch) and (is_seen or not asks_head)
 
 
 def _hits(
-    finding: Finding, found: list[Seen], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
+    finding: Finding, found: list[Joined], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
 ) -> list[Hit]:
     """What is answered. Two words may have one number, so that the content is looked at once more."""
     texts = {row["sequence"]: filed(row) for row in finding.texts([one.sequence for one, _ in found])}

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from services.incidents.terms import SUBSTRING_LEAST, box_marks, period_marks, words_of
+from services.incidents.terms import SUBSTRING_LEAST, box_marks, period_marks, type_marks, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Looked:
             found.append([f"w:{self.watch}"])
         if self.person is not None:
             found.append([f"@{self.person}"])
+        if self.type is not None:
+            found.append(type_marks(self.type))
         period = (
             period_marks(self.since, self.until)
             if self.since is not None and self.until is not None

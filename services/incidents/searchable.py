@@ -37,7 +37,7 @@ class Searchable:
     ) -> None:
         """Add the items of a batch; heads of incidents lie in the tables already."""
         heads, corrected = needs(batch)
-        known = Known(_heads(connection, mode, heads), _authors(connection, mode, corrected))
+        known = Known(*_heads(connection, mode, heads), _authors(connection, mode, corrected))
         items = items_of(batch, contents, known)
         bulk.insert(connection, ITEMS, [row_of(mode, item) for item in items])
         self._post(connection, mode, items)
@@ -150,12 +150,19 @@ def _add_words(connection: Connection, mode: str, fresh: list[Word]) -> None:
     )
 
 
-def _heads(connection: Connection, mode: str, ids: set[str]) -> dict[tuple[str, str], Reach]:
+def _heads(
+    connection: Connection, mode: str, ids: set[str]
+) -> tuple[dict[tuple[str, str], Reach], dict[tuple[str, str], str]]:
+    """Reach and type of the heads under these ids."""
     if not ids:
-        return {}
-    query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(ids))
-    rows = connection.execute(query).mappings()
-    return {(row["watch"], row["id"]): head_reach(row) for row in rows}
+        return {}, {}
+    columns = (INCIDENTS.c[name] for name in ("watch", "id", "type", "level", "named", "broken"))
+    query = sa.select(*columns).where(INCIDENTS.c.mode == mode, bulk.among(connection, INCIDENTS.c.id, ids))
+    rows = {(row["watch"], row["id"]): row for row in connection.execute(query).mappings()}
+    return (
+        {key: head_reach(row) for key, row in rows.items()},
+        {key: row["type"] for key, row in rows.items()},
+    )
 
 
 def _authors(connection: Connection, mode: str, facts: set[str]) -> dict[str, str | None]:
@@ -199,8 +206,11 @@ def _read_again(connection: Connection, mode: str, sequence: int) -> Item | None
     """An item from what the archive holds of it, with the reach that it has come to."""
     both = sa.and_(ITEMS.c.mode == FACTS.c.mode, ITEMS.c.sequence == FACTS.c.sequence)
     typed = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
-    columns = (*ITEMS.c, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed)
-    query = sa.select(*columns).select_from(FACTS.join(ITEMS, both).outerjoin(CONTENT, typed))
+    of = sa.and_(INCIDENTS.c.mode == ITEMS.c.mode, INCIDENTS.c.id == ITEMS.c.about)
+    head = sa.and_(of, INCIDENTS.c.watch == ITEMS.c.owner)
+    columns = (*ITEMS.c, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed, INCIDENTS.c.type)
+    joined = FACTS.join(ITEMS, both).outerjoin(CONTENT, typed).outerjoin(INCIDENTS, head)
+    query = sa.select(*columns).select_from(joined)
     row = connection.execute(query.where(_at(mode, [sequence]))).mappings().first()
     if row is None:
         return None
@@ -218,6 +228,7 @@ def _read_again(connection: Connection, mode: str, sequence: int) -> Item | None
         str(taken.actor.get("organisation")),
         words_of(content),
         position_of(content),
+        row["type"] or "",
     )
 
 

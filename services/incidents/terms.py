@@ -37,7 +37,8 @@ _NOT_WORDS = frozenset({"position"})
 class Item:
     """The head of an incident, an entry, a correction or the words of a closing, as far as it is searched.
 
-    ``occurred`` is in milliseconds since 1970; ``person`` is the writer; ``position`` latitude, longitude.
+    ``occurred`` is in milliseconds since 1970; ``person`` is the writer; ``position`` latitude, longitude;
+    ``type`` that of the incident in the same log, empty while that was not known.
     """
 
     sequence: int
@@ -51,6 +52,7 @@ class Item:
     author_organisation: str
     words: set[str] = field(default_factory=set)
     position: tuple[float, float] | None = None
+    type: str = ""
 
 
 class Posted(NamedTuple):
@@ -130,8 +132,9 @@ def circles_of(watch: str, directory: Directory, now: datetime) -> list[str]:
 
 
 def marks(item: Item) -> list[str]:
-    """What an item is found by besides its words: whose log, when, and where on the map."""
-    found = [f"w:{item.reach.owner}", f"o:{item.reach.organisation}", f"d:{item.occurred // SPAN_MS}"]
+    """What an item is found by besides its words: whose log, what type, when, and where on the map."""
+    found = [f"w:{item.reach.owner}", f"o:{item.reach.organisation}"]
+    found += [f"d:{item.occurred // SPAN_MS}", f"t:{item.type}"]
     if item.position is not None:
         found.append(f"g:{_cell(item.position[0])},{_cell(item.position[1])}")
     return found
@@ -198,6 +201,11 @@ def period_marks(since: int, until: int) -> list[str] | None:
     """The marks of a period in milliseconds since 1970; None if they are too many to name."""
     spans = range(since // SPAN_MS, until // SPAN_MS + 1)
     return [f"d:{span}" for span in spans] if len(spans) <= SPANS_MOST else None
+
+
+def type_marks(type: str) -> list[str]:
+    """The marks of items that may belong to an incident of a type."""
+    return [f"t:{type}", "t:"]
 
 
 def is_listed(word: str) -> bool:

@@ -139,6 +139,18 @@ def test_what_is_asked_of_watch_type_state_priority_period_person_and_area(shelf
         look(shelf, since=then, until=then)
 
 
+def test_what_was_written_before_its_incident_came_is_found_by_the_type_too(shelf: Shelf) -> None:
+    made, other = head("Ras i Os", type="slide"), head("Ras i Vik", type="slide")
+    shelf.put(entry(made.about, "tungt ras"))
+    shelf.put(made, entry(other.about, "lite ras"), other)
+    shelf.put(entry(made.about, "enda et ras"), head("Ras på jobben", type="fire"))
+    wanted = ["enda et ras", "Ras i Vik", "lite ras", "Ras i Os", "tungt ras"]
+    assert found_words(shelf, type="slide") == found_words(shelf, "ras", type="slide") == wanted
+    raised = incidents.SharedWider(entry=other.id, level=Level.PUBLIC, commitment="0" * 64)
+    shelf.put(Made(raised, about=other.about))
+    assert found_words(shelf, "ras", type="slide", by=FIRE) == ["Ras i Vik"]
+
+
 def test_nobody_finds_what_they_may_not_see(shelf: Shelf) -> None:
     hidden = head("Hemmelig barnesak", owner=BARN)
     shared = head("Felles flom", Level.NAMED, named=["4624"])

@@ -9,6 +9,7 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+MODES = ("actual", "exercise")
 _SHAPE = {
     "facts": {
         "sqlite_autoindex_facts_1": "1000000 500000 1",
@@ -43,17 +44,29 @@ def upgrade() -> None:
     is_open = sa.text("state <> 'closed'")
     columns = ["mode", "sequence"]
     op.create_index("incidents_open", "incidents", columns, sqlite_where=is_open, postgresql_where=is_open)
-    if op.get_bind().dialect.name == "sqlite":
-        _tell_planner()
-    else:
-        _part_circles()
-
-
-def _part_circles() -> None:
-    """Terms lie by circle now: what the search reads is made anew from the facts at the next start."""
-    op.drop_table("terms")
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
     for name in ("items", "words", "turns"):
         op.execute(sa.delete(sa.table(name)))
+    if is_sqlite:
+        _terms_in_sqlite()
+        _tell_planner()
+    else:
+        _terms_in_postgresql()
+
+
+def _terms_in_sqlite() -> None:
+    """Items are found by their incident's type too: the next start makes the index anew from the facts."""
+    for mode in MODES:
+        op.execute(f"DROP TABLE terms_{mode}")
+        op.execute(
+            f"CREATE VIRTUAL TABLE terms_{mode} USING fts5"
+            "(terms, tokenize='ascii', detail=none, columnsize=0)"
+        )
+
+
+def _terms_in_postgresql() -> None:
+    """The same, and terms lie by circle."""
+    op.drop_table("terms")
     op.create_table(
         "terms",
         sa.Column("mode", sa.String(), primary_key=True),

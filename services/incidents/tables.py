@@ -358,6 +358,8 @@ TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
 ITEMS, WORDS, TURNS = table(ItemRow), table(WordRow), table(TurnRow)
 REFERENCES = table(ReferenceRow)
 FILES, PARTS = table(FileRow), table(PartRow)
+CONTENT_MISSING, FILE_MISSING = sa.text("content.missing"), sa.text("files.missing")
+"""Spelt as in their indexes, so that these serve."""
 DERIVED = (
     *(FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR),
     *(ITEMS, WORDS, TURNS, REFERENCES, FILES),

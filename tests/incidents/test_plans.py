@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from schemas.directory import Directory
 from schemas.search import SearchFor
+from services.incidents.files import FileStore
 from services.incidents.finding import Finder
 from services.incidents.lookups import Lookups
 from services.incidents.search import find
@@ -89,6 +90,15 @@ def test_no_lookup_walks_through_the_whole_archive(shelf: Shelf, asked: Asked) -
     lookups.places_of("actual", [{"id": "f"}])
     assert len(asked.plans) >= 11
     assert not walks(asked.steps)
+
+
+def test_what_is_missing_is_looked_for_among_that_only(shelf: Shelf, asked: Asked) -> None:
+    shelf.store.missing("actual")
+    FileStore(shelf.store.engine).missing("actual")
+    assert [plan[0] for plan in asked.plans.values()] == [
+        "SEARCH content USING INDEX content_missing (mode=?)",
+        "SEARCH files USING INDEX files_missing (mode=?)",
+    ]
 
 
 def test_no_search_walks_through_the_whole_archive(shelf: Shelf, asked: Asked) -> None:

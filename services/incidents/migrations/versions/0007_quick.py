@@ -17,7 +17,7 @@ _SHAPE = {
         "facts_about": "1000000 500000 30 1",
         "facts_watch": "1000000 500000 50000 1",
     },
-    "content": {"sqlite_autoindex_content_1": "1000000 500000 1"},
+    "content": {"sqlite_autoindex_content_1": "1000000 500000 1", "content_missing": "10 5"},
     "items": {"sqlite_autoindex_items_1": "1000000 500000 1"},
     "incidents": {
         "sqlite_autoindex_incidents_1": "40000 20000 2 1",

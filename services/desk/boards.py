@@ -91,7 +91,7 @@ class Boards:
         return {"board": ready, "unread": sum(one.unread for one in self._followers.values())}
 
     async def texts(self, mode: str, rows: Iterable[Row]) -> dict[str, Content]:
-        """What rows show of their words, by the id of their fact; what is erased or unreadable is left out."""
+        """What rows show of their words, by their fact; what is erased or unreadable is left out."""
         wanted = {row.words.fact: row.words for row in rows if row.words.sort and not row.erased}
         missing = [words for fact, words in wanted.items() if fact not in self._texts]
         if missing:

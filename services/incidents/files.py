@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from services.incidents import bulk
 from services.incidents.chain import fact_hash
-from services.incidents.tables import CONTENT, ERASURES, FACTS, FILES, PARTS
+from services.incidents.tables import CONTENT, ERASURES, FACTS, FILE_MISSING, FILES, PARTS
 from services.runtime.objects import Tally
 
 
@@ -57,7 +57,7 @@ class FileStore:
 
     def missing(self, mode: str, most: int = 100) -> list[RowMapping]:
         """Files whose bytes are not here, the oldest first, with their fact's content."""
-        return self._files(mode, FILES.c.missing, most)
+        return self._files(mode, FILE_MISSING, most)
 
     def all(self, mode: str) -> list[RowMapping]:
         """Every file that is not erased, in ledger order, with its fact's content."""

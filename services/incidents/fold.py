@@ -215,7 +215,10 @@ class Log:
         if sequence <= self.sequence:
             return
         self.sequence = sequence
-        part = self.parts.setdefault(place.key, Incident(self.id, sys.intern(place.key)))
+        key = sys.intern(place.key)
+        part = self.parts.get(key)
+        if part is None:
+            part = self.parts[key] = Incident(self.id, key)
         part.sequence = sequence
         if fact is None:
             return

@@ -30,23 +30,29 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Known:
-    """What the archive had before: reaches of heads, and by fact id in whose name a corrected item stands."""
+    """What the archive had before: reaches and types of heads, and in whose name a corrected item stands.
+
+    The last is by fact id.
+    """
 
     heads: dict[Key, Reach] = field(default_factory=dict)
+    types: dict[Key, str] = field(default_factory=dict)
     authors: dict[str, str | None] = field(default_factory=dict)
 
 
 def needs(batch: list[Taken]) -> tuple[set[str], set[str]]:
     """The incidents whose heads, and the facts whose authors, must be known to read a batch."""
-    heads, corrected = set(), set()
+    heads, opened, corrected = set(), set(), set()
     for taken in batch:
         if taken.id is None or taken.body is None or taken.place is None:
             continue
-        if taken.place.fact in _WITH_HEAD and taken.commitment is not None:
+        if taken.place.fact == incidents.Opened.name:
+            opened.add(taken.place.id)
+        else:
             heads.add(taken.place.id)
-        elif taken.place.fact == incidents.Corrected.name:
+        if taken.place.fact == incidents.Corrected.name:
             corrected.add(taken.body["entry"])
-    return heads, corrected
+    return heads - opened, corrected
 
 
 def items_of(batch: list[Taken], contents: Mapping[str, bytes], known: Known) -> list[Item]:
@@ -74,7 +80,7 @@ def read_item(taken: Taken, sealed: bytes | None, known: Known) -> Item | None:
     content = None if sealed is None else unseal(sealed)
     kind = _kind(place.fact, body)
     if kind == HEAD:
-        known.heads[place.key, place.id] = reach
+        known.heads[place.key, place.id], known.types[place.key, place.id] = reach, body["type"]
     known.authors[taken.id] = reach.author
     return Item(
         taken.sequence,
@@ -88,6 +94,7 @@ def read_item(taken: Taken, sealed: bytes | None, known: Known) -> Item | None:
         str(taken.actor.get("organisation")),
         words_of(content),
         position_of(content),
+        known.types.get((place.key, place.id), ""),
     )
 
 

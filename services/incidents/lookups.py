@@ -20,6 +20,8 @@ STOOD = ("state", "level", "named")
 """What is kept of how an incident stood at each moment."""
 _CLOSED: sa.ColumnClause[str] = sa.literal_column(f"'{IncidentState.CLOSED.value}'")
 """Written out, so that the index of what is not closed serves."""
+_HEAD = (*INCIDENTS.c, CONTENT.c.sealed, CONTENT.c.erased)
+_WORDS = sa.and_(CONTENT.c.mode == INCIDENTS.c.mode, CONTENT.c.fact == INCIDENTS.c.fact)
 _WIDE = (Level.NAMED.value, Level.REGION.value, Level.PUBLIC.value)
 
 _NEWEST = 1 << 62
@@ -32,7 +34,7 @@ class Lookups:
         self._engine = engine
         self._reading = reading(engine)
 
-    def about(self, mode: str, id: str) -> list[RowMapping]:
+    def about(self, mode: str, id: str) -> Sequence[RowMapping]:
         """Every fact about an id, of all birthplaces, in ledger order, with its content."""
         both = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
         columns = (
@@ -47,14 +49,14 @@ class Lookups:
         query = query.where(FACTS.c.mode == mode, FACTS.c.about == id, FACTS.c.id.is_not(None))
         return self._all(query.order_by(FACTS.c.sequence))
 
-    def telling(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+    def telling(self, mode: str, ids: Collection[str]) -> Sequence[RowMapping]:
         """The facts about these incidents that say who was told, or that more may see; in any order."""
         names = (SharedWider.name, GlassBroken.name)
         wanted = [FACTS.c.subject.endswith(f".{name}", autoescape=True) for name in names]
         wanted.append(FACTS.c.subject.contains(f".{notifications.TRADE}.", autoescape=True))
         return self._all(_bare().where(FACTS.c.mode == mode, FACTS.c.about.in_(sorted(ids)), sa.or_(*wanted)))
 
-    def facts(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+    def facts(self, mode: str, ids: Collection[str]) -> Sequence[RowMapping]:
         """These facts, without their content, in any order."""
         return self._all(_bare().where(FACTS.c.mode == mode, FACTS.c.id.in_(sorted(ids))))
 
@@ -64,17 +66,17 @@ class Lookups:
         rows = self._all(query.where(FACTS.c.id.in_([entry["id"] for entry in entries])))
         return {row["id"]: row["sequence"] for row in rows}
 
-    def by_ref(self, mode: str, ref: str) -> list[RowMapping]:
+    def by_ref(self, mode: str, ref: str) -> Sequence[RowMapping]:
         """The incidents with that ref."""
         where = (INCIDENTS.c.mode == mode, INCIDENTS.c.ref == ref)
         return self._all(sa.select(INCIDENTS).where(*where).order_by(INCIDENTS.c.sequence))
 
-    def by_number(self, mode: str, watches: Sequence[str], year: int, number: int) -> list[RowMapping]:
+    def by_number(self, mode: str, watches: Sequence[str], year: int, number: int) -> Sequence[RowMapping]:
         """The incidents with that running number in one of the watches."""
         where = (INCIDENTS.c.mode == mode, INCIDENTS.c.watch.in_(watches), INCIDENTS.c.year == year)
         return self._all(sa.select(INCIDENTS).where(*where, INCIDENTS.c.number == number))
 
-    def by_id(self, mode: str, id: str) -> list[RowMapping]:
+    def by_id(self, mode: str, id: str) -> Sequence[RowMapping]:
         """The heads under that id, one for each birthplace."""
         where = (INCIDENTS.c.mode == mode, INCIDENTS.c.id == id)
         return self._all(sa.select(INCIDENTS).where(*where).order_by(INCIDENTS.c.sequence))
@@ -85,20 +87,20 @@ class Lookups:
         query = sa.select(INCIDENTS.c.id, INCIDENTS.c.ref).where(*where)
         return {row["id"]: row["ref"] for row in self._all(query)}
 
-    def by_ids(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+    def by_ids(self, mode: str, ids: Collection[str]) -> Sequence[RowMapping]:
         """The heads of these incidents; of an id that was opened twice, the first."""
         found = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(sorted(ids)))
         rows = {row["id"]: row for row in self._all(found.order_by(INCIDENTS.c.sequence.desc()))}
         return list(rows.values())
 
-    def by_case(self, mode: str, system: str, number: str, most: int = 50) -> list[RowMapping]:
+    def by_case(self, mode: str, system: str, number: str, most: int = 50) -> Sequence[RowMapping]:
         """Incident and fact of each reference to a case number, the newest first."""
         same = (REFERENCES.c.mode == mode, REFERENCES.c.system == system, REFERENCES.c.number == number)
         both = sa.and_(FACTS.c.mode == REFERENCES.c.mode, FACTS.c.id == REFERENCES.c.fact)
         query = sa.select(REFERENCES.c.incident, REFERENCES.c.fact).select_from(REFERENCES.join(FACTS, both))
         return self._all(query.where(*same).order_by(FACTS.c.sequence.desc()).limit(most))
 
-    def places(self, mode: str, ids: Collection[str]) -> list[RowMapping]:
+    def places(self, mode: str, ids: Collection[str]) -> Sequence[RowMapping]:
         """The words of every change of place of these incidents, in ledger order."""
         both = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
         query = sa.select(FACTS.c.about, CONTENT.c.sealed).select_from(FACTS.join(CONTENT, both))
@@ -106,7 +108,7 @@ class Lookups:
         changed = FACTS.c.subject.endswith(f".{PlaceChanged.name}", autoescape=True)
         return self._all(query.where(*where, changed).order_by(FACTS.c.sequence))
 
-    def alike(self, mode: str, type: str, viewer: str, most: int) -> list[RowMapping]:
+    def alike(self, mode: str, type: str, viewer: str, most: int) -> Sequence[RowMapping]:
         """Open heads of one type that the watch may perhaps see, the newest first, with their content."""
         return self.heads(mode, "open", viewer, _NEWEST, most, INCIDENTS.c.type == type)
 
@@ -119,18 +121,13 @@ class Lookups:
         most: int,
         *where: sa.ColumnElement[bool],
         at: int | None = None,
-    ) -> list[RowMapping]:
+    ) -> Sequence[RowMapping]:
         """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content.
 
         ``at`` in milliseconds since 1970: those that were there then, in that state, and how they stood as
         ``then_state``, ``then_level``, ``then_named``.
         """
-        columns = (*INCIDENTS.c, CONTENT.c.sealed, CONTENT.c.erased)
-        both = sa.and_(CONTENT.c.mode == INCIDENTS.c.mode, CONTENT.c.fact == INCIDENTS.c.fact)
-        query = sa.select(*columns).select_from(INCIDENTS.outerjoin(CONTENT, both))
-        stood: sa.Column[str] = INCIDENTS.c.state
-        if at is not None:
-            query, stood = _stood(columns, both, at), TURNS.c.state
+        query = _now(state) if at is None else _then(mode, state, at)
         house = sa.and_(
             INCIDENTS.c.watch.startswith(f"{viewer.partition('.')[0]}.", autoescape=True),
             INCIDENTS.c.level == Level.ORGANISATION.value,
@@ -138,8 +135,6 @@ class Lookups:
         reached = sa.or_(INCIDENTS.c.watch == viewer, INCIDENTS.c.level.in_(_WIDE), house)
         reached = sa.or_(reached, INCIDENTS.c.broken != "[]")
         query = query.where(*where, INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
-        if state != "all":
-            query = query.where(stood == _CLOSED if state == "closed" else stood != _CLOSED)
         return self._all(query.order_by(INCIDENTS.c.sequence.desc()).limit(most))
 
     def record(self, reading: Reading, items: Sequence[tuple[str, str]]) -> None:
@@ -152,9 +147,9 @@ class Lookups:
         """The newest of these reasons that the person gave for reading the incident since then."""
         return reads.reason_given(self._engine, mode, person, incident, since, codes)
 
-    def _all(self, query: sa.Select[tuple[object, ...]]) -> list[RowMapping]:
+    def _all(self, query: sa.Select[tuple[object, ...]]) -> Sequence[RowMapping]:
         with self._reading.connect() as connection:
-            return list(connection.execute(query).mappings())
+            return connection.execute(query).mappings().all()
 
 
 def _bare() -> sa.Select[Any]:
@@ -164,9 +159,25 @@ def _bare() -> sa.Select[Any]:
     return sa.select(*columns, *nothing)
 
 
-def _stood(columns: Sequence[sa.Column[Any]], both: sa.ColumnElement[bool], at: int) -> sa.Select[Any]:
-    """Heads with how they stood at a moment."""
-    of = (TURNS.c.mode == INCIDENTS.c.mode, TURNS.c.id == INCIDENTS.c.id)
-    turn = sa.and_(*of, TURNS.c.watch == INCIDENTS.c.watch, TURNS.c.since <= at, TURNS.c.until > at)
-    then = (TURNS.c[name].label(f"then_{name}") for name in STOOD)
-    return sa.select(*columns, *then).select_from(TURNS.join(INCIDENTS, turn).outerjoin(CONTENT, both))
+def _now(state: str) -> sa.Select[Any]:
+    """Heads that are in a state, with their content."""
+    query = sa.select(*_HEAD).select_from(INCIDENTS.outerjoin(CONTENT, _WORDS))
+    return query.where(*_are(INCIDENTS.c.state, state))
+
+
+def _then(mode: str, state: str, at: int) -> sa.Select[Any]:
+    """Heads that were in a state at a moment, with how they stood.
+
+    Few are open at a time, so those are looked up by their turns, before the order is thought of.
+    """
+    there = sa.select(TURNS).where(TURNS.c.mode == mode, TURNS.c.since <= at, TURNS.c.until > at)
+    there = there.where(*_are(TURNS.c.state, state))
+    stood = there.cte("stood").prefix_with("MATERIALIZED") if state == "open" else there.subquery("stood")
+    of = (stood.c.mode == INCIDENTS.c.mode, stood.c.id == INCIDENTS.c.id, stood.c.watch == INCIDENTS.c.watch)
+    then = (stood.c[name].label(f"then_{name}") for name in STOOD)
+    joined = stood.join(INCIDENTS, sa.and_(*of)).outerjoin(CONTENT, _WORDS)
+    return sa.select(*_HEAD, *then).select_from(joined)
+
+
+def _are(stood: sa.ColumnElement[str], state: str) -> list[sa.ColumnElement[bool]]:
+    return [] if state == "all" else [stood == _CLOSED if state == "closed" else stood != _CLOSED]

@@ -1,7 +1,7 @@
 """Questions of data protection: who received an incident's items, and what the log holds of one person."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,7 +82,7 @@ class Privacy:
         since = {"reads_since": reads.known_since(self._engine, viewer.now)}
         return {"status": "ok", **about, **since, "items": items, "told": sorted(told)}
 
-    def _named(self, question: GetQuestion, mode: str) -> list[Any]:
+    def _named(self, question: GetQuestion, mode: str) -> Sequence[Any]:
         if question.id is not None:
             return self._lookups.by_id(mode, question.id)
         return self._lookups.by_ref(mode, question.ref) if question.ref is not None else []

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -310,7 +310,7 @@ class Queries:
         rows = self._lookups.by_number(mode, watches, year, number)
         return self._seen(sorted(rows, key=lambda row: row["watch"] != viewer.watch), viewer), True
 
-    def _seen(self, rows: list[Any], viewer: Viewer) -> list[str]:
+    def _seen(self, rows: Sequence[Any], viewer: Viewer) -> list[str]:
         """The ids of the heads that may be seen: into others nothing is looked, which would take its time."""
         return [row["id"] for row in rows if viewer.sees(reach_of(row))]
 

@@ -1,6 +1,5 @@
 """Searching the archive: what a watch may see and no more, the newest first (D13, D24)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,8 +12,9 @@ from schemas.sharing import may_see
 from schemas.subjects import Address
 from schemas.vocabulary import IncidentState
 from services.incidents.attaching import words_beside
-from services.incidents.finding import Finder, Found, Head, Looked
+from services.incidents.finding import Finder, Finding, Found, Head, Joined
 from services.incidents.items import reach_of
+from services.incidents.looked import Looked
 from services.incidents.queries import Queries, Question
 from services.incidents.reasons import is_long_closed
 from services.incidents.terms import words
@@ -24,7 +24,7 @@ from services.runtime.lasting import in_thread
 from services.runtime.reading import Refusal, validate
 
 _LEAST, _MOST = 100, 5_000
-"""How many items are looked at in one go: few at first, more while what is asked besides does not hold."""
+"""How many items are looked at in one go: few at first, then as many as will probably do."""
 _NEWEST = 1 << 62
 
 
@@ -63,11 +63,12 @@ def find(finder: Finder, mode: str, question: SearchFor, viewer: Viewer) -> tupl
     Raises Refusal: BAD_PERIOD, SEARCH_TOO_WIDE, and MALFORMED for a page that ended with nothing visible.
     """
     looked = looked_for(question)
-    before = _before(finder, mode, question.page, viewer)
-    found = list(islice(_visible(finder, mode, looked, before, viewer), question.limit + 1))
-    asked = question.reason is None
-    hits = _hits(finder, mode, found[: question.limit], looked, viewer, is_reason_asked=asked)
-    return hits, finder.fact(mode, found[-2].sequence) if len(found) > question.limit else None
+    with finder.search(mode) as finding:
+        before = _before(finding, question.page, viewer)
+        found = _visible(finding, looked, before, viewer, question.limit + 1)
+        asked = question.reason is None
+        hits = _hits(finding, found[: question.limit], looked, viewer, is_reason_asked=asked)
+        return hits, finding.fact(found[-2][0].sequence) if len(found) > question.limit else None
 
 
 def looked_for(question: SearchFor) -> Looked:
@@ -95,56 +96,55 @@ def _milliseconds(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
-def _before(finder: Finder, mode: str, page: str | None, viewer: Viewer) -> int:
+def _before(finding: Finding, page: str | None, viewer: Viewer) -> int:
     """Where the former page ended; an item that may not be seen is answered like one that is not there."""
     if page is None:
         return _NEWEST
-    row = finder.place(mode, page)
+    row = finding.place(page)
     if row is None or not viewer.sees(reach_of(row)):
         raise Refusal("MALFORMED", where=["page"])
     return int(row["sequence"])
 
 
-def _visible(finder: Finder, mode: str, looked: Looked, before: int, viewer: Viewer) -> Iterator[Found]:
-    wanted = finder.wanted(mode, looked, viewer)
+def _visible(finding: Finding, looked: Looked, before: int, viewer: Viewer, most: int) -> list[Joined]:
+    """The newest that match and may be seen, ``most`` if there are so many."""
+    wanted = finding.wanted(looked, viewer)
     if wanted is None:
         raise Refusal("SEARCH_TOO_WIDE")
-    most = _LEAST
-    on: int | None = before
-    while on is not None:
-        places, rest = finder.places(mode, wanted, on, most, first=most == _LEAST)
-        items = finder.items(mode, places, looked)
-        yield from _joined(finder, mode, [one for one in items if viewer.sees(one.reach)], looked, viewer)
-        on, most = rest, min(most * 4, _MOST)
+    found: list[Joined] = []
+    places, count, size = finding.places(wanted, before), 0, _LEAST
+    while len(found) < most and (page := list(islice(places, size))):
+        found += (one for one in finding.items(page, looked) if _is_shown(*one, looked, viewer))
+        count += len(page)
+        likely = count * (most - len(found)) // (len(found) + 1)
+        size = min(likely + _LEAST, count * 4, _MOST)
+    return found[:most]
 
 
-def _joined(finder: Finder, mode: str, page: list[Found], looked: Looked, viewer: Viewer) -> Iterator[Found]:
-    """Without strays whose own watch may not see the incident: they stay in that watch.
+def _is_shown(one: Found, head: Head | None, looked: Looked, viewer: Viewer) -> bool:
+    """False for what may not be seen, and for strays that stay in their watch: it may not see the incident.
 
     What is asked of the incident tells of its head, so then that must be seen too.
     """
-    heads = finder.heads(mode, {one.about for one in page})
-    for one in page:
-        head, owner = heads.get(one.about), one.reach.owner
-        is_seen = head is not None and viewer.sees(head.reach)
-        is_joined = head is not None and (
-            head.owner == owner or may_see(head.reach, owner, viewer.directory, viewer.now)
-        )
-        asks_head = looked.of_head or (looked.of_owner and one.reach.author is not None)
-        if (is_joined or owner == viewer.watch) and (is_seen or not asks_head):
-            yield one
+    if not viewer.sees(one.reach):
+        return False
+    owner, is_seen = one.reach.owner, head is not None and viewer.sees(head.reach)
+    is_joined = head is not None and (
+        head.owner == owner or may_see(head.reach, owner, viewer.directory, viewer.now)
+    )
+    asks_head = looked.of_head or (looked.of_owner and one.reach.author is not None)
+    return (is_joined or owner == viewer.watch) and (is_seen or not asks_head)
 
 
 def _hits(
-    finder: Finder, mode: str, found: list[Found], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
+    finding: Finding, found: list[Joined], looked: Looked, viewer: Viewer, *, is_reason_asked: bool
 ) -> list[Hit]:
     """What is answered. Two words may have one number, so that the content is looked at once more."""
-    texts = {row["sequence"]: filed(row) for row in finder.texts(mode, [one.sequence for one in found])}
-    heads = finder.heads(mode, {one.about for one in found})
-    both = ((one, texts.get(one.sequence)) for one in found)
+    texts = {row["sequence"]: filed(row) for row in finding.texts([one.sequence for one, _ in found])}
+    each = ((one, texts.get(one.sequence), head) for one, head in found)
     return [
-        _hit(one, item, heads.get(one.about), viewer, is_reason_asked=is_reason_asked)
-        for one, item in both
+        _hit(one, item, head, viewer, is_reason_asked=is_reason_asked)
+        for one, item, head in each
         if item is not None and looked.is_in(item.content)
     ]
 

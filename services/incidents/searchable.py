@@ -10,61 +10,57 @@ from sqlalchemy.engine import Connection, Engine
 from schemas import incidents, relations
 from schemas.canonical import unseal
 from schemas.sharing import Reach
+from schemas.subjects import Place
 from services.incidents import bulk
 from services.incidents.items import HEAD, OUTCOME, Known, items_of, needs, reach_of, row_of
 from services.incidents.kin import reach_of as head_reach
 from services.incidents.projection import Taken, read, wider
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, ITEMS, WORDS
 from services.incidents.term_index import term_index
-from services.incidents.terms import Item, circles, is_listed, key, keys, position_of, words_of
+from services.incidents.terms import Item, circles, is_listed, key, keys, numbers, position_of, words_of
+from services.incidents.vocabulary import Vocabulary, Word
 
-WORDS_IN_MEMORY = 50_000
 _MANY = 500
-
-Word = tuple[str, str]
-"""Circle and word."""
+_CHANGING = frozenset(body.name for body in (incidents.SharedWider, relations.GlassBroken))
+"""Facts after which others find an item that is there already."""
 
 
 class Searchable:
-    """Writes what the search reads. Words that the tables have for certain are remembered, as numbers."""
+    """Writes what the search reads of one mode."""
 
     def __init__(self, engine: Engine) -> None:
         self._index = term_index(engine)
-        self._sure: set[int] = set()
-        self._new: set[int] = set()
-
-    def committed(self) -> None:
-        """The transaction's words are kept."""
-        if len(self._sure) + len(self._new) > WORDS_IN_MEMORY:
-            self._sure.clear()
-        self._sure |= self._new
-        self._new = set()
-
-    def begun(self) -> None:
-        """A transaction begins; of one that failed nothing is kept."""
-        self._new = set()
+        self._vocabulary = Vocabulary()
+        self.begun, self.committed = self._vocabulary.begin, self._vocabulary.kept
 
     def take_in(
         self, connection: Connection, mode: str, batch: list[Taken], contents: Mapping[str, bytes]
     ) -> None:
         """Add the items of a batch; heads of incidents lie in the tables already."""
         heads, corrected = needs(batch)
-        known = Known(_heads(connection, mode, heads), _authors(connection, mode, corrected))
+        known = Known(*_heads(connection, mode, heads), _authors(connection, mode, corrected))
         items = items_of(batch, contents, known)
         bulk.insert(connection, ITEMS, [row_of(mode, item) for item in items])
         self._post(connection, mode, items)
         if corrected:
             _mark_corrected(connection, mode, batch)
         for taken in batch:
-            if _is(taken, incidents.SharedWider.name):
-                assert taken.place is not None  # noqa: S101  _is has looked
-                shared = incidents.SharedWider.model_validate(taken.body)
-                self._widen(connection, mode, taken.place.key, taken.place.id, shared)
+            place = taken.place
+            if (
+                place is not None
+                and place.fact in _CHANGING
+                and taken.id is not None
+                and taken.body is not None
+            ):
+                self._change(connection, mode, place, taken.body)
 
-            elif _is(taken, relations.GlassBroken.name):
-                assert taken.place is not None  # noqa: S101  _is has looked
-                broken = relations.GlassBroken.model_validate(taken.body)
-                self._break(connection, mode, taken.place.key, taken.place.id, broken)
+    def _change(self, connection: Connection, mode: str, place: Place, body: dict[str, Any]) -> None:
+        if place.fact == incidents.SharedWider.name:
+            shared = incidents.SharedWider.model_validate(body)
+            self._widen(connection, mode, place.key, place.id, shared)
+        else:
+            broken = relations.GlassBroken.model_validate(body)
+            self._break(connection, mode, place.key, place.id, broken)
 
     def _break(
         self, connection: Connection, mode: str, watch: str, id: str, body: relations.GlassBroken
@@ -74,7 +70,7 @@ class Searchable:
             broken = json.dumps([*json.loads(row["broken"]), (body.to, body.until.isoformat())])
             where = _at(mode, [row["sequence"]])
             connection.execute(sa.update(ITEMS).where(where).values(broken=broken))
-            self._renew(connection, mode, row["sequence"])
+            self._renew(connection, mode, row["sequence"], reach_of(row))
 
     def _widen(
         self, connection: Connection, mode: str, watch: str, id: str, shared: incidents.SharedWider
@@ -84,7 +80,7 @@ class Searchable:
             level, named = wider(row["level"], row["named"], shared)
             where = _at(mode, [row["sequence"]])
             connection.execute(sa.update(ITEMS).where(where).values(level=level, named=named))
-            self._renew(connection, mode, row["sequence"])
+            self._renew(connection, mode, row["sequence"], reach_of(row))
 
     def erase(self, connection: Connection, mode: str, fact: str) -> None:
         """Take out the words of a fact, while its content is still there."""
@@ -98,7 +94,7 @@ class Searchable:
             return
         gone = [(circle, word) for circle in circles(item.reach) for word in item.words if is_listed(word)]
         item.words, item.position = set(), None
-        self._index.remove(connection, mode, [sequence])
+        self._index.remove(connection, mode, sequence, numbers(item.reach))
         self._post(connection, mode, [item])
         self._drop_words(connection, mode, gone)
 
@@ -110,10 +106,9 @@ class Searchable:
             if item is not None:
                 circled = circles(item.reach)
                 gone |= {(circle, word) for circle in circled for word in item.words if is_listed(word)}
+                self._index.remove(connection, mode, sequence, numbers(item.reach))
         for start in range(0, len(sequences), _MANY):
-            some = sequences[start : start + _MANY]
-            self._index.remove(connection, mode, some)
-            connection.execute(sa.delete(ITEMS).where(_at(mode, some)))
+            connection.execute(sa.delete(ITEMS).where(_at(mode, sequences[start : start + _MANY])))
         self._drop_words(connection, mode, sorted(gone))
 
     def heal(self, connection: Connection, mode: str, facts: Iterable[str]) -> None:
@@ -126,29 +121,23 @@ class Searchable:
     def clear(self, connection: Connection, mode: str) -> None:
         """Forget a mode's terms; the tables are emptied with the others."""
         self._index.clear(connection, mode)
-        self._sure.clear()
+        self._vocabulary.forget()
 
-    def _renew(self, connection: Connection, mode: str, sequence: int) -> None:
+    def _renew(self, connection: Connection, mode: str, sequence: int, former: Reach | None = None) -> None:
+        """Post an item again; ``former`` is how far it reached when it was posted, if not as far as now."""
         item = _read_again(connection, mode, sequence)
         if item is None:
             return
         north, east = item.position or (None, None)
         where = _at(mode, [sequence])
         connection.execute(sa.update(ITEMS).where(where).values(latitude=north, longitude=east))
-        self._index.remove(connection, mode, [sequence])
+        self._index.remove(connection, mode, sequence, numbers(former or item.reach))
         self._post(connection, mode, [item])
 
     def _post(self, connection: Connection, mode: str, items: Sequence[Item]) -> None:
-        self._index.add(connection, mode, [(item.sequence, keys(item)) for item in items])
-        fresh: dict[int, Word] = {}
-        for item in items:
-            for circle in circles(item.reach):
-                for word in item.words:
-                    number = hash((mode, circle, word))
-                    if number not in self._sure and number not in fresh and is_listed(word):
-                        fresh[number] = (circle, word)
-        self._new |= fresh.keys()
-        _add_words(connection, mode, list(fresh.values()))
+        circle_of = self._vocabulary.circle_of
+        self._index.add(connection, mode, [keys(item, circle_of) for item in items])
+        _add_words(connection, mode, self._vocabulary.new())
 
     def _drop_words(self, connection: Connection, mode: str, gone: list[Word]) -> None:
         """Words that stand nowhere else are taken off the list."""
@@ -156,14 +145,14 @@ class Searchable:
             if not self._index.holds(connection, mode, key(circle, f"={word}")):
                 where = sa.and_(WORDS.c.mode == mode, WORDS.c.circle == circle, WORDS.c.word == word)
                 connection.execute(sa.delete(WORDS).where(where))
-        self._sure.clear()
-        self._new.clear()
+        self._vocabulary.forget()
 
 
 def _add_words(connection: Connection, mode: str, fresh: list[Word]) -> None:
     """Keep words of which some may be there."""
     if not fresh:
         return
+    fresh.sort()
     rows = [(mode, circle, word) for circle, word in fresh]
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("INSERT OR IGNORE INTO words (mode, circle, word) VALUES (?, ?, ?)", rows)
@@ -175,12 +164,19 @@ def _add_words(connection: Connection, mode: str, fresh: list[Word]) -> None:
     )
 
 
-def _heads(connection: Connection, mode: str, ids: set[str]) -> dict[tuple[str, str], Reach]:
+def _heads(
+    connection: Connection, mode: str, ids: set[str]
+) -> tuple[dict[tuple[str, str], Reach], dict[tuple[str, str], str]]:
+    """Reach and type of the heads under these ids."""
     if not ids:
-        return {}
-    query = sa.select(INCIDENTS).where(INCIDENTS.c.mode == mode, INCIDENTS.c.id.in_(ids))
-    rows = connection.execute(query).mappings()
-    return {(row["watch"], row["id"]): head_reach(row) for row in rows}
+        return {}, {}
+    columns = (INCIDENTS.c[name] for name in ("watch", "id", "type", "level", "named", "broken"))
+    query = sa.select(*columns).where(INCIDENTS.c.mode == mode, bulk.among(connection, INCIDENTS.c.id, ids))
+    rows = {(row["watch"], row["id"]): row for row in connection.execute(query).mappings()}
+    return (
+        {key: head_reach(row) for key, row in rows.items()},
+        {key: row["type"] for key, row in rows.items()},
+    )
 
 
 def _authors(connection: Connection, mode: str, facts: set[str]) -> dict[str, str | None]:
@@ -194,18 +190,14 @@ def _authors(connection: Connection, mode: str, facts: set[str]) -> dict[str, st
 
 def _mark_corrected(connection: Connection, mode: str, batch: list[Taken]) -> None:
     for taken in batch:
-        if taken.body is None or not _is(taken, incidents.Corrected.name):
+        place = taken.place
+        is_correction = place is not None and place.fact == incidents.Corrected.name
+        if taken.id is None or taken.body is None or not is_correction:
             continue
         sequence = _sequence(connection, mode, taken.body["entry"])
         if sequence is not None:
             where = _at(mode, [sequence])
             connection.execute(sa.update(ITEMS).where(where).values(corrected_by=taken.id))
-
-
-def _is(taken: Taken, fact: str) -> bool:
-    """True for a readable fact of the incident log with that name."""
-    place = taken.place
-    return taken.id is not None and taken.body is not None and place is not None and place.fact == fact
 
 
 def _named(
@@ -228,8 +220,11 @@ def _read_again(connection: Connection, mode: str, sequence: int) -> Item | None
     """An item from what the archive holds of it, with the reach that it has come to."""
     both = sa.and_(ITEMS.c.mode == FACTS.c.mode, ITEMS.c.sequence == FACTS.c.sequence)
     typed = sa.and_(CONTENT.c.mode == FACTS.c.mode, CONTENT.c.fact == FACTS.c.id)
-    columns = (*ITEMS.c, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed)
-    query = sa.select(*columns).select_from(FACTS.join(ITEMS, both).outerjoin(CONTENT, typed))
+    of = sa.and_(INCIDENTS.c.mode == ITEMS.c.mode, INCIDENTS.c.id == ITEMS.c.about)
+    head = sa.and_(of, INCIDENTS.c.watch == ITEMS.c.owner)
+    columns = (*ITEMS.c, FACTS.c.subject, FACTS.c.raw, CONTENT.c.sealed, INCIDENTS.c.type)
+    joined = FACTS.join(ITEMS, both).outerjoin(CONTENT, typed).outerjoin(INCIDENTS, head)
+    query = sa.select(*columns).select_from(joined)
     row = connection.execute(query.where(_at(mode, [sequence]))).mappings().first()
     if row is None:
         return None
@@ -247,6 +242,7 @@ def _read_again(connection: Connection, mode: str, sequence: int) -> Item | None
         str(taken.actor.get("organisation")),
         words_of(content),
         position_of(content),
+        row["type"] or "",
     )
 
 

@@ -17,6 +17,7 @@ from services.incidents.searchable import Searchable
 from services.incidents.tables import (
     CHAINS,
     CONTENT,
+    CONTENT_MISSING,
     CURSOR,
     DERIVED,
     ERASURES,
@@ -193,7 +194,7 @@ class Store:
     def missing(self, mode: str, most: int = 1000) -> list[RowMapping]:
         """Content that should be there and is not, the oldest first."""
         columns = (CONTENT.c.fact, CONTENT.c.watch, CONTENT.c.sort, CONTENT.c.commitment)
-        query = sa.select(*columns).where(CONTENT.c.mode == mode, CONTENT.c.missing)
+        query = sa.select(*columns).where(CONTENT.c.mode == mode, CONTENT_MISSING)
         with self.reading.connect() as connection:
             return list(connection.execute(query.order_by(CONTENT.c.sequence).limit(most)).mappings())
 

@@ -25,7 +25,7 @@ class FactRow(_Table, table=True):
     __tablename__ = "facts"
     __table_args__ = (
         sa.Index("facts_id", "mode", "id", unique=True),
-        sa.Index("facts_about", "mode", "about"),
+        sa.Index("facts_about", "mode", "about", "sequence"),
         sa.Index("facts_watch", "mode", "watch", "sequence"),
     )
     mode: str = Field(primary_key=True)
@@ -77,6 +77,12 @@ class IncidentRow(_Table, table=True):
         sa.Index("incidents_ref", "mode", "ref"),
         sa.Index("incidents_sequence", "mode", "sequence"),
         sa.Index("incidents_number", "mode", "watch", "year", "number"),
+        sa.Index(
+            "incidents_open",
+            *("mode", "sequence"),
+            sqlite_where=sa.text("state <> 'closed'"),
+            postgresql_where=sa.text("state <> 'closed'"),
+        ),
     )
     mode: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -331,6 +337,7 @@ TERMS = sa.Table(
     "terms",
     sa.MetaData(),
     sa.Column("mode", sa.String, primary_key=True),
+    sa.Column("circle", sa.Integer, primary_key=True),
     sa.Column("sequence", sa.BigInteger, primary_key=True),
     sa.Column("terms", postgresql.ARRAY(sa.Integer), nullable=False),
 )
@@ -351,6 +358,8 @@ TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
 ITEMS, WORDS, TURNS = table(ItemRow), table(WordRow), table(TurnRow)
 REFERENCES = table(ReferenceRow)
 FILES, PARTS = table(FileRow), table(PartRow)
+CONTENT_MISSING, FILE_MISSING = sa.text("content.missing"), sa.text("files.missing")
+"""Spelt as in their indexes, so that these serve."""
 DERIVED = (
     *(FACTS, CONTENT, INCIDENTS, CHAINS, TREES, NODES, NUMBERS, STANDING, PARKED, ERASURES, CURSOR),
     *(ITEMS, WORDS, TURNS, REFERENCES, FILES),

@@ -6,11 +6,11 @@ neither the answer nor the time it takes depends on what lies in others (D13).
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import floor
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from schemas.directory import Directory
@@ -22,13 +22,14 @@ LONGEST = 80
 SUBSTRING_LEAST = 3
 """From how many characters a word is also found inside longer ones: «lekkasj» in «vannlekkasje»."""
 ALL = "*"
+"""Stands in every item; its term in a circle is the circle's number."""
 CELL = 10
 """Cells of the map for each degree of latitude and longitude."""
 CELLS_MOST = 400
 SPAN_MS = 7 * 24 * 3600 * 1000
 """How long the spans are by which a moment is marked."""
 SPANS_MOST = 120
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(rf"(\w{{1,{LONGEST}}})\w*")
 _NOT_WORDS = frozenset({"position"})
 
 
@@ -36,7 +37,8 @@ _NOT_WORDS = frozenset({"position"})
 class Item:
     """The head of an incident, an entry, a correction or the words of a closing, as far as it is searched.
 
-    ``occurred`` is in milliseconds since 1970; ``person`` is the writer; ``position`` latitude, longitude.
+    ``occurred`` is in milliseconds since 1970; ``person`` is the writer; ``position`` latitude, longitude;
+    ``type`` that of the incident in the same log, empty while that was not known.
     """
 
     sequence: int
@@ -50,16 +52,34 @@ class Item:
     author_organisation: str
     words: set[str] = field(default_factory=set)
     position: tuple[float, float] | None = None
+    type: str = ""
+
+
+class Posted(NamedTuple):
+    """An item's sequence, and for each of its circles the circle's number and the item's terms there."""
+
+    sequence: int
+    terms: list[tuple[int, list[int]]]
+
+
+class Wanted(NamedTuple):
+    """The numbers of the circles in which is looked, and lists of which each must hold a term of the item.
+
+    An item is found by all its terms in one of its circles, so the lists need not be kept apart by circles.
+    """
+
+    circles: list[int]
+    lists: list[list[int]]
 
 
 def words(text: str) -> list[str]:
     """The words of a text as they are compared: case does not count, ``å`` is not ``a``."""
-    return [one[:LONGEST] for one in _WORD.findall(unicodedata.normalize("NFC", text).casefold())]
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
 def words_of(content: dict[str, Any] | None) -> set[str]:
     """Every word that somebody typed in a content."""
-    return {one for text in _texts(content or {}) for one in words(text)}
+    return set(words("\n".join(_texts(content)))) if content else set()
 
 
 def position_of(content: dict[str, Any] | None) -> tuple[float, float] | None:
@@ -74,16 +94,15 @@ def position_of(content: dict[str, Any] | None) -> tuple[float, float] | None:
         return None
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in _NOT_WORDS:
-                yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+def _texts(content: dict[str, Any]) -> Iterator[str]:
+    for name, value in content.items():
+        if name not in _NOT_WORDS:
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, dict):
+                yield from _texts(value)
+            elif isinstance(value, list):
+                yield from _texts({str(at): one for at, one in enumerate(value)})
 
 
 def circles(reach: Reach) -> list[str]:
@@ -113,23 +132,50 @@ def circles_of(watch: str, directory: Directory, now: datetime) -> list[str]:
 
 
 def marks(item: Item) -> list[str]:
-    """What an item is found by besides its words: whose log, when, and where on the map."""
-    found = [ALL, f"w:{item.reach.owner}", f"o:{item.reach.organisation}", f"d:{item.occurred // SPAN_MS}"]
+    """What an item is found by besides its words: whose log, what type, when, and where on the map."""
+    found = [f"w:{item.reach.owner}", f"o:{item.reach.organisation}"]
+    found += [f"d:{item.occurred // SPAN_MS}", f"t:{item.type}"]
     if item.position is not None:
         found.append(f"g:{_cell(item.position[0])},{_cell(item.position[1])}")
     return found
 
 
-def keys(item: Item) -> list[int]:
-    """The terms of an item in all its circles; its writer only where persons are named, in the own house."""
-    found: set[int] = set()
-    told = [*marks(item), *(f"={word}" for word in item.words)]
-    for circle in circles(item.reach):
-        start = crc32(circle.encode())
-        found.update(crc32(one.encode(), start) for one in told)
-        if item.person is not None and _houses(circle) == item.author_organisation:
-            found.add(crc32(f"@{item.person}".encode(), start))
-    return sorted(found)
+class Numbers(dict[str, int]):
+    """The terms of what is told in one circle, made as they are asked for; ``new`` are those made last."""
+
+    def __init__(self, circle: str, sort: str = "") -> None:
+        self._start = crc32(sort.encode(), crc32(circle.encode()))
+        self.new: list[str] = []
+
+    def __missing__(self, told: str) -> int:
+        number = self[told] = crc32(told.encode(), self._start)
+        self.new.append(told)
+        return number
+
+
+class Circle:
+    """The terms of a circle: of words, and of marks and writers."""
+
+    def __init__(self, name: str) -> None:
+        self.number, self.house = key(name, ALL), _house(name)
+        self.words, self.marks = Numbers(name, "="), Numbers(name)
+
+
+def keys(item: Item, circle_of: Callable[[str], Circle]) -> Posted:
+    """The terms of an item in each of its circles; its writer where persons are named, in the own house."""
+    told, found = marks(item), []
+    for name in circles(item.reach):
+        circle = circle_of(name)
+        terms = [*map(circle.words.__getitem__, item.words), *map(circle.marks.__getitem__, told)]
+        if item.person is not None and circle.house == item.author_organisation:
+            terms.append(circle.marks[f"@{item.person}"])
+        found.append((circle.number, terms))
+    return Posted(item.sequence, found)
+
+
+def numbers(reach: Reach) -> list[int]:
+    """The numbers of the circles in which an item can be found."""
+    return [key(name, ALL) for name in circles(reach)]
 
 
 def key(circle: str, told: str) -> int:
@@ -137,7 +183,7 @@ def key(circle: str, told: str) -> int:
     return crc32(told.encode(), crc32(circle.encode()))
 
 
-def _houses(circle: str) -> str:
+def _house(circle: str) -> str:
     """The organisation that a circle lies within; none for one that is several organisations'."""
     sort, _, name = circle.partition(":")
     return name.partition(".")[0] if sort in "awo" else ""
@@ -155,6 +201,11 @@ def period_marks(since: int, until: int) -> list[str] | None:
     """The marks of a period in milliseconds since 1970; None if they are too many to name."""
     spans = range(since // SPAN_MS, until // SPAN_MS + 1)
     return [f"d:{span}" for span in spans] if len(spans) <= SPANS_MOST else None
+
+
+def type_marks(type: str) -> list[str]:
+    """The marks of items that may belong to an incident of a type."""
+    return [f"t:{type}", "t:"]
 
 
 def is_listed(word: str) -> bool:

@@ -1,6 +1,6 @@
 """Who looks into the log, and what may be seen from there now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas.directory import Directory
@@ -14,11 +14,10 @@ class Viewer:
     watch: str
     directory: Directory
     now: datetime
+    organisation: str = field(init=False)
 
-    @property
-    def organisation(self) -> str:
-        """The viewer's organisation."""
-        return self.watch.partition(".")[0]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "organisation", self.watch.partition(".")[0])
 
     def sees(self, reach: Reach) -> bool:
         """True if the viewer's watch may see what has this reach."""

@@ -4,7 +4,6 @@ import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -14,9 +13,9 @@ from services.runtime.settings import Settings
 MIGRATIONS = Path(__file__).parent.parent
 _SQLITE_DAMAGE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _POSTGRES_DAMAGE = "XX"
-MAPPED_BYTES = 1 << 40
-"""How much of a file questions may see through a memory map; SQLite takes as much as it was built for."""
-_READING: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
+_QUICK = "-cjit=off -cmax_parallel_workers_per_gather=0 -cplan_cache_mode=force_custom_plan"
+"""Questions are many and short: compiling or sharing them out is not worth its beginning. A plan is made for
+the values that are asked, since a list may hold five or five thousand."""
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps its state in the module: rooms of one process migrate one after another."""
 
@@ -98,22 +97,8 @@ def _sqlite(url: str) -> Engine:
 
 
 def reading(engine: Engine) -> Engine:
-    """A way to only read the same tables, each query a snapshot of its own.
-
-    SQLite reads through a memory map: questions touch pages all over a large file, and the map is the page
-    cache that the machine has anyway. Writing goes without one. It is let go of with ``engine``.
-    """
-    if engine.dialect.name != "sqlite":
-        return engine.execution_options(isolation_level="AUTOCOMMIT")
-    if engine not in _READING:
-        made = _READING[engine] = _sqlite(str(engine.url.render_as_string(hide_password=False)))
-        sa.event.listen(made, "connect", _map)
-        sa.event.listen(engine, "engine_disposed", lambda _engine: made.dispose())
-    return _READING[engine].execution_options(isolation_level="AUTOCOMMIT")
-
-
-def _map(connection: Any, _record: Any) -> None:
-    connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
+    """A way to only read the same tables, each query a snapshot of its own."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _begin(connection: Connection) -> None:
@@ -132,7 +117,7 @@ def _pragmas(connection: Any, _record: Any) -> None:
 
 def _postgres(url: str, service: str) -> Engine:
     schema = service.replace("-", "_")
-    options = f"-csearch_path={schema}"
+    options = f"-csearch_path={schema} {_QUICK}"
     engine = sa.create_engine(url, hide_parameters=True, pool_size=4, connect_args={"options": options})
     with engine.begin() as connection:
         if not sa.inspect(connection).has_schema(schema):

@@ -77,14 +77,18 @@ def load(part: str) -> Callable[[Settings], Room]:
 
 
 def _build(parts: Sequence[str], settings: Settings) -> list[Room]:
-    """The rooms. What their imports leave in memory is for good: the collector need not look at it, ever."""
     gc.disable()
     try:
         return [load(part)(settings) for part in parts]
     finally:
-        gc.freeze()
         gc.enable()
-        gc.set_threshold(*COLLECT_AFTER)
+        collect_seldom()
+
+
+def collect_seldom() -> None:
+    """What imports have left in memory is for good: the collector need not look at it, ever."""
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def short_name(part: str) -> str:

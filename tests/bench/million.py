@@ -29,6 +29,7 @@ _LEVELS = ("watch", "organisation", "named", "region", "public")
 _SHARES = (60, 22, 10, 5, 3)
 _TYPES = ("water.leak", "fire", "flood", "slide", "storm", "road.closed", "power.out", "it.outage", "sewer")
 _PRIORITIES = ("critical", "high", "normal", "info")
+_PLAIN_BODY: dict[str, Any] = {"tags": [], "notify": []}
 _FIRST_WORDS = """
 vann brann vei ras flom bil båt bro tunnel kabel strøm gass olje kloakk ledning pumpe skole hytte fjell elv
 sjø dam mast vind snø is storm tre hus mann barn sykehus politi vakt kommune beredskap samband telefon radio
@@ -110,14 +111,15 @@ class Million:
         self._cases.append(case)
         level, named = self._reach(case)
         body = {"ref": ref, "type": self._chance.choice(_TYPES), "municipalities": [case.watch[:4]]}
-        body |= {"priority": self._chance.choice(_PRIORITIES), "level": level, "named": named}
+        body |= {"priority": self._chance.choice(_PRIORITIES), "level": level, "named": named, **_PLAIN_BODY}
         north, east = self._chance.uniform(60.1, 60.6), self._chance.uniform(5.0, 5.8)
         content = {"headline": self._text(3), "text": self._text(8), "position": f"{north:.4f},{east:.4f}"}
         return self._fact(case, "opened", body, content)
 
     def _entry(self, case: Case) -> tuple[str, bytes, bytes | None, str]:
         level, named = self._reach(case)
-        body = {"incident": case.id, "kind": "information", "level": level, "named": named}
+        body = {"incident": case.id, "kind": "information", "level": level, "named": named, **_PLAIN_BODY}
+        body |= {"confirmed": True}
         return self._fact(case, "entry_added", body, {"text": self._text(9), "source": self.word()})
 
     def _reach(self, case: Case) -> tuple[str, list[str]]:

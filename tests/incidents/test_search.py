@@ -16,11 +16,18 @@ from schemas.catalogue import read_fact
 from schemas.directory import Directory
 from schemas.search import SearchFor
 from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
+from services.incidents import bulk, terms_postgresql, terms_sqlite
 from services.incidents.finding import Finder
+from services.incidents.projection import Ends, compose, read
 from services.incidents.search import find, looked_for
-from services.incidents.tables import WORDS
+from services.incidents.store import SERVICE
+from services.incidents.tables import CONTENT, FACTS, INCIDENTS, WORDS
+from services.incidents.terms import key
 from services.incidents.viewer import Viewer
+from services.incidents.vocabulary import Vocabulary
+from services.runtime.database import engine_for, migrate
 from services.runtime.reading import Refusal
+from services.runtime.settings import Settings
 from tests.incidents.make import Made
 from tests.incidents.room import centre
 from tests.incidents.shelf import Shelf
@@ -132,6 +139,18 @@ def test_what_is_asked_of_watch_type_state_priority_period_person_and_area(shelf
         look(shelf, since=then, until=then)
 
 
+def test_what_was_written_before_its_incident_came_is_found_by_the_type_too(shelf: Shelf) -> None:
+    made, other = head("Ras i Os", type="slide"), head("Ras i Vik", type="slide")
+    shelf.put(entry(made.about, "tungt ras"))
+    shelf.put(made, entry(other.about, "lite ras"), other)
+    shelf.put(entry(made.about, "enda et ras"), head("Ras på jobben", type="fire"))
+    wanted = ["enda et ras", "Ras i Vik", "lite ras", "Ras i Os", "tungt ras"]
+    assert found_words(shelf, type="slide") == found_words(shelf, "ras", type="slide") == wanted
+    raised = incidents.SharedWider(entry=other.id, level=Level.PUBLIC, commitment="0" * 64)
+    shelf.put(Made(raised, about=other.about))
+    assert found_words(shelf, "ras", type="slide", by=FIRE) == ["Ras i Vik"]
+
+
 def test_nobody_finds_what_they_may_not_see(shelf: Shelf) -> None:
     hidden = head("Hemmelig barnesak", owner=BARN)
     shared = head("Felles flom", Level.NAMED, named=["4624"])
@@ -155,10 +174,42 @@ def test_words_that_only_hidden_items_hold_are_not_even_looked_up(shelf: Shelf) 
     question = looked_for(SearchFor(text="ord"))
     counts = []
     for watch in (VAKT, BARN):
-        wanted = finder.wanted("actual", question, Viewer(watch, DIRECTORY, now))
+        with finder.search("actual") as finding:
+            wanted = finding.wanted(question, Viewer(watch, DIRECTORY, now))
         assert wanted is not None
-        counts.append(len(wanted[0]))
+        counts.append(len(wanted.lists[0]))
     assert counts[1] - counts[0] == 40
+
+
+@pytest.mark.parametrize(("looks", "recent"), [(0, 1), (1, 7), (8, 2_000)])
+def test_a_part_of_very_many_words_finds_each_item_once_the_newest_first(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, looks: int, recent: int
+) -> None:
+    monkeypatch.setattr(terms_sqlite, "LOOKS", looks)
+    monkeypatch.setattr(terms_postgresql, "RECENT", recent)
+    levels = (Level.WATCH, Level.ORGANISATION, Level.PUBLIC)
+    made = [head(f"lekkasje{number}a i byen", levels[number % 3]) for number in range(250)]
+    shelf.put(*(one for pair in zip(made, (head("brann") for _ in made), strict=True) for one in pair))
+    wanted = [unseal(one.sealed or b"")["headline"] for one in reversed(made)]
+    assert found_words(shelf, "lekkasje", limit=200) == wanted[:200]
+    assert found_words(shelf, "lekkasje byen i", limit=200, page=made[50].id) == wanted[200:]
+    assert found_words(shelf, "lekkasje brann") == []
+
+
+def test_how_far_a_search_looks_does_not_depend_on_what_others_wrote(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terms_postgresql, "RECENT", 4)
+    shelf.put(*(head(f"storm {number}") for number in range(12)))
+    asked: list[str] = []
+    sa.event.listen(shelf.store.engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    counts = []
+    for _ in range(2):
+        asked.clear()
+        assert len(look(shelf, "storm", limit=10)) == 10
+        counts.append(list(asked))
+        shelf.put(*(head(f"storm {number}", owner=BARN) for number in range(40)))
+    assert counts[0] == counts[1]
 
 
 def test_pages_hold_everything_once_and_end_without_a_hint(shelf: Shelf) -> None:
@@ -259,6 +310,32 @@ def test_an_archive_from_before_the_search_is_made_searchable(shelf: Shelf) -> N
     shelf.store.fill("actual")
     shelf.store.fill("actual")
     assert found_words(shelf, "stopp", AUST) == ["Kloakkstopp"]
+
+
+def test_an_archive_whose_terms_lay_together_is_made_searchable_anew(store_url: str, tmp_path: Path) -> None:
+    engine = engine_for(Settings.model_validate({"home": tmp_path, "database_url": store_url}), SERVICE)
+    migrate(engine, SERVICE, "0006")
+    made = head("Kloakkstopp", Level.PUBLIC)
+    taken, contents = [read(1, made.subject, made.raw)], {made.id: made.sealed or b""}
+    rows = compose("actual", 1, taken, contents, Ends({}, {}, {}), {})
+    with engine.begin() as connection:
+        for table, found in ((FACTS, rows.facts), (CONTENT, rows.contents), (INCIDENTS, rows.heads)):
+            bulk.insert(connection, table, found)
+    engine.dispose()
+    shelf = Shelf(store_url, tmp_path)
+    shelf.store.fill("actual")
+    assert found_words(shelf, "stopp", FIRE) == ["Kloakkstopp"]
+    shelf.close()
+
+
+def test_words_of_a_batch_that_failed_are_listed_with_the_next() -> None:
+    vocabulary = Vocabulary()
+    for is_kept, wanted in ((False, ["brann"]), (True, ["brann"]), (True, [])):
+        vocabulary.begin()
+        assert vocabulary.circle_of("p").words["brann"] == key("p", "=brann")
+        assert [word for _, word in vocabulary.new()] == wanted
+        if is_kept:
+            vocabulary.kept()
 
 
 LETTERS = st.text(alphabet="abcæøå1 -", max_size=12)

@@ -6,9 +6,13 @@ import os
 import signal
 from collections.abc import AsyncIterator
 
+import pytest
+from nats.aio.client import Client
+
 from schemas import subjects
 from schemas.identifiers import new_id
 from services.runtime import names
+from services.runtime.connect import _Client
 from services.runtime.follower import Follower
 from services.runtime.ledger import Ledger, Recorded
 from services.runtime.reader import Message, Reader
@@ -190,3 +194,17 @@ async def test_a_follower_goes_on_after_a_fact_on_which_its_fold_stumbles(fresh_
         await asyncio.gather(running, return_exceptions=True)
         await nc.close()
     assert (len(applied), follower.unread) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Nats-Stream: LEDGER_ACTUAL\r\nNats-Sequence: 12\r\nNats-Subject: a.b: c\r\n\r\n",
+        b"Nats-Msg-Id:without-a-blank\r\nOther:\ttab\r\n\r\n",
+        "Name: blåbær\r\n\r\n".encode(),
+        b"Name: \xff\r\nno header\r\n\r\n",
+        b"",
+    ],
+)
+def test_headers_are_read_as_the_client_library_reads_them(lines: bytes) -> None:
+    assert _Client._parse_header_lines(lines) == Client._parse_header_lines(lines)

@@ -28,6 +28,7 @@ TRADES = (
 )
 READY_S = 10.0
 TEXTS_MOST = 2_000
+SHOWN_MOST = 300
 _AT_ONCE = 200
 _RETRY_S = 1.0
 _BESIDE = (watch.Manned, watch.Released, watch.GapFound, warnings.Published)
@@ -89,7 +90,7 @@ class Boards:
         return {"board": ready, "unread": sum(one.unread for one in self._followers.values())}
 
     async def texts(self, mode: str, rows: Iterable[Row]) -> dict[str, Content]:
-        """The words of rows by the id of their fact; what is erased or cannot be read is left out."""
+        """What rows show of their words, by the id of their fact; without what is erased or unreadable."""
         wanted = {row.words.fact: row.words for row in rows if row.words.sort and not row.erased}
         missing = [words for fact, words in wanted.items() if fact not in self._texts]
         if missing:
@@ -110,7 +111,7 @@ class Boards:
                 logs.get(mode=mode).warning("desk.no_texts")
                 return
             for stored in found:
-                self._texts[stored.subject.rpartition(".")[2]] = unseal(stored.data)
+                self._texts[stored.subject.rpartition(".")[2]] = _brief(unseal(stored.data))
         while len(self._texts) > TEXTS_MOST:
             self._texts.popitem(last=False)
 
@@ -159,6 +160,11 @@ class Boards:
     def _tell(self, mode: str, change: Change | None, is_beside: bool) -> None:
         for listener in self._listeners:
             listener(mode, change, is_beside)
+
+
+def _brief(said: Content) -> Content:
+    """As much of what was typed as a row shows; two thousand long reports would fill the memory."""
+    return {name: str(said[name])[:SHOWN_MOST] for name in ("headline", "text", "place") if said.get(name)}
 
 
 def _place(mode: str, words: Words) -> str:

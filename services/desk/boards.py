@@ -10,7 +10,6 @@ from nats.aio.client import Client
 
 from schemas import directory, incidents, notifications, subjects, warnings, watch
 from schemas.canonical import unseal
-from schemas.exercise import Discarded
 from schemas.watch import Established
 from services.desk.board import Board, Change, Key, Words
 from services.desk.rules import Row
@@ -91,7 +90,7 @@ class Boards:
         return {"board": ready, "unread": sum(one.unread for one in self._followers.values())}
 
     async def texts(self, mode: str, rows: Iterable[Row]) -> dict[str, Content]:
-        """What rows show of their words, by their fact; what is erased or unreadable is left out."""
+        """What rows show of their words, by the id of their fact; without what is erased or unreadable."""
         wanted = {row.words.fact: row.words for row in rows if row.words.sort and not row.erased}
         missing = [words for fact, words in wanted.items() if fact not in self._texts]
         if missing:
@@ -138,9 +137,6 @@ class Boards:
             else:
                 change = board.apply(place, recorded.fact, recorded.body)
                 is_beside = isinstance(recorded.body, _BESIDE) and not board.directory.hidden(place.key)
-                if isinstance(recorded.body, Discarded):
-                    self._texts.clear()
-                    is_beside = True
                 self._tell(mode, change, is_beside)
 
         return take

@@ -128,7 +128,9 @@ class Store:
                     read(row["sequence"], row["subject"], bytes(row["raw"])) for row in page if row["id"]
                 ]
                 contents = {row["id"]: bytes(row["sealed"]) for row in page if row["sealed"] is not None}
+                searchable.begun()
                 searchable.take_in(connection, mode, taken, contents)
+                searchable.committed()
                 turns.take_in(connection, mode, taken)
 
     def discarded(self, mode: str, body: exercise.Discarded) -> list[str]:

@@ -137,6 +137,8 @@ class Handlers:
     async def _attempt(self, received: Received, known: Log, rule: Rule) -> Answer | None:
         """The answer to a command on what is known; None if that is no longer so."""
         mode, command = received.address.mode, received.command
+        if command.id == incidents.HEAD:
+            raise IdTaken(command.id)
         earlier = await self._earlier(received, known)
         if earlier is not None:
             return self._accepted(received, earlier, known)

@@ -14,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 GRACE_S = 2
 REQUEST_S = 15.0
 """How long a request may take to arrive, head and body; an answer takes the time that it takes."""
+UNREAD_S = 30.0
+"""How long a reader may take not one byte of an answer that waits for it."""
 CONNECTIONS_MOST = 400
 """How many are held: fewer than the 1024 files that a process may have open, of which paging needs some."""
 _POLL_S = 0.01
@@ -74,21 +76,31 @@ class Server:
 
 
 class _Connection(H11Protocol):
-    """Lets go who does not finish a request, and when it is full, who has waited longest with his."""
+    """Lets go who does not finish a request or read its answer; when it is full, who has dawdled longest."""
 
     _late: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    _unread_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_request()
         if len(self.connections) > CONNECTIONS_MOST:
-            others = (one for one in self.connections if isinstance(one, _Connection))
-            waiting = [one for one in others if one.is_waiting]
-            min(waiting, key=_Connection.patience, default=self).transport.abort()
+            self._slowest().transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread_since = self.loop.time()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        self._stop_looking()
+        super().resume_writing()
 
     def on_response_complete(self) -> None:
         self._await_request()
@@ -98,6 +110,29 @@ class _Connection(H11Protocol):
     def is_waiting(self) -> bool:
         """True while a request, or the rest of it, has yet to come."""
         return self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and not self.transport.is_closing()
+
+    def _slowest(self) -> "_Connection":
+        """Who has waited longest with a request; else who reads an answer slowest; else the newcomer."""
+        others = [one for one in self.connections if isinstance(one, _Connection) and one is not self]
+        waiting = [one for one in others if one.is_waiting]
+        if waiting:
+            return min(waiting, key=_Connection.patience)
+        unread = (one for one in others if one._unread is not None)
+        return min(unread, key=lambda one: one._unread_since, default=self)
+
+    def _look_again(self) -> None:
+        self._unread = self.loop.call_later(UNREAD_S, self._look, self.transport.get_write_buffer_size())
+
+    def _look(self, left: int) -> None:
+        if self.transport.get_write_buffer_size() >= left:
+            self.transport.abort()
+        else:
+            self._look_again()
+
+    def _stop_looking(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def patience(self) -> float:
         """Until when it is waited for, on the clock of the loop."""

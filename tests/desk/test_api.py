@@ -43,6 +43,15 @@ async def test_an_odd_id_is_an_id_like_any_other(house: House, id: str) -> None:
     assert [one["id"] for one in found.json()["entries"]] == [f"e{id}"[:64]]
 
 
+async def test_no_entry_takes_the_name_by_which_an_incident_s_head_is_meant(house: House) -> None:
+    report = await house.report()
+    async with house.machine("report") as program:
+        said = {"id": "head", "text": "Jeg er hodet"}
+        entry = await program.post(f"/v1/incidents/{report['ref']}/entries", json=said)
+        opened = await program.post("/v1/incidents", json={"id": "head", "type": "fire", "headline": "x"})
+    assert [(one.status_code, one.json()["code"]) for one in (entry, opened)] == [(409, "ID_TAKEN")] * 2
+
+
 async def test_a_log_with_more_words_than_a_message_holds_is_read_whole_and_found(house: House) -> None:
     report, text = await house.report(), "漢 Storskjær " + "\u6f22" * 19_000
     async with house.machine("report") as program:

@@ -1,5 +1,9 @@
 """What an item is found by, whatever was written and whoever asks."""
 
+import time
+import unicodedata
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +29,19 @@ def test_any_text_has_words_that_can_be_kept_and_looked_for_again(text: str) -> 
     assert all(0 < len(word) <= terms.LONGEST and "\x00" not in word for word in found)
     assert set(terms.words(" ".join(found))) >= {word for word in found if terms.words(word) == [word]}
     assert terms.words_of({"headline": text, "figures": {text: 1}}) == set(found)
+
+
+@given(st.text(max_size=40), st.integers(0, 600))
+def test_a_letter_in_two_pieces_is_the_letter_wherever_it_stands(text: str, before: int) -> None:
+    said = "x" * before + " va\u030ann " + text
+    assert terms.composed(unicodedata.normalize("NFD", said)) == unicodedata.normalize("NFC", said)
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0345\u0301\u0316\u0327\u0334", "\u0301"])
+def test_a_row_of_thousands_of_accents_does_not_hold_the_process_up(marks: str) -> None:
+    began = time.process_time()
+    assert terms.words("vann a" + marks * (20_000 // len(marks)))[0] == "vann"
+    assert time.process_time() - began < 0.3
 
 
 @given(st.floats(-999, 999), st.floats(-999, 999), st.floats(-999, 999), st.floats(-999, 999))

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from services.runtime import http
 from services.runtime.http import Server
 
+LONG = 20_000_000
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -22,10 +23,19 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """A server with room for ten, that waits half a second for a request."""
     monkeypatch.setattr(http, "CONNECTIONS_MOST", 10)
     monkeypatch.setattr(http, "REQUEST_S", 0.5)
-    found = Server(Starlette(routes=[Route("/", _echo, methods=["GET", "POST"])]), "127.0.0.1", 0)
+    routes = [Route("/", _echo, methods=["GET", "POST"]), Route("/long", _long)]
+    found = Server(Starlette(routes=routes), "127.0.0.1", 0)
     await found.start()
     yield found
     await found.stop()
+
+
+async def _long(request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(LONG // 100_000):
+            yield b"x" * 100_000
+
+    return StreamingResponse(parts())
 
 
 async def _echo(request: Request) -> Response:
@@ -87,6 +97,27 @@ async def test_a_crowd_that_says_nothing_keeps_nobody_out(
     async with connections(server, 50) as pairs:
         assert await answer(server) == b"here"
         assert all(await asyncio.gather(*map(ended, pairs[:40])))
+
+
+async def test_a_crowd_that_does_not_read_its_answers_keeps_nobody_out(server: Server) -> None:
+    async with connections(server, 10, b"GET /long HTTP/1.1\r\nHost: h\r\n\r\n"):
+        async with asyncio.timeout(10):
+            while await answer(server) != b"here":  # noqa: ASYNC110  the crowd takes a moment to settle
+                await asyncio.sleep(0.05)
+
+
+async def test_who_takes_not_a_byte_of_an_answer_is_let_go_and_who_takes_it_slowly_is_not(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "UNREAD_S", 1.5)
+    async with connections(server, 2, b"GET /long HTTP/1.1\r\nHost: h\r\n\r\n") as [silent, slow]:
+        taken = 0
+        async with asyncio.timeout(20):
+            while taken < LONG:
+                taken += len(await slow[0].read(400_000))
+                await asyncio.sleep(0.02)
+            with contextlib.suppress(ConnectionError):
+                assert len(await silent[0].read()) < LONG
 
 
 async def test_an_answer_waits_for_no_word_from_the_reader(server: Server) -> None:

@@ -1,9 +1,12 @@
 """The desk's own picture of one mode: what stands open, folded from the ledger in memory (D21). Pure."""
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from schemas import attachments, incidents, notifications, relations, running, warnings
@@ -21,6 +24,14 @@ CLOSED_MOST = 2000
 """What is closed stays on the board so long, and not more of it; older ones the archive shows."""
 Key = tuple[str, str]
 """Birthplace and id of an incident."""
+
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+"""Most incidents tell nobody, have no guests and no chains: thousands stand open."""
+
+
+def _nothing() -> Mapping[str, Any]:
+    return _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +79,9 @@ class Standing:
     struck: bool = False
     erased: bool = False
     replaced_by: Words | None = None
-    told: dict[str, Words] = field(default_factory=dict)
-    guests: dict[str, str] = field(default_factory=dict)
-    chains: dict[str, Chain] = field(default_factory=dict)
+    told: Mapping[str, Words] = field(default_factory=_nothing)
+    guests: Mapping[str, str] = field(default_factory=_nothing)
+    chains: Mapping[str, Chain] = field(default_factory=_nothing)
 
     @property
     def owner(self) -> str:
@@ -114,7 +125,7 @@ class Board:
         if isinstance(body, warnings.Published):
             self.sources[body.source] = fact.time
         step = _STEPS.get(type(body))
-        change = step(self, (place.key, place.id), fact, body) if step is not None else None
+        change = step(self, (sys.intern(place.key), place.id), fact, body) if step is not None else None
         if change is not None and change.reach is not None:
             self.heard[fact.data.actor.organisation, change.reach] = fact.time
         return change
@@ -159,24 +170,24 @@ class Board:
         year = running.year_of(fact.time)
         self.numbers[key[0], year] += 1
         before = self.find(key)
-        head = Words(fact.id, fact.data.content_class, Reach(key[0], body.level, tuple(body.named)))
+        head = Words(fact.id, fact.data.content_class, _reach(key[0], body.level, tuple(body.named)))
         standing = Standing(
             key,
             body.ref,
             key[0],
             self.numbers[key[0], year],
             year,
-            body.type,
+            sys.intern(body.type),
             body.priority,
             head=head,
             tags=tuple(body.tags),
-            opened_at=fact.time,
-            occurred_at=fact.data.occurred_at,
-            told={} if before is None else before.told,
-            chains={} if before is None else before.chains,
+            opened_at=_plain(fact.time),
+            occurred_at=_plain(fact.data.occurred_at),
+            told=_NONE if before is None else before.told,
+            chains=_NONE if before is None else before.chains,
         )
         if body.notify:
-            standing.told[fact.id] = head
+            standing.told = {**standing.told, fact.id: head}
         self.open[key] = standing
         return Change(key, fact.id, head.reach, row=True)
 
@@ -185,7 +196,8 @@ class Board:
         reach = Reach(key[0], body.level, tuple(body.named), self._guest(key, fact, begun))
         if body.notify:
             standing = self.find(key) or self.open.setdefault(key, Standing(key))
-            standing.told[fact.id] = Words(fact.id, fact.data.content_class, reach)
+            told = Words(fact.id, fact.data.content_class, reach)
+            standing.told = {**standing.told, fact.id: told}
         return Change(key, fact.id, reach)
 
     def _change_state(self, key: Key, fact: Fact, body: incidents.StateChanged) -> Change | None:
@@ -257,7 +269,7 @@ class Board:
         known = standing.guests.get(about or "") if standing else None
         guest = known or (None if author == key[0] else author)
         if standing is not None and guest is not None:
-            standing.guests[fact.id] = guest
+            standing.guests = {**standing.guests, fact.id: guest}
         return guest
 
     def _share(self, key: Key, fact: Fact, body: incidents.SharedWider) -> Change | None:
@@ -268,11 +280,12 @@ class Board:
             or body.entry not in (incidents.HEAD, standing.head.fact)
         ):
             if standing is not None and body.entry in standing.told:
-                standing.told[body.entry] = _wider(standing.told[body.entry], body)
+                told = _wider(standing.told[body.entry], body)
+                standing.told = {**standing.told, body.entry: told}
             return Change(key, fact.id, Reach(key[0], body.level, tuple(body.named)))
         standing.head = _wider(standing.head, body)
         if body.notify:
-            standing.told[standing.head.fact] = standing.head
+            standing.told = {**standing.told, standing.head.fact: standing.head}
         return Change(key, fact.id, standing.head.reach, row=True)
 
     def _erase(self, key: Key, fact: Fact, body: incidents.Erased) -> Change | None:
@@ -288,7 +301,8 @@ class Board:
         if standing is None:
             return None
         item = body.item or body.cause
-        standing.chains[body.chain] = Chain(body.chain, body.watch, item, fact.time, body.priority)
+        chain = Chain(body.chain, body.watch, item, fact.time, body.priority)
+        standing.chains = {**standing.chains, chain.id: chain}
         return Change(key, fact.id, row=True, watches=self._concerned(standing, body.watch))
 
     def _step(self, key: Key, fact: Fact, body: Any) -> Change | None:
@@ -299,7 +313,7 @@ class Board:
         concerned, ended = self._concerned(standing, body.watch), False
         if isinstance(body, notifications.Acknowledged | notifications.NobodyReached):
             ended, outcome = True, body.name
-            standing.chains[body.chain] = replace(chain, outcome=outcome)
+            standing.chains = {**standing.chains, chain.id: replace(chain, outcome=outcome)}
             if standing.state is IncidentState.NEW and outcome == notifications.Acknowledged.name:
                 standing.state, concerned = IncidentState.ACKNOWLEDGED, None
         return Change(key, fact.id, row=ended, watches=concerned)
@@ -334,6 +348,20 @@ _STEPS: dict[type, Callable[[Board, Key, Fact, Any], Change | None]] = {
     notifications.Declined: Board._step,
     notifications.NobodyReached: Board._step,
 }
+
+
+@lru_cache(maxsize=1024)
+def _reach(owner: str, level: Level, named: tuple[str, ...]) -> Reach:
+    """The same for all incidents that reach as far."""
+    return Reach(owner, level, named)
+
+
+def _plain(moment: datetime) -> datetime:
+    """A moment whose offset is one object for all."""
+    return moment.replace(tzinfo=_offset(moment.utcoffset() or timedelta()))
+
+
+_offset = lru_cache(maxsize=128)(timezone)
 
 
 def _wider(words: Words, body: incidents.SharedWider) -> Words:

@@ -59,6 +59,10 @@ def groups(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {"life": LIFE, "rest": REST}
 
 
+_ALLOCATOR = {"MALLOC_ARENA_MAX": "1"}
+"""Threads of Python take turns anyway: a heap for each would only keep what the others have freed."""
+
+
 class Supervisor:
     """The parent of every process of a hub on one machine."""
 
@@ -73,7 +77,7 @@ class Supervisor:
         self._watches = sorted(set(watches))
         self._say = say
         self._records = settings.home / "run"
-        env = dict(os.environ) | settings.as_environment()
+        env = _ALLOCATOR | os.environ | settings.as_environment()
         self._listens = workers is None
         wanted = groups(settings) if workers is None else workers
         self.units = [Unit(short_name(name), parts, env, self._records) for name, parts in wanted.items()]

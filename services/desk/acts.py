@@ -4,6 +4,8 @@ Each act carries the id that the page gave it, so that however often it is sent 
 the answer as JSON, a plain form is led to the page that shows it.
 """
 
+import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from schemas.entries import AnswerRequest, CloseTask, TickStep
 from schemas.envelope import Accepted, Refused
 from schemas.envelope import Request as Command
-from schemas.incidents import CloseIncident
+from schemas.incidents import CloseIncident, OpenIncident
 from schemas.vocabulary import Priority
 from schemas.watch import Release, TakeOver
 from services.desk import form_acts, texts
@@ -29,6 +31,8 @@ from services.runtime.edge import AskRefused, Kept, Unanswered
 from services.runtime.reading import Refusal
 
 JSON = "application/json"
+HINT_S = 1.5
+"""How long the answer to a report waits for the hint at what it may be the same as; the report is stored."""
 ENDINGS: dict[str, type[Command]] = {"done": CloseTask, "answer": AnswerRequest, "tick": TickStep}
 
 
@@ -99,7 +103,7 @@ class Acts:
         return await self._answer(request, None, lambda form, id, about: form_acts.duty(Release, form))
 
     async def _answer(self, request: Request, name: str | None, make: Any) -> Response:
-        scripted = JSON in request.headers.get("accept", "")
+        scripted, alike = JSON in request.headers.get("accept", ""), list[str]()
         try:
             asker = await self._identity.person(request)
             form = await read_form(request)
@@ -111,10 +115,12 @@ class Acts:
             answer = await asker.edge.send(
                 asker.mode, command, asker.actor, content, form_acts.occurred_at(form), id
             )
+            if scripted and isinstance(command, OpenIncident) and form_acts.is_placed(command, content):
+                alike = await _alike(asker, answer)
         except (Refusal, AskRefused, Unanswered) as fault:
             code, parameters = as_refusal(fault)
             answer = Refused(code=code, parameters=parameters)
-        return _told(answer) if scripted else self._led(request, name, answer)
+        return _told(answer, alike) if scripted else self._led(request, name, answer)
 
     async def _about(self, asker: Asker, name: str) -> dict[str, str]:
         """How a command names the incident; a running number is looked up."""
@@ -147,13 +153,28 @@ async def _check_close(asker: Asker, command: Command, form: Form) -> None:
         raise Refusal("CLOSE_UNSURE")
 
 
-def _told(answer: Accepted | Refused | Kept) -> Response:
+async def _alike(asker: Asker, answer: Accepted | Refused | Kept) -> list[str]:
+    """The open incidents that a report may be the same as, as far as one sees them and is told in time."""
+    if not isinstance(answer, Accepted):
+        return []
+    try:
+        async with asyncio.timeout(HINT_S):
+            found = await asker.ask("incidents", "similar", ref=answer.ref, after=answer.receipt)
+    except (AskRefused, Unanswered, TimeoutError):
+        return []
+    return [one["ref"] for one in found["incidents"]]
+
+
+def _told(answer: Accepted | Refused | Kept, alike: Sequence[str] = ()) -> Response:
     """The answer for a script: what became of the act, and the sentence for it."""
     match answer:
         case Accepted():
             told = {"status": "accepted", "ref": answer.ref, "receipt": answer.receipt}
-            children = answer.result.get("open_children")
-            beside = texts.say("Open beneath it") + ": " + " ".join(children) if children else None
+            said = {
+                texts.say("Open beneath it"): answer.result.get("open_children"),
+                texts.say("May be the same as"): alike,
+            }
+            beside = " – ".join(f"{label}: {' '.join(refs)}" for label, refs in said.items() if refs)
             return reply(told | ({"beside": beside} if beside else {}), 201)
         case Kept():
             return reply({"status": "kept", "reason": answer.reason}, 202)

@@ -14,6 +14,7 @@ from services.desk.looking import Looking
 from services.desk.pages import Pages
 from services.desk.readings import Readings
 from services.desk.screens import Screens
+from services.desk.sign_in import SignInPages
 from services.desk.situation import Situation
 from services.desk.web import build_app
 from services.runtime import names
@@ -59,8 +60,9 @@ class DeskRoom:
             Pages(identity, frame, screens, readings).router(),
             Looking(identity, frame).router(),
             Situation(identity, frame).router(),
+            SignInPages(identity, self._edges, frame).router(),
         ]
-        app = build_app(identity, self._edges, feeds, pages, boards.drawing)
+        app = build_app(identity, feeds, pages, boards.drawing)
         self._server = Server(app, settings.host, settings.port_desk, settings.tls_cert, settings.tls_key)
         await self._server.start()
 

@@ -25,8 +25,14 @@ def opening(form: Form, id: str) -> Act:
     """A new incident; its id follows from the command's."""
     fields = {"type": form.get("type"), "priority": form.get("priority"), "level": form.get("level")}
     lists = {"tags": _list(form, "tag"), "named": _list(form, "named"), "notify": _list(form, "notify")}
-    words = _words(form, "headline", "text", "place", "source")
+    lists["municipalities"] = _list(form, "municipalities")
+    words = _words(form, "headline", "text", "place", "position", "source")
     return as_command(OpenIncident, {"incident": derived_id("incident", id), **fields, **lists}), words
+
+
+def is_placed(command: OpenIncident, content: Mapping[str, Any] | None) -> bool:
+    """True if it is said where the incident is, so that it can be told whether another is near."""
+    return bool(command.municipalities or (content or {}).get("position"))
 
 
 def entry(form: Form, about: dict[str, str]) -> Act:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from schemas.identifiers import new_id, read_ref
 from schemas.running import NUMBER
-from schemas.vocabulary import EntryKind, IncidentState, Level, Priority, Tag
+from schemas.vocabulary import DutyFunction, EntryKind, IncidentState, Level, Priority, Tag
 from services.desk import lexicon, texts
 from services.desk.asker import Asker, Identity
 from services.desk.beside import (
@@ -124,7 +124,10 @@ class Pages:
         except AskRefused as fault:
             refused, status = texts.sentence(fault.code, fault.parameters), status_of(fault.code)
         frame = await self._frame.of(asker)
+        own = asker.actor.key
         duty = [one for one in found.get("duty", []) if "person" in one]
+        duty = [one for one in duty if one["watch"] == own or one["function"] == DutyFunction.PRIMARY]
+        duty.sort(key=lambda one: one["watch"] != own)
         register = self._frame.boards.of(asker.mode).directory.types
         return page(
             "incidents",

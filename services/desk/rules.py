@@ -48,11 +48,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many open incidents a watch sees, in all and by priority, and how many wait for an answer."""
+    """How many open incidents a watch sees, in all and by priority; how many of each wait for an answer."""
 
     total: int
     priorities: tuple[int, ...]
-    unacknowledged: int
+    unacknowledged: tuple[int, ...]
 
 
 def order_of(unacknowledged: bool, priority: Priority, opened_at: datetime) -> str:
@@ -153,4 +153,6 @@ def count(rows: Iterable[Row]) -> Counts:
     """What the header says."""
     found = list(rows)
     priorities = tuple(sum(row.priority == one.value for row in found) for one in Priority)
-    return Counts(len(found), priorities, sum(row.unacknowledged for row in found))
+    waiting = [row for row in found if row.unacknowledged]
+    unacknowledged = tuple(sum(row.priority == one.value for row in waiting) for one in Priority)
+    return Counts(len(found), priorities, unacknowledged)

@@ -237,4 +237,4 @@ def _end(screen: Screen) -> None:
 def counts_of(rows: list[Row]) -> dict[str, object]:
     """What the header says, as the pages read it."""
     found = count(rows)
-    return {"total": found.total, "by": list(found.priorities), "waiting": found.unacknowledged}
+    return {"total": found.total, "by": list(found.priorities), "waiting": list(found.unacknowledged)}

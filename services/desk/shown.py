@@ -51,7 +51,6 @@ def refused_page(request: Request, code: str, parameters: dict[str, object]) -> 
         code=code,
         **values,
         is_part=is_part,
-        parameters={name: str(value) for name, value in parameters.items()},
         signed_out=signed_out,
         theme=theme_of(request),
     )

@@ -12,6 +12,7 @@ from schemas.people import SignIn, SignOut
 from services.desk.asker import CSRF_FIELD, THEME_COOKIE, THEMES, Identity, nobody, theme_of
 from services.desk.edges import Edges
 from services.desk.forms import read_form
+from services.desk.frame import Frame
 from services.desk.render import page
 from services.desk.shown import shown
 from services.desk.texts import LANGUAGE_COOKIE
@@ -25,9 +26,10 @@ _PLACE = re.compile(r"/(?:incidents(?:/[\w-]+)?|sign-in(?:/[\w-]+)?|watch|contra
 class SignInPages:
     """What each route does. A GET changes nothing: mail programs open links before people do."""
 
-    def __init__(self, identity: Identity, edges: Edges) -> None:
+    def __init__(self, identity: Identity, edges: Edges, frame: Frame) -> None:
         self._identity = identity
         self._edges = edges
+        self._frame = frame
 
     def router(self) -> APIRouter:
         """The routes, as data."""
@@ -70,7 +72,8 @@ class SignInPages:
         """The watches that one may act for."""
         asker = await self._identity.person(request)
         mine = await self._identity.watches_of(asker.mode, asker.actor.person or "")
-        return page("watches", watches=mine, watch=asker.actor.key, csrf=asker.csrf, theme=asker.theme)
+        titles = self._frame.titles(asker.mode)
+        return page("watches", **self._frame.forms(asker), watches=mine, titles=titles, theme=asker.theme)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session."""

@@ -14,12 +14,10 @@ from services.desk.api import api_routes
 from services.desk.asker import Identity
 from services.desk.attachments import attachment_pages, attachment_routes
 from services.desk.contract import contract_routes
-from services.desk.edges import Edges
 from services.desk.feeds import FeedRoutes
 from services.desk.reporting import reporting_routes
 from services.desk.reports import Reports
 from services.desk.shown import unknown
-from services.desk.sign_in import SignInPages
 from services.desk.turns import Turns
 from services.runtime import logs, tracing
 from services.words.languages import speaking
@@ -41,9 +39,7 @@ HEADERS = (
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
-def build_app(
-    identity: Identity, edges: Edges, feeds: FeedRoutes, pages: Sequence[APIRouter], drawing: Turns
-) -> ASGIApp:
+def build_app(identity: Identity, feeds: FeedRoutes, pages: Sequence[APIRouter], drawing: Turns) -> ASGIApp:
     """The application, with nothing of FastAPI's own pages: those would load scripts from elsewhere."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.drawing = drawing
@@ -54,7 +50,6 @@ def build_app(
     app.include_router(reporting_routes(identity))
     app.include_router(attachment_pages(identity))
     app.include_router(feeds.router())
-    app.include_router(SignInPages(identity, edges).router())
     for router in pages:
         app.include_router(router)
     app.include_router(Acts(identity).router())

@@ -41,6 +41,17 @@ async def test_a_report_that_is_sent_twice_is_one_incident(house: House) -> None
     assert listed.count("Dobbeltklikk på Åsane") == 1
 
 
+async def test_a_report_is_stored_and_its_answer_names_what_it_may_be_the_same_as(house: House) -> None:
+    said = {"type": "slide", "municipalities": "4601, 4624", "headline": "Ras"}
+    async with house.signed_in() as browser:
+        first = (await act(browser, "/incidents", **said)).json()
+        second = (await act(browser, "/incidents", **said | {"position": " 60.42, 5.46"})).json()
+        unplaced = (await act(browser, "/incidents", type="slide", headline="Ras et sted")).json()
+    assert "beside" not in first
+    assert second["beside"] == f"Kan være den samme som: {first['ref']}"
+    assert "beside" not in unplaced
+
+
 async def test_two_clicks_at_the_same_moment_are_one_entry(house: House) -> None:
     report = await house.report()
     path, said = (

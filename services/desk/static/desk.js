@@ -219,9 +219,9 @@ function deliver(event, data) {
   heard = performance.now();
   linked(event === 'tick' ? data : {});
   if (event === 'tick') return;
-  const { total, by } = data.counts, fresh = event === 'all' ? rows.all(data.rows, data.names, total) || [] : rows.take(data.rows, data.gone, total);
+  const { total, by, waiting } = data.counts, fresh = event === 'all' ? rows.all(data.rows, data.names, total) || [] : rows.take(data.rows, data.gone, total);
   put($('total'), String(total));
-  all('#counts [data-count]').forEach((one, place) => { put(one, String(by[place])); one.parentElement.classList.toggle('zero', !by[place]); });
+  all('#counts [data-count]').forEach((one, place) => { put(one, String(by[place])); one.parentElement.classList.toggle('zero', !by[place]); one.parentElement.classList.toggle('waits', !!waiting[place]); });
   listed();
   const first = fresh.find(row => row.matches('.critical.waits'));
   if (first) put($('p1'), first.textContent.replace(/\s+/g, ' '));

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 
 def insert(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -23,9 +23,11 @@ def insert(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ..
         connection.exec_driver_sql(_statement(table), list(rows))
 
 
-def among(connection: Connection, column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
+def among(
+    database: Engine | Connection, column: sa.Column[Any], values: Iterable[Any]
+) -> sa.ColumnElement[bool]:
     """That a column holds one of many values, as one parameter: the statement is made once for any number."""
-    if connection.dialect.name == "postgresql":
+    if database.dialect.name == "postgresql":
         return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(column.type)))
     each = sa.func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
     return column.in_(sa.select(each.c.value))

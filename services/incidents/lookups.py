@@ -1,6 +1,6 @@
 """What the queries look up in the archive."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from schemas import notifications
 from schemas.incidents import SharedWider
 from schemas.relations import GlassBroken, PlaceChanged
 from schemas.vocabulary import IncidentState, Level
-from services.incidents import reads
+from services.incidents import bulk, reads
 from services.incidents.reads import Reading
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS, REFERENCES, TURNS
 from services.runtime.database import reading
@@ -120,22 +120,25 @@ class Lookups:
         before: int,
         most: int,
         *where: sa.ColumnElement[bool],
-        at: int | None = None,
     ) -> Sequence[RowMapping]:
-        """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content.
+        """Heads that the watch ``viewer`` may perhaps see, the newest first, with their content."""
+        return self._all(_reached(_now(state).where(*where), mode, viewer, before, most))
 
-        ``at`` in milliseconds since 1970: those that were there then, in that state, and how they stood as
-        ``then_state``, ``then_level``, ``then_named``.
+    def heads_then(
+        self, mode: str, state: str, viewer: str, before: int, most: int, at: int
+    ) -> Sequence[Mapping[Any, Any]]:
+        """The same of those that were there at a moment, in milliseconds since 1970, in that state.
+
+        How they stood is ``then_state``, ``then_level``, ``then_named``; None of one that stood otherwise.
+        Few are open at a time, so those are looked up by their turns, and then their heads.
         """
-        query = _now(state) if at is None else _then(mode, state, at)
-        house = sa.and_(
-            INCIDENTS.c.watch.startswith(f"{viewer.partition('.')[0]}.", autoescape=True),
-            INCIDENTS.c.level == Level.ORGANISATION.value,
-        )
-        reached = sa.or_(INCIDENTS.c.watch == viewer, INCIDENTS.c.level.in_(_WIDE), house)
-        reached = sa.or_(reached, INCIDENTS.c.broken != "[]")
-        query = query.where(*where, INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
-        return self._all(query.order_by(INCIDENTS.c.sequence.desc()).limit(most))
+        if state != "open":
+            return self._all(_reached(_then(state, at), mode, viewer, before, most))
+        there = sa.select(TURNS).where(TURNS.c.mode == mode, TURNS.c.since <= at, TURNS.c.until > at)
+        turns = {(row["id"], row["watch"]): row for row in self._all(there.where(TURNS.c.state != _CLOSED))}
+        ids = bulk.among(self._reading, INCIDENTS.c.id, {id for id, _ in turns})
+        rows = self._all(_reached(_now("all").where(ids), mode, viewer, before, most))
+        return [_stood(row, turns.get((row["id"], row["watch"]))) for row in rows]
 
     def record(self, reading: Reading, items: Sequence[tuple[str, str]]) -> None:
         """Note who read which items, given as incident and item; it is kept when this returns."""
@@ -165,18 +168,29 @@ def _now(state: str) -> sa.Select[Any]:
     return query.where(*_are(INCIDENTS.c.state, state))
 
 
-def _then(mode: str, state: str, at: int) -> sa.Select[Any]:
-    """Heads that were in a state at a moment, with how they stood.
+def _then(state: str, at: int) -> sa.Select[Any]:
+    """Heads that were in a state at a moment, with how they stood."""
+    of = (TURNS.c.mode == INCIDENTS.c.mode, TURNS.c.id == INCIDENTS.c.id, TURNS.c.watch == INCIDENTS.c.watch)
+    turn = sa.and_(*of, TURNS.c.since <= at, TURNS.c.until > at)
+    then = (TURNS.c[name].label(f"then_{name}") for name in STOOD)
+    joined = TURNS.join(INCIDENTS, turn).outerjoin(CONTENT, _WORDS)
+    return sa.select(*_HEAD, *then).select_from(joined).where(*_are(TURNS.c.state, state))
 
-    Few are open at a time, so those are looked up by their turns, before the order is thought of.
-    """
-    there = sa.select(TURNS).where(TURNS.c.mode == mode, TURNS.c.since <= at, TURNS.c.until > at)
-    there = there.where(*_are(TURNS.c.state, state))
-    stood = there.cte("stood").prefix_with("MATERIALIZED") if state == "open" else there.subquery("stood")
-    of = (stood.c.mode == INCIDENTS.c.mode, stood.c.id == INCIDENTS.c.id, stood.c.watch == INCIDENTS.c.watch)
-    then = (stood.c[name].label(f"then_{name}") for name in STOOD)
-    joined = stood.join(INCIDENTS, sa.and_(*of)).outerjoin(CONTENT, _WORDS)
-    return sa.select(*_HEAD, *then).select_from(joined)
+
+def _stood(row: RowMapping, turn: RowMapping | None) -> dict[Any, Any]:
+    return {**row, **{f"then_{name}": turn and turn[name] for name in STOOD}}
+
+
+def _reached(query: sa.Select[Any], mode: str, viewer: str, before: int, most: int) -> sa.Select[Any]:
+    """A page of the heads that a watch may perhaps see."""
+    house = sa.and_(
+        INCIDENTS.c.watch.startswith(f"{viewer.partition('.')[0]}.", autoescape=True),
+        INCIDENTS.c.level == Level.ORGANISATION.value,
+    )
+    reached = sa.or_(INCIDENTS.c.watch == viewer, INCIDENTS.c.level.in_(_WIDE), house)
+    reached = sa.or_(reached, INCIDENTS.c.broken != "[]")
+    query = query.where(INCIDENTS.c.mode == mode, INCIDENTS.c.sequence < before, reached)
+    return query.order_by(INCIDENTS.c.sequence.desc()).limit(most)
 
 
 def _are(stood: sa.ColumnElement[str], state: str) -> list[sa.ColumnElement[bool]]:

@@ -328,12 +328,13 @@ class Queries:
         seen: list[Any] = []
         before, moment = _NEWEST, None if at is None else round(at.timestamp() * 1000)
         while len(seen) < limit:
-            page = self._lookups.heads(mode, state, viewer.watch, before, _PAGE, at=moment)
+            asked = (mode, state, viewer.watch, before, _PAGE)
+            page = self._lookups.heads(*asked) if moment is None else self._lookups.heads_then(*asked, moment)
             visible = [row for row in page if viewer.sees(reach_of(row))]
             if moment is None:
                 seen += [row for row in visible if self._kin.stands(mode, row["id"], viewer)]
             else:
-                stood = ({**row, **{name: row[f"then_{name}"] for name in STOOD}} for row in visible)
+                stood = (as_then(row) for row in visible if row["then_state"] is not None)
                 seen += (row for row in stood if viewer.sees(reach_of(row)))
             if len(page) < _PAGE:
                 break
@@ -398,6 +399,11 @@ def _number_of(row: Any, viewer: Viewer) -> str | None:
 def _is_long_closed(row: Any, viewer: Viewer) -> bool:
     closed_at = row["closed_at"]
     return closed_at is not None and is_long_closed(datetime.fromisoformat(closed_at), viewer.now)
+
+
+def as_then(row: Any) -> dict[Any, Any]:
+    """A head as it stood at the moment that was asked for."""
+    return {**row, **{name: row[f"then_{name}"] for name in STOOD}}
 
 
 def as_head(row: Any, viewer: Viewer, held: bool = False) -> dict[str, Any]:

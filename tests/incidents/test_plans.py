@@ -70,7 +70,7 @@ def test_the_open_incidents_are_looked_up_without_the_closed(shelf: Shelf, asked
     lookups.heads("actual", "open", VAKT, 1 << 62, 200)
     assert "incidents_open (mode=? AND sequence<?)" in asked.steps[0]
     asked.plans.clear()
-    lookups.heads("actual", "open", VAKT, 1 << 62, 200, at=0)
+    lookups.heads_then("actual", "open", VAKT, 1 << 62, 200, 0)
     assert any("turns_open (mode=? AND until>?)" in step for step in asked.steps)
     assert not walks(asked.steps)
 
@@ -79,7 +79,7 @@ def test_no_lookup_walks_through_the_whole_archive(shelf: Shelf, asked: Asked) -
     lookups = Lookups(shelf.store.engine)
     for state in ("closed", "all"):
         lookups.heads("actual", state, VAKT, 1 << 62, 200)
-        lookups.heads("actual", state, VAKT, 1 << 62, 200, at=0)
+        lookups.heads_then("actual", state, VAKT, 1 << 62, 200, 0)
     lookups.by_id("actual", "i")
     lookups.by_ids("actual", ["i", "j"])
     lookups.by_ref("actual", "r")

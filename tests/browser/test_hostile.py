@@ -50,9 +50,14 @@ ROWS = """rows => Object.fromEntries(rows.map(row => [row.dataset.name, {
 
 
 async def spread(api: Api, ref_of: dict[str, str], said: str) -> None:
-    """One incident with the text in every field of its head, and in a task of its log."""
+    """One incident with the text in every field of its head, in a task, as a new place and as a name."""
     ref = await api.report(said, **dict.fromkeys(FIELDS, said))
     await api.entry(ref, said, source=said, kind="task")
+    for path, content in (("place", {"place": said}), ("functions", {"text": said})):
+        fields = {"function": "liaison"} if path == "functions" else {}
+        answer = await api.client.post(f"/v1/incidents/{ref}/{path}", json={"content": content, **fields})
+        assert answer.status_code == 201, answer.text
+    await api.log(ref, answer.json()["receipt"])
     ref_of[said] = ref
 
 
@@ -110,7 +115,7 @@ async def check_opened(desk: Desk, ref_of: dict[str, str]) -> None:
         found = await desk.page.evaluate(OPEN, ref)
         plain = plain or found["tags"]
         assert found["tags"] == plain, said
-        assert len(found["said"]) == len(FIELDS) + 2
+        assert len(found["said"]) == len(FIELDS) + 5, "of the head; task, place, function; where it is now"
         assert set(found["said"]) == {said}
         assert found["fits"], said
 

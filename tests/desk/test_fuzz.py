@@ -143,7 +143,12 @@ def test_every_operation_answers_as_described_whatever_a_machine_or_a_person_sen
 def page_routers() -> list[APIRouter]:
     """The routes of all pages, joined to nothing."""
     none = cast(Any, None)
-    makers: list[Any] = [Acts(none), Looking(none, none), Situation(none, none), SignInPages(none, none)]
+    makers: list[Any] = [
+        Acts(none),
+        Looking(none, none),
+        Situation(none, none),
+        SignInPages(none, none, none),
+    ]
     return [one.router() for one in (*makers, Pages(none, none, none, none), Reports())]
 
 

@@ -68,8 +68,10 @@ class Room:
 
 @pytest.fixture
 async def room(fresh_broker: Hub) -> AsyncIterator[Room]:
+    """It reads already: what lay there before it began would be a second attempt."""
     found = Room(fresh_broker)
     await found.running.start()
+    await until(lambda: found.running.reason is None)
     yield found
     await found.close()
 

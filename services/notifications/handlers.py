@@ -1,6 +1,6 @@
 """The door: policies, acknowledging, declining, and the question which chains there are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -143,11 +143,9 @@ class Handlers:
         found = []
         for place in dict.fromkeys(place_of(row) for row in rows):
             history = await self._pager.ledger.history(address.mode, place.id, place.org, place.watch)
-            chains = await self._pager.past(address.mode, place)
-            for row in rows:
-                chain = chains.get(row.chain)
-                if chain is None or place_of(row) != place:
-                    continue
+            past = await self._pager.past(address.mode, place)
+            chains = [past[row.chain] for row in rows if row.chain in past and place_of(row) == place]
+            for chain in sorted(chains, key=_in_order(history)):
                 if concerns(chain, address.key) or address.key == place.key:
                     found.append(describe(chain, history, full=concerns(chain, address.key)))
         return found
@@ -229,3 +227,9 @@ def _answer(chain: Chain, person: str, function: DutyFunction, is_decline: bool)
             chain=chain.id, watch=chain.watch, cause=chain.cause, person=person, function=function
         )
     return Declined(chain=chain.id, watch=chain.watch, person=person, function=function)
+
+
+def _in_order(history: list[Recorded]) -> Callable[[Chain], tuple[int, str]]:
+    """By what they tell of, then by watch: which of those told of one thing was first is chance."""
+    places = {one.fact.id: place for place, one in enumerate(history)}
+    return lambda chain: (places.get(chain.cause, len(places)), chain.watch)

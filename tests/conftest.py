@@ -11,14 +11,20 @@ own. Files with the mark `system` begin first, so that the long ones do not stan
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import SecretStr
+from sqlalchemy.engine import Engine
 
+from services.runtime.database import open_database
+from services.runtime.settings import Settings
 from tests.hub import Hub, running_hub
 from tests.system_hub import once, run_once
 
@@ -35,12 +41,17 @@ def hub_home(tmp_path: Path) -> Path:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test of a program that is not here is skipped, and fails where all programs have been installed."""
-    missing = [mark.args[0] for mark in item.iter_markers("needs") if shutil.which(mark.args[0]) is None]
+    missing = [mark.args[0] for mark in item.iter_markers("needs") if not _is_there(mark.args[0])]
     if missing:
         told = f"{', '.join(missing)} is not installed"
         if os.environ.get("SAMVIRKE_TEST_PROGRAMS") == "installed":
             pytest.fail(told, pytrace=False)
         pytest.skip(told)
+
+
+def _is_there(name: str) -> bool:
+    """True for a program that can be started, and for a package that can be imported."""
+    return shutil.which(name) is not None or find_spec(name) is not None
 
 
 @pytest.hookimpl(trylast=True)
@@ -107,6 +118,20 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'store.db'}"
     database: str = request.getfixturevalue("postgres_database")
     return database
+
+
+@pytest.fixture
+def tables_of(store_url: str, tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
+    """Opens a service's own tables, in either database; they are closed after the test."""
+    url = "" if store_url.startswith("sqlite") else store_url
+    with ExitStack() as opened:
+
+        def of(service: str) -> Engine:
+            found = open_database(Settings(home=tmp_path, database_url=SecretStr(url)), service)
+            opened.callback(found.dispose)
+            return found
+
+        yield of
 
 
 def _with_database(url: str, name: str) -> str:

@@ -16,7 +16,9 @@ from schemas.relations import Case, SimilarTo
 from schemas.subjects import Address
 from services.incidents.kin import reach_of
 from services.incidents.projection import as_number
-from services.incidents.queries import GetQuestion, Queries, Question, as_head
+from services.incidents.queries import Queries
+from services.incidents.questions import GetQuestion, Question
+from services.incidents.showing import as_head
 from services.incidents.view import is_restricted
 from services.incidents.viewer import Viewer
 from services.runtime.lasting import in_thread
@@ -74,7 +76,7 @@ class LookingQueries(Queries):
     def _similar(self, mode: str, asked: SimilarQuestion, viewer: Viewer) -> list[Any]:
         own = None
         if asked.ref is not None:
-            shown = self._find(mode, GetQuestion(actor=asked.actor, ref=asked.ref), viewer)
+            shown = self.showing.find(mode, GetQuestion(actor=asked.actor, ref=asked.ref), viewer)
             if shown is None or "ref" not in shown.incident:
                 raise Refusal("UNKNOWN_INCIDENT")
             own, asked = shown.incident["id"], _as_asked(shown.incident, asked)
@@ -98,7 +100,7 @@ class LookingQueries(Queries):
     def _of_case(self, mode: str, asked: CaseQuestion, viewer: Viewer) -> list[tuple[dict[str, Any], bool]]:
         found: dict[str, tuple[dict[str, Any], bool]] = {}
         for row in self._lookups.by_case(mode, asked.system, as_number(asked.number)):
-            shown = self._show(mode, row["incident"], viewer, head_needed=False)
+            shown = self.showing.show(mode, row["incident"], viewer, head_needed=False)
             known = [] if shown is None else shown.incident.get("references", [])
             if shown is not None and any(one["id"] == row["fact"] for one in known):
                 is_own = shown.incident.get("owner") == viewer.watch and row["fact"] not in shown.restricted

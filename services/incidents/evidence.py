@@ -10,7 +10,8 @@ from pydantic import Field
 from schemas.envelope import Token
 from schemas.subjects import Address
 from services.incidents.checkpoint import Signed, log_name, verifier_key
-from services.incidents.queries import Queries, Question
+from services.incidents.queries import Queries
+from services.incidents.questions import Question
 from services.incidents.sealing import Checkpoints
 from services.incidents.store import Store
 from services.incidents.trees import Trees

@@ -20,7 +20,8 @@ from schemas.vocabulary import ReadGround
 from services.incidents.checkpoint import log_name
 from services.incidents.kin import reach_of
 from services.incidents.lookups import Lookups
-from services.incidents.queries import GetQuestion, Queries, Question
+from services.incidents.queries import Queries
+from services.incidents.questions import GetQuestion, Question
 from services.incidents.sealing import Checkpoints, signing_seed
 from services.incidents.trees import Trees
 from services.incidents.view import Filed, Shown, filed

@@ -15,7 +15,8 @@ from services.incidents.files import FileStore
 from services.incidents.filetypes import safe_name
 from services.incidents.fold import Item
 from services.incidents.lookups import Lookups
-from services.incidents.queries import Queries, Reasoned
+from services.incidents.queries import Queries
+from services.incidents.questions import Reasoned
 from services.incidents.view import Filed, Shown, filed, find_file, is_restricted
 from services.incidents.viewer import Viewer
 from services.runtime.lasting import in_thread

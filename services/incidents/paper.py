@@ -73,7 +73,7 @@ class IncidentPaper:
         async with self._one_at_a_time:
             now = datetime.now(UTC)
             viewer = Viewer(watch, self._directories[mode], now)
-            shown, is_cut = await in_thread(self._queries.open_ones, mode, viewer, MOST)
+            shown, is_cut = await in_thread(self._queries.showing.open_ones, mode, viewer, MOST)
             restricted = [(str(one.incident["id"]), item) for one in shown for item in one.restricted]
             await self._record(mode, watch, actor, now, restricted)
             incidents = as_printed(shown, viewer.directory)

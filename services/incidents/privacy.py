@@ -20,7 +20,8 @@ from services.incidents import reads
 from services.incidents.audit import line
 from services.incidents.fold import Item, Log
 from services.incidents.lookups import Lookups
-from services.incidents.queries import GetQuestion, Queries, Question
+from services.incidents.queries import Queries
+from services.incidents.questions import GetQuestion, Question
 from services.incidents.reads import Wanted
 from services.incidents.tables import FACTS
 from services.incidents.view import Filed, filed

@@ -1,33 +1,29 @@
 """Questions to the archive: one incident, or a list of heads, as the asking watch may see them (D13, D20)."""
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import orjson
-from pydantic import Field
 
-from schemas import authorisation, running
-from schemas.canonical import unseal
+from schemas import authorisation
 from schemas.directory import Directory
-from schemas.envelope import Actor, Moment, Refused, Strict, Token
-from schemas.identifiers import read_ref
+from schemas.envelope import Actor, Refused
 from schemas.related import Relations
 from schemas.subjects import Address
-from schemas.vocabulary import SHIFT, ReadReason
-from services.incidents import moments
-from services.incidents.around import Near, around, responsible, ties
+from schemas.vocabulary import SHIFT
 from services.incidents.begun import type_told
-from services.incidents.kin import Kin, reach_of
-from services.incidents.lookups import STOOD, Lookups
+from services.incidents.kin import reach_of
+from services.incidents.lookups import Lookups
 from services.incidents.past import Past
+from services.incidents.questions import GetQuestion, ListQuestion, Question, Reasoned, SeenQuestion
 from services.incidents.reads import Reading
 from services.incidents.reasons import CODES, is_long_closed
+from services.incidents.showing import Showing, as_head
 from services.incidents.store import Store
-from services.incidents.view import Filed, Shown, filed, is_restricted, show
+from services.incidents.view import Shown, is_restricted
 from services.incidents.viewer import Viewer
 from services.runtime.lasting import in_thread
 from services.runtime.projector import Projector
@@ -36,53 +32,6 @@ from services.runtime.reading import Refusal, validate
 PATIENCE = timedelta(seconds=5)
 WAITING_MOST = 40
 """How many questions of one watch wait at once; the door's room is for all."""
-_PAGE = 200
-_NEWEST = 1 << 62
-
-
-class Question(Strict):
-    """What every question says: who asks, and the receipt that the answer must know of."""
-
-    actor: Actor
-    after: Token | None = None
-
-
-class Reasoned(Question):
-    """``reason`` is why one reads what is closed, or another watch's and tagged."""
-
-    reason: ReadReason | None = None
-
-
-class GetQuestion(Reasoned):
-    """One incident by one of its names; ``after`` is a receipt that the answer must know of.
-
-    ``at`` asks how it stood, and ``order`` whether entries stand as things happened or were recorded.
-    """
-
-    at: Moment | None = None
-    order: Literal["occurred", "recorded"] = "occurred"
-
-    ref: str | None = Field(None, max_length=20)
-    id: Token | None = None
-    number: str | None = Field(None, max_length=90)
-
-
-class ListQuestion(Question):
-    """Heads, the newest first. Without ``reason`` the restricted words of long closed ones are held back.
-
-    ``at`` asks how the list stood at a past moment.
-    """
-
-    reason: ReadReason | None = None
-    at: Moment | None = None
-    state: str = Field("open", pattern="^(open|closed|all)$")
-    limit: int = Field(100, ge=1, le=500)
-
-
-class SeenQuestion(Question):
-    """Incidents and items that a page of the asking watch has shown to a person."""
-
-    items: Annotated[list[tuple[Token, Token]], Field(max_length=500)]
 
 
 class Queries:
@@ -102,7 +51,7 @@ class Queries:
         self._projectors = projectors
         self._directories = directories
         self._past = past or Past(lookups)
-        self._kin = Kin(lookups, relations)
+        self.showing = Showing(lookups, directories, relations)
         self._waiting: Counter[str] = Counter()
 
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
@@ -137,7 +86,7 @@ class Queries:
 
     async def look(self, question: GetQuestion, mode: str, viewer: Viewer) -> tuple[Shown, str | None]:
         """One incident as the viewer sees it, and why it may; reads are not noted yet. Raises Refusal."""
-        shown = await in_thread(self._find, mode, question, viewer)
+        shown = await in_thread(self.showing.find, mode, question, viewer)
         if shown is None:
             raise Refusal("UNKNOWN_INCIDENT")
         return shown, await self.reason_for(question, mode, shown, viewer)
@@ -153,7 +102,7 @@ class Queries:
         question = validate(ListQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
         wanted = (question.state, question.limit, viewer, question.at)
-        rows = await in_thread(self._heads, address.mode, *wanted)
+        rows = await in_thread(self.showing.heads, address.mode, *wanted)
         restricted = [
             (row["id"], row["fact"])
             for row in rows
@@ -167,12 +116,6 @@ class Queries:
         if question.at is not None:
             await self._stood_beside(question, question.at, address.mode, viewer, rows, told)
         return told
-
-    def open_ones(self, mode: str, viewer: Viewer, most: int) -> tuple[list[Shown], bool]:
-        """The newest open incidents as a watch sees them, and whether there are more. Reads are not noted."""
-        rows = self._heads(mode, "open", most + 1, viewer)
-        found = (self._show(mode, row["id"], viewer, head_needed=True) for row in rows[:most])
-        return [shown for shown in found if shown is not None], len(rows) > most
 
     def record(self, reading: Reading, items: list[tuple[str, str]]) -> None:
         """Note in the log of reads who read which items, given as incident and item."""
@@ -239,108 +182,6 @@ class Queries:
         """True if the archive has the fact; an answer that is read after this knows of it."""
         return receipt is None or await in_thread(self._store.has_fact, mode, receipt)
 
-    def _find(self, mode: str, question: GetQuestion, viewer: Viewer) -> Shown | None:
-        ids, head_needed = self._named(mode, question, viewer)
-        for id in ids:
-            if question.at is not None:
-                shown = self._stood(mode, id, question.at, viewer, head_needed=head_needed)
-            else:
-                top = self._kin.survivor(mode, id, viewer)
-                shown = self._show(mode, top or id, viewer, head_needed=head_needed)
-                if shown is not None and top is not None:
-                    shown.incident["instead_of"] = id
-            if shown is not None and question.order == "recorded":
-                moments.in_ledger_order(shown, self._lookups.places_of(mode, shown.entries))
-            if shown is not None:
-                return shown
-        return None
-
-    def _show(self, mode: str, id: str, viewer: Viewer, *, head_needed: bool) -> Shown | None:
-        tied = self._kin.tied(mode)
-        near = self._kin.near(mode, {id, *kin}, viewer) if (kin := around(id, tied)) else {}
-        shown = self._show_alone(mode, id, viewer, near, head_needed=head_needed)
-        if shown is None or "ref" not in shown.incident:
-            return shown
-        shown.incident |= ties(id, tied, near)
-        for one in tied.family(id):
-            double = self._show_alone(mode, one, viewer, near, head_needed=True) if one in near else None
-            if double is not None:
-                shown.join(double)
-        return shown
-
-    def _show_alone(
-        self, mode: str, id: str, viewer: Viewer, near: Near, *, head_needed: bool
-    ) -> Shown | None:
-        shown = show(id, self._filed(mode, id), viewer, head_needed=head_needed, near=near)
-        if shown is not None:
-            self._number(mode, shown, viewer)
-        return shown
-
-    def _stood(self, mode: str, id: str, at: datetime, viewer: Viewer, *, head_needed: bool) -> Shown | None:
-        """How it stood by itself: what it is tied to is told of today only."""
-        shown = moments.show_at(id, self._filed(mode, id), at, viewer, head_needed=head_needed)
-        if shown is not None:
-            self._number(mode, shown, viewer)
-        return shown
-
-    def _filed(self, mode: str, id: str) -> list[Filed]:
-        """What lies under an id; of an exercise that was ended for good nothing is shown any more."""
-        rows = [one for row in self._lookups.about(mode, id) if (one := filed(row)) is not None]
-        began = {one.place.key: one.fact.time for one in reversed(rows)}
-        directory = self._directories[mode]
-        gone = {watch for watch, time in began.items() if directory.is_discarded(watch, time)}
-        return [one for one in rows if one.place.key not in gone]
-
-    def _named(self, mode: str, question: GetQuestion, viewer: Viewer) -> tuple[list[str], bool]:
-        """The ids that a question may mean, and whether its name belongs to the head."""
-        if question.id is not None:
-            return [question.id], False
-        if question.ref is not None:
-            ref = read_ref(question.ref)
-            return self._seen(self._lookups.by_ref(mode, ref), viewer) if ref else [], True
-        parts = running.NUMBER.fullmatch(question.number or "")
-        if parts is None:
-            return [], True
-        code, year, number = parts[1], int(parts[2]), int(parts[3])
-        watches = [
-            key
-            for key, known in viewer.directory.watches.items()
-            if known.code == code and viewer.may_count(key)
-        ]
-        rows = self._lookups.by_number(mode, watches, year, number)
-        return self._seen(sorted(rows, key=lambda row: row["watch"] != viewer.watch), viewer), True
-
-    def _seen(self, rows: Sequence[Any], viewer: Viewer) -> list[str]:
-        """The ids of the heads that may be seen: into others nothing is looked, which would take its time."""
-        return [row["id"] for row in rows if viewer.sees(reach_of(row))]
-
-    def _number(self, mode: str, shown: Shown, viewer: Viewer) -> None:
-        owner = shown.incident.get("owner")
-        if owner is None or not viewer.may_count(owner):
-            return
-        for row in self._lookups.by_id(mode, shown.incident["id"]):
-            if row["watch"] == owner:
-                shown.incident["number"] = _number_of(row, viewer)
-
-    def _heads(
-        self, mode: str, state: str, limit: int, viewer: Viewer, at: datetime | None = None
-    ) -> list[Any]:
-        seen: list[Any] = []
-        before, moment = _NEWEST, None if at is None else round(at.timestamp() * 1000)
-        while len(seen) < limit:
-            asked = (mode, state, viewer.watch, before, _PAGE)
-            page = self._lookups.heads(*asked) if moment is None else self._lookups.heads_then(*asked, moment)
-            visible = [row for row in page if viewer.sees(reach_of(row))]
-            if moment is None:
-                seen += [row for row in visible if self._kin.stands(mode, row["id"], viewer)]
-            else:
-                stood = (as_then(row) for row in visible if row["then_state"] is not None)
-                seen += (row for row in stood if viewer.sees(reach_of(row)))
-            if len(page) < _PAGE:
-                break
-            before = page[-1]["sequence"]
-        return seen[:limit]
-
     async def reason_for(self, question: Reasoned, mode: str, shown: Shown, viewer: Viewer) -> str | None:
         """Why the asker reads: as said now or earlier in the shift, or plain to see. Raises REASON_NEEDED."""
         known = question.reason or shown.ground
@@ -391,34 +232,6 @@ def check_read(actor: Actor, directory: Directory, now: datetime, *scopes: str) 
     )
 
 
-def _number_of(row: Any, viewer: Viewer) -> str | None:
-    known = viewer.directory.watches.get(row["watch"])
-    return None if known is None else running.written(known.code, row["year"], row["number"])
-
-
 def _is_long_closed(row: Any, viewer: Viewer) -> bool:
     closed_at = row["closed_at"]
     return closed_at is not None and is_long_closed(datetime.fromisoformat(closed_at), viewer.now)
-
-
-def as_then(row: Any) -> dict[Any, Any]:
-    """A head as it stood at the moment that was asked for."""
-    return {**row, **{name: row[f"then_{name}"] for name in STOOD}}
-
-
-def as_head(row: Any, viewer: Viewer, held: bool = False) -> dict[str, Any]:
-    """A head as the list shows it; number and receivers to the owner's house only. Words may be ``held``."""
-    is_house = viewer.is_house_of(row["watch"])
-    plain = ("id", "ref", "controller", "state", "type", "priority", "level", "occurred_at", "recorded_at")
-    return {
-        **{name: row[name] for name in plain},
-        "number": _number_of(row, viewer) if viewer.may_count(row["watch"]) else None,
-        "owner": row["watch"],
-        "responsible": responsible(row["responsible"], row["watch"], viewer),
-        "tags": json.loads(row["tags"]),
-        "named": json.loads(row["named"]) if is_house else [],
-        "municipalities": json.loads(row["municipalities"]),
-        "content": None if held or row["sealed"] is None else unseal(bytes(row["sealed"])),
-        "erased": bool(row["erased"]),
-        "reason_needed": held,
-    }

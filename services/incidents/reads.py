@@ -69,10 +69,7 @@ def reason_given(
 ) -> str | None:
     """The newest of these reasons that the person gave for reading the incident since then."""
     where = (READS.c.mode == mode, READS.c.incident == incident, READS.c.person == person)
-    query = sa.select(READS.c.reason, READS.c.read_at).where(*where, READS.c.reason.in_(codes))
-    with log_of(engine).reading.connect() as connection:
-        row = connection.execute(query.order_by(READS.c.position.desc()).limit(1)).mappings().first()
-    return None if row is None or datetime.fromisoformat(row["read_at"]) < since else str(row["reason"])
+    return log_of(engine).reason_given(since, codes, *where)
 
 
 def check(engine: Engine) -> Checked:

@@ -10,7 +10,8 @@ import orjson
 from schemas.authorisation import APPROVE_ERASURE
 from schemas.subjects import Address
 from services.incidents.kept_fold import Order
-from services.incidents.queries import Queries, Question
+from services.incidents.queries import Queries
+from services.incidents.questions import Question
 from services.incidents.retention import Passed, Retention
 from services.runtime.reading import Refusal, validate
 

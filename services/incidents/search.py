@@ -15,7 +15,8 @@ from services.incidents.attaching import words_beside
 from services.incidents.finding import Finder, Finding, Found, Head, Joined
 from services.incidents.items import reach_of
 from services.incidents.looked import Looked
-from services.incidents.queries import Queries, Question
+from services.incidents.queries import Queries
+from services.incidents.questions import Question
 from services.incidents.reasons import is_long_closed
 from services.incidents.terms import words
 from services.incidents.view import Filed, filed, is_restricted, shown_actor

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Engine
 
 from schemas.subjects import Address
 from services.incidents.figures import Groups, Happened, by_group, groups, times
-from services.incidents.queries import Queries, Question
+from services.incidents.queries import Queries
+from services.incidents.questions import Question
 from services.incidents.tables import INCIDENTS
 from services.incidents.viewer import Viewer
 from services.runtime.lasting import in_thread

@@ -8,7 +8,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.runtime.database import cursor_table
+from services.runtime.database import cursor_table, table
+from services.runtime.reads import read_ends_table
 
 
 class _Table(SQLModel, registry=registry()):
@@ -268,17 +269,6 @@ class ReadRow(_Table, table=True):
     reason: str | None
 
 
-class ReadEndsRow(_Table, table=True):
-    """Where the log of reads ends, and where it begins since its oldest lines have passed their term."""
-
-    __tablename__ = "read_ends"
-    id: int = Field(primary_key=True)
-    position: int = Field(sa_type=sa.BigInteger)
-    chain_hash: bytes = Field(sa_column=_bytes())
-    first: int = Field(sa_type=sa.BigInteger)
-    former_hash: bytes = Field(sa_column=_bytes())
-
-
 class ItemRow(_Table, table=True):
     """What a search reads of an item besides its terms. Times are milliseconds since 1970."""
 
@@ -344,16 +334,10 @@ TERMS = sa.Table(
 """PostgreSQL only; SQLite has a table of FTS5 for each mode."""
 
 
-def table(model: type[SQLModel]) -> sa.Table:
-    """The table behind a model."""
-    found: sa.Table = model.__table__  # type: ignore[attr-defined]
-    return found
-
-
 FACTS, CONTENT, INCIDENTS = table(FactRow), table(ContentRow), table(IncidentRow)
 CHAINS, NUMBERS, STANDING = table(ChainRow), table(NumberRow), table(StandingRow)
 PARKED, ERASURES, READS = table(ParkedRow), table(ErasureRow), table(ReadRow)
-READ_ENDS = table(ReadEndsRow)
+READ_ENDS = read_ends_table(_Table.metadata)
 TREES, NODES, CHECKPOINTS = table(TreeRow), table(NodeRow), table(CheckpointRow)
 ITEMS, WORDS, TURNS = table(ItemRow), table(WordRow), table(TurnRow)
 REFERENCES = table(ReferenceRow)

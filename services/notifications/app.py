@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from nats.aio.client import Client
@@ -162,9 +163,9 @@ class NotificationsRoom:
             picture.on_end = keeper.hear
         await keeper.restore()
         for mode, picture in self._pictures.items():
-            picture.on_manning = lambda watch, mode=mode: pager.wake_watch(mode, watch)  # type: ignore[misc]
-            picture.on_clock = lambda mode=mode: pager.wake_exercises(mode)  # type: ignore[misc]
-            picture.on_discard = lambda share, mode=mode: pager.discard(mode, share)  # type: ignore[misc]
+            picture.on_manning = partial(pager.wake_watch, mode)
+            picture.on_clock = partial(pager.wake_exercises, mode)
+            picture.on_discard = partial(pager.discard, mode)
         self._run(keeper.run(), "notifications.keeper")
 
     async def _open_door(self, handlers: Handlers, paper: DutyPaper, rows: Store) -> None:

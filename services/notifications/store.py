@@ -14,7 +14,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from services.notifications.commits import Work
-from services.runtime.database import cursor_table
+from services.runtime.database import cursor_table, table
 
 
 class _Row(SQLModel, registry=registry()):
@@ -76,12 +76,6 @@ class DoneRow(_Row, table=True):
     __tablename__ = "done"
     mode: str = Field(primary_key=True)
     fact: str = Field(primary_key=True)
-
-
-def table(model: type[SQLModel]) -> sa.Table:
-    """The Core table of a model."""
-    found: sa.Table = model.__table__  # type: ignore[attr-defined]
-    return found
 
 
 CHAIN, DELIVERY, LINK = table(ChainRow), table(DeliveryRow), table(LinkRow)

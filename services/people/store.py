@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.runtime.database import table
 from services.runtime.ledger import IdTaken
 
 KEPT = timedelta(days=30)
@@ -49,9 +50,7 @@ class MachineToken(_Table, table=True):
     scope: str
 
 
-_LINKS: sa.Table = Link.__table__  # type: ignore[attr-defined]
-_SESSIONS: sa.Table = Session.__table__  # type: ignore[attr-defined]
-_TOKENS: sa.Table = MachineToken.__table__  # type: ignore[attr-defined]
+_LINKS, _SESSIONS, _TOKENS = table(Link), table(Session), table(MachineToken)
 
 
 class Store:

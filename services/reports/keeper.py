@@ -7,6 +7,7 @@ every SWEEP_S seconds what is missing is armed anew, and what is overdue is done
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from schemas import subjects
@@ -70,9 +71,9 @@ class Keeper:
                 logs.get(mode=row.mode).warning("deadline.unknown")
                 await in_thread(self._store.replace, wheel, [])
         for mode, picture in self._pictures.items():
-            picture.on_wheel = lambda key, mode=mode: self.wake((mode, key))  # type: ignore[misc]
-            picture.on_clock = lambda mode=mode: self._wake_exercises(mode)  # type: ignore[misc]
-            picture.on_gone = lambda key, place, mode=mode: self.let_go((mode, key), place)  # type: ignore[misc]
+            picture.on_wheel = partial(self._wake_in, mode)
+            picture.on_clock = partial(self._wake_exercises, mode)
+            picture.on_gone = partial(self.let_go, mode)
             for key in picture.wheels:
                 self.wake((mode, key))
 
@@ -85,15 +86,18 @@ class Keeper:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _wake_in(self, mode: str, key: str) -> None:
+        self.wake((mode, key))
+
     def wake(self, named: Named) -> None:
         """Look soon what is due in a wheel."""
         task = asyncio.get_running_loop().create_task(self._advance(named))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
-    def let_go(self, named: Named, place: Place) -> None:
+    def let_go(self, mode: str, key: str, place: Place) -> None:
         """Forget a wheel whose exercise was ended for good; what a crash leaves, the next start does."""
-        task = asyncio.get_running_loop().create_task(self._let_go(named, place))
+        task = asyncio.get_running_loop().create_task(self._let_go((mode, key), place))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 

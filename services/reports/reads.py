@@ -83,10 +83,7 @@ def lines(engine: Engine, wanted: Wanted, most: int) -> tuple[list[dict[str, Any
 def reason_given(engine: Engine, mode: str, person: str, report: str, since: datetime) -> str | None:
     """The newest reason that the person gave for reading the report since then."""
     where = (READS.c.mode == mode, READS.c.report == report, READS.c.person == person)
-    query = sa.select(READS.c.reason, READS.c.read_at).where(*where, READS.c.reason.in_(CODES))
-    with log_of(engine).reading.connect() as connection:
-        row = connection.execute(query.order_by(READS.c.position.desc()).limit(1)).mappings().first()
-    return None if row is None or datetime.fromisoformat(row["read_at"]) < since else str(row["reason"])
+    return log_of(engine).reason_given(since, CODES, *where)
 
 
 def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:

@@ -7,6 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from services.runtime.database import table
+from services.runtime.reads import read_ends_table
+
 
 class _Row(SQLModel, registry=registry()):
     """Tables of this service only; another's tables may bear the same names."""
@@ -55,17 +58,5 @@ class ReadRow(_Row, table=True):
     reason: str | None
 
 
-class ReadEndsRow(_Row, table=True):
-    """Where the log of reads ends, and where it begins since its oldest lines have passed their term."""
-
-    __tablename__ = "read_ends"
-    id: int = Field(primary_key=True)
-    position: int = Field(sa_type=sa.BigInteger)
-    chain_hash: bytes = Field(sa_type=sa.LargeBinary)
-    first: int = Field(sa_type=sa.BigInteger)
-    former_hash: bytes = Field(sa_type=sa.LargeBinary)
-
-
-DEADLINE: sa.Table = DeadlineRow.__table__  # type: ignore[attr-defined]
-READS: sa.Table = ReadRow.__table__  # type: ignore[attr-defined]
-READ_ENDS: sa.Table = ReadEndsRow.__table__  # type: ignore[attr-defined]
+DEADLINE, READS = table(DeadlineRow), table(ReadRow)
+READ_ENDS = read_ends_table(_Row.metadata)

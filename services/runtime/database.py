@@ -3,12 +3,15 @@
 import sqlite3
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlmodel import SQLModel
 
 MIGRATIONS = Path(__file__).parent.parent
 _SQLITE_DAMAGE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -123,6 +126,12 @@ def _postgres(url: str, service: str) -> Engine:
         if not sa.inspect(connection).has_schema(schema):
             connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
     return engine
+
+
+def table(model: "type[SQLModel]") -> sa.Table:
+    """The table behind a model."""
+    found: sa.Table = model.__table__  # type: ignore[attr-defined]
+    return found
 
 
 def cursor_table(metadata: sa.MetaData) -> sa.Table:

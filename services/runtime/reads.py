@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from schemas.canonical import canonical
 from services.runtime import logs
+from services.runtime.database import reading
 from services.runtime.lasting import in_thread
 
 _ENDS = 1
@@ -28,6 +29,19 @@ class Checked:
 
     lines: int
     wrong: int | None
+
+
+def read_ends_table(metadata: sa.MetaData) -> sa.Table:
+    """The table whose only row says where a log ends, and where it begins since its oldest lines are gone."""
+    return sa.Table(
+        "read_ends",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("chain_hash", sa.LargeBinary, nullable=False),
+        sa.Column("first", sa.BigInteger, nullable=False),
+        sa.Column("former_hash", sa.LargeBinary, nullable=False),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,7 @@ class ReadLog:
 
     def check(self) -> Checked:
         """Hold the log against its own chain, from its first line to its end."""
-        with self.reading.connect() as connection:
+        with reading(self.engine).connect() as connection:
             end = connection.execute(sa.select(self.ends)).mappings().one()
             position, link, count = end["first"] - 1, bytes(end["former_hash"]), 0
             for row in self._in_order(connection, position):
@@ -90,7 +104,7 @@ class ReadLog:
 
     def known_since(self, now: datetime) -> str | None:
         """From when on the log knows who read what; None while nothing of it has passed its term."""
-        with self.reading.connect() as connection:
+        with reading(self.engine).connect() as connection:
             first = connection.execute(
                 sa.select(self.ends.c.first).where(self.ends.c.id == _ENDS)
             ).scalar_one()
@@ -116,15 +130,20 @@ class ReadLog:
             found.append(dict(row))
         return found, False
 
-    @property
-    def reading(self) -> Engine:
-        """A way to read that locks nothing."""
-        return self.engine.execution_options(isolation_level="AUTOCOMMIT")
+    def reason_given(
+        self, since: datetime, codes: Sequence[str], *where: sa.ColumnElement[bool]
+    ) -> str | None:
+        """The newest of these reasons that was given since then, on lines that meet the conditions."""
+        query = sa.select(self.lines.c.reason, self.lines.c.read_at).where(*where)
+        query = query.where(self.lines.c.reason.in_(codes)).order_by(self.lines.c.position.desc()).limit(1)
+        with reading(self.engine).connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None or datetime.fromisoformat(row["read_at"]) < since else str(row["reason"])
 
     def _newest_first(self, query: sa.Select[Any]) -> Iterator[RowMapping]:
         place = self.lines.c.position
         query = query.order_by(place.desc()).limit(_PAGE)
-        with self.reading.connect() as connection:
+        with reading(self.engine).connect() as connection:
             page = connection.execute(query).mappings().all()
             while page:
                 yield from page

@@ -1,10 +1,6 @@
 """The archive beside a real broker: what it keeps when it is killed, and how it is made anew."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +20,9 @@ from services.runtime.settings import Settings
 from tests.hub import Hub
 from tests.incidents.make import Made, Scribe, opened
 from tests.incidents.room import centre, office
+from tests.parts import kill, started
+
+ARCHIVE = "services.incidents.archive:build"
 
 COUNT = 1500
 
@@ -58,18 +57,14 @@ async def test_a_killed_archive_has_every_fact_once_in_the_end(
     settings = _settings(fresh_broker, url)
     await asyncio.to_thread(lambda: open_database(settings, SERVICE).dispose())
     writing = asyncio.create_task(_write(fresh_broker, COUNT))
-    command = [sys.executable, "-m", "services.runtime", "services.incidents.archive:build"]
     reached, kills = 0, 0
     while reached < COUNT and kills < 40:
-        child = subprocess.Popen(
-            command, env=dict(os.environ) | settings.as_environment(), stderr=subprocess.DEVNULL
-        )
+        child = started(settings, ARCHIVE)
         former, deadline = reached, asyncio.get_running_loop().time() + 20
         while reached == former and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.03)
             reached = await _cursor(settings)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        kill(child)
         kills += 1
         reached = await _cursor(settings)
     await writing

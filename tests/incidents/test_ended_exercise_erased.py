@@ -1,10 +1,6 @@
 """The words of an exercise that was ended for good are gone from every file, whoever is killed when."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +18,9 @@ from services.runtime.settings import Settings
 from tests.ended_exercise import NEIGHBOUR, VAKT, WORD, Story
 from tests.hub import Hub
 from tests.incidents.room import Office, erased_from_broker, office
+from tests.parts import kill, started
+
+ARCHIVE = "services.incidents.archive:build"
 
 MODE = Mode.EXERCISE.value
 
@@ -98,16 +97,13 @@ async def test_an_archive_killed_again_and_again_lets_all_go_in_the_end(fresh_br
     *before, gone = story.exercise_alone
     async with office(fresh_broker) as here:
         await here.write(*before)
-    command = [sys.executable, "-m", "services.runtime.worker", "services.incidents.archive:build"]
-    env = dict(os.environ) | settings.as_environment()
     nc = await fresh_broker.connect(names.WATCH_LEDGER)
     await nc.request(gone.subject, gone.raw, timeout=5)
     await nc.close()
     for number in range(6):
-        child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
-        await asyncio.sleep(0.6 + 0.2 * number)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        child = started(settings, ARCHIVE)
+        await asyncio.sleep(1.0 + 0.15 * number)
+        kill(child)
     async with office(fresh_broker) as here:
         await here.reached(len(story.exercise_alone), MODE)
         await erased_from_broker(settings)

@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
@@ -26,6 +23,9 @@ from services.runtime.settings import Settings
 from tests.hub import Hub
 from tests.incidents.make import Made, Scribe, opened
 from tests.incidents.room import Office, centre, office
+from tests.parts import kill, started
+
+ARCHIVE = "services.incidents.archive:build"
 
 WORD = "Fjellfiolett"
 
@@ -174,16 +174,13 @@ async def test_an_archive_killed_again_and_again_erases_all_in_the_end(fresh_bro
     made = [opened(f"{WORD} {number}") for number in range(count)]
     for one in made:
         await scribe.write(one)
-    command = [sys.executable, "-m", "services.runtime", "services.incidents.archive:build"]
     for number in range(8):
-        env = dict(os.environ) | settings.as_environment()
-        child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
+        child = started(settings, ARCHIVE)
         await asyncio.sleep(1.0 + 0.15 * number)
         for one in made[number * 8 : number * 8 + 8]:
             await scribe.write(_erased(one))
         await asyncio.sleep(0.01 * number)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        kill(child)
     async with office(fresh_broker) as here:
         await here.reached(2 * count)
         await _until_erased(settings)

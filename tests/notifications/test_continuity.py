@@ -1,11 +1,7 @@
 """What a crash, a restart, a lost timer, a lost database or a change of shift may not do: silence a chain."""
 
 import asyncio
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,31 +14,18 @@ from services.notifications import contacts, keeper
 from services.notifications.commits import Store
 from services.runtime import names
 from services.runtime.database import open_database
-from services.runtime.settings import Settings
 from services.runtime.timers import Key
 from tests.caller import office
 from tests.hub import Hub
 from tests.notifications.desk import MODE, OWNER, PHONES, WATCH, Desk, desk, prepared, settings_for, until
 from tests.outside import gateway, mail
+from tests.parts import kill, started
 
 
 @pytest.fixture
 async def here(fresh_broker: Hub) -> AsyncIterator[Desk]:
     async with desk(fresh_broker) as found:
         yield found
-
-
-def worker(settings: Settings) -> "subprocess.Popen[bytes]":
-    """The room in a process of its own."""
-    command = [sys.executable, "-m", "services.runtime", "notifications"]
-    env = {"PATH": os.environ["PATH"], **settings.as_environment()}
-    return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End it as a power cut would."""
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 async def test_a_kill_between_send_and_record_leads_to_one_more_message_marked_and_with_the_same_reference(
@@ -55,7 +38,7 @@ async def test_a_kill_between_send_and_record_leads_to_one_more_message_marked_a
             await here.man(primary="kari", backup="ola")
             await here.policy(0, 60, end_s=90)
             sms.manner = "silent"
-            first = worker(hub.settings)
+            first = started(hub.settings, "notifications")
             try:
                 incident = await here.open()
                 await until(lambda: bool(sms.taken), 30)
@@ -63,7 +46,7 @@ async def test_a_kill_between_send_and_record_leads_to_one_more_message_marked_a
                 kill(first)
             assert await here.story(incident) == ["started"]
             sms.manner = "ok"
-            second = worker(hub.settings)
+            second = started(hub.settings, "notifications")
             try:
                 story = await here.wait_for(incident, "sent", 30)
             finally:

@@ -1,14 +1,12 @@
 """Chains and messages that go: with an exercise that is over for good, and past the term of deliveries."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
 from schemas.catalogue import read_body
@@ -27,7 +25,6 @@ from services.notifications.commits import Store
 from services.notifications.store import CHAIN, ChainRow, DeliveryRow, LinkRow
 from services.runtime import names
 from services.runtime.database import open_database
-from services.runtime.settings import Settings
 from services.runtime.timers import Key
 from tests.ended_exercise import BEGAN, X, Y, begun
 from tests.hub import Hub
@@ -35,21 +32,6 @@ from tests.notifications.desk import MODE, OWNER, PHONES, WATCH, Desk, desk, unt
 
 STORM = datetime.fromisoformat("2027-01-14T08:00:00+01:00")
 HOUSE = OWNER.partition(".")[0]
-
-
-@pytest.fixture
-def engine(store_url: str, tmp_path: Path) -> Iterator[Engine]:
-    url = "" if store_url.startswith("sqlite") else store_url
-    found = open_database(Settings(home=tmp_path, database_url=SecretStr(url)), "notifications")
-    yield found
-    found.dispose()
-
-
-@pytest.fixture
-async def rows(engine: Engine) -> AsyncIterator[Store]:
-    opened = Store(engine)
-    yield opened
-    await opened.close()
 
 
 def a_chain(name: str, minute: float, **more: Any) -> list[Any]:

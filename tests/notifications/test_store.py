@@ -1,39 +1,21 @@
 """The tables of notifications, in SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from pydantic import SecretStr
 from sqlalchemy.engine import Connection, Engine
 
 from services.notifications import store
 from services.notifications.commits import Store
-from services.notifications.store import ChainRow, DeliveryRow, DoneRow, LinkRow, table
-from services.runtime.database import migrate, open_database
+from services.notifications.store import ChainRow, DeliveryRow, DoneRow, LinkRow
+from services.runtime.database import migrate, open_database, table
 from services.runtime.settings import Settings
 
 NOW = datetime(2027, 1, 15, 5, 49, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(store_url: str, tmp_path: Path) -> Iterator[Engine]:
-    url = "" if store_url.startswith("sqlite") else store_url
-    found = open_database(Settings(home=tmp_path, database_url=SecretStr(url)), "notifications")
-    yield found
-    found.dispose()
-
-
-@pytest.fixture
-async def rows(engine: Engine) -> AsyncIterator[Store]:
-    opened = Store(engine)
-    yield opened
-    await opened.close()
 
 
 def a_chain(name: str = "c1") -> ChainRow:

@@ -1,10 +1,6 @@
 """What a crash may not do: lose a deadline, or remind of it twice."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,27 +11,14 @@ from schemas.vocabulary import DutyFunction
 from schemas.watch import Manned
 from services.notifications.app import build as build_notifications
 from services.runtime import names
-from services.runtime.settings import Settings
 from tests.caller import Office, office
 from tests.hub import Hub
 from tests.notifications.desk import settings_for, until
 from tests.outside import Gateway, gateway, mail
+from tests.parts import kill, started
 from tests.reports.house import KEY, people
 
 PHONES = {"ola": "+4790000011", "siv": "+4790000012"}
-
-
-def worker(settings: Settings) -> "subprocess.Popen[bytes]":
-    """The room in a process of its own."""
-    command = [sys.executable, "-m", "services.runtime", "reports"]
-    env = {"PATH": os.environ["PATH"], **settings.as_environment()}
-    return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End it as a power cut would."""
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 async def test_a_kill_between_reminder_and_deadline_loses_none_and_the_leader_hears_what_was_missed(
@@ -47,7 +30,7 @@ async def test_a_kill_between_reminder_and_deadline_loses_none_and_the_leader_he
             await people(found)
             await man(found)
             await found.start()
-            wheel, first = new_id(), worker(hub.settings)
+            wheel, first = new_id(), started(hub.settings, "reports")
             try:
                 await begin(found, wheel)
                 await until_told(sms, ["ola"])
@@ -55,7 +38,7 @@ async def test_a_kill_between_reminder_and_deadline_loses_none_and_the_leader_he
                 kill(first)
             for table in (hub.settings.home / "db").glob("reports*"):
                 table.unlink()
-            second = worker(hub.settings)
+            second = started(hub.settings, "reports")
             try:
                 await until_told(sms, ["ola", "ola", "siv"])
                 bodies = [body for _, body in await found.facts(names.REPORTS_LEDGER, wheel)]

@@ -144,8 +144,8 @@ def test_an_entry_of_another_watch_says_whose_it_is_and_the_senders_own_does_not
     assert "14.01.2027 kl. 14.10 · status</bdi>" in own
 
 
+@pytest.mark.needs("typst")
 def test_a_pdf_is_made_of_the_words_as_text() -> None:
-    pytest.importorskip("typst")
     with speaking("nb"):
         pdf = printing.as_pdf(printing.prepared(a_report()) | {"language": "nb"})
     assert pdf.startswith(b"%PDF-")
@@ -154,8 +154,8 @@ def test_a_pdf_is_made_of_the_words_as_text() -> None:
     assert b"/URI" not in pdf
 
 
+@pytest.mark.needs("typst")
 def test_a_sign_that_no_font_has_keeps_nobody_from_getting_a_pdf() -> None:
-    pytest.importorskip("typst")
     with speaking("nb"):
         report = a_report(headline="Ras \U0001f6a8 \ue000 \U000e0041 \u0378")
         assert printing.as_pdf(printing.prepared(report) | {"language": "nb"}).startswith(b"%PDF-")

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest_asyncio
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
 from schemas.identifiers import new_id
@@ -24,20 +22,11 @@ from services.reports.tables import READS
 from services.runtime import names
 from services.runtime.database import open_database
 from services.runtime.reads import Checked
-from services.runtime.settings import Settings
 from tests.hub import Hub, running_hub
 from tests.reports.house import HIDDEN, KEY, NEIGHBOUR, TEMPLATE, House, builder, house
 
 NOW = datetime(2027, 1, 14, 3, tzinfo=UTC)
 SHARED = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def engine(store_url: str, tmp_path: Path) -> Iterator[Engine]:
-    url = "" if store_url.startswith("sqlite") else store_url
-    found = open_database(Settings(home=tmp_path, database_url=SecretStr(url)), "reports")
-    yield found
-    found.dispose()
 
 
 @pytest.fixture(scope="module")

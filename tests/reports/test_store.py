@@ -1,30 +1,17 @@
 """The table of open deadlines, in SQLite and PostgreSQL alike."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
 from services.reports.store import Store, milliseconds
 from services.reports.tables import DeadlineRow
-from services.runtime.database import migrate, open_database
-from services.runtime.settings import Settings
+from services.runtime.database import migrate
 
 DUE = datetime(2027, 1, 14, 17, tzinfo=UTC)
 WHEEL = ("exercise", "sf-vestland", "main", "w1")
-
-
-@pytest.fixture
-def engine(store_url: str, tmp_path: Path) -> Iterator[Engine]:
-    url = "" if store_url.startswith("sqlite") else store_url
-    found = open_database(Settings(home=tmp_path, database_url=SecretStr(url)), "reports")
-    yield found
-    found.dispose()
 
 
 def a_row(watch: str, hours: int = 0, wheel: tuple[str, str, str, str] = WHEEL) -> DeadlineRow:

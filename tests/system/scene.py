@@ -24,6 +24,9 @@ from services.runtime.edge import Edge
 from tests.outside import Gateway, Mail, Sms, both
 from tests.system_hub import EXAMPLE, HubProcess, running
 
+ENDS_S = 40.0
+"""How long a chain of a few seconds may take to end on a busy machine."""
+
 
 @dataclass
 class Phones:
@@ -149,7 +152,8 @@ class Scene:
     def ended(self, sender: str, ref: str, watch: str) -> dict[str, Any]:
         """The same chain once the log has how it ended; nothing if it does not end in time."""
         found: dict[str, Any] = soon(
-            lambda: (chain := self.chain(sender, ref, watch)).get("outcome") not in (None, "open") and chain
+            lambda: (chain := self.chain(sender, ref, watch)).get("outcome") not in (None, "open") and chain,
+            ENDS_S,
         )
         return found or {}
 

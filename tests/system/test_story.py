@@ -23,8 +23,11 @@ COORDINATOR, BERGEN, ASKOY = "4601.samvirke/kari", "4601.vaktsentral/leif", "462
 TRONDHEIM, FIRE = "5001.vakt/synnove", "110-vest.main/oddvar"
 SOON = (0, 1, 90, 100)
 SHORT = (0, 1, 2, 90)
-ALONE = (0, 1, 2, 4)
-"""Seconds from the chain's start to primary, backup, leader and coordinator."""
+ALONE = (0, 1, 2, 8)
+"""Seconds from the chain's start to primary, backup, leader and coordinator.
+
+Who is alone is told again three times in that while, each time after a quarter of it.
+"""
 TEXT = re.compile(
     r"ØVELSE Varsel P2 høy, ref ([0-9A-Z]{7}), vannlekkasje\. Svar: http://127\.0\.0\.1:\d+/k/[\w-]+"
 )
@@ -34,7 +37,7 @@ TEXT = re.compile(
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """The example centre in an exercise; some neighbours have seconds where the example has minutes."""
     values = example()
-    paces = (("soon", SOON, 120), ("short", SHORT, 120), ("alone", ALONE, 6))
+    paces = (("soon", SOON, 120), ("short", SHORT, 120), ("alone", ALONE, 10))
     values["policies"] += [quick(values, *pace) for pace in paces]
     hurried = {"4623.vakt": "soon", "4630.vakt": "soon", "4628.vakt": "short", "4618.vakt": "alone"}
     for watch in values["watches"]:

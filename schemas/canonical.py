@@ -1,5 +1,6 @@
 """The one byte form of what is hashed: RFC 8785 (sorted keys, no white space, integers only)."""
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -35,7 +36,14 @@ def _refuse_floats(value: Any) -> None:
 
 
 def parse(raw: bytes) -> Any:
-    """The JSON value in ``raw``. Raises ValueError if it is not JSON, DuplicateKey if a key stands twice."""
+    """The JSON value in ``raw``. Raises ValueError if it is not JSON, DuplicateKey if a key stands twice.
+
+    What comes out again byte for byte as it went in had no key twice; only other spellings are read slowly.
+    """
+    with contextlib.suppress(ValueError, TypeError):
+        found = orjson.loads(raw)
+        if orjson.dumps(found) == raw:
+            return found
     return json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 

@@ -39,6 +39,7 @@ from services.cli import (
     waiting,
 )
 from services.cli.frame import Exit
+from services.runtime.plain import without_rich
 
 _LIBRARY_USAGE = 2
 
@@ -116,4 +117,5 @@ def _tell(fault: typer.TyperException) -> int:
 
 def main() -> None:
     """The entry point of the program."""
+    without_rich()
     sys.exit(run(sys.argv[1:]))

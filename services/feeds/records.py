@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.feeds.tables import DIRECTORY, EPOCHS, HEADS, ITEMS, NEWEST, ROWS
 from services.runtime import logs
 
 _PAGE = 500
+_FIELDS = tuple(field.name for field in fields(Item))
 
 
 def items(connection: Connection, mode: str, facts: Iterable[str]) -> dict[str, Item]:
@@ -84,7 +85,7 @@ def count_rows(connection: Connection, mode: str, facts: Sequence[str]) -> int:
 def put_items(connection: Connection, mode: str, changed: Sequence[Item], known: AbstractSet[str]) -> None:
     """Write items; those in ``known`` have a row already."""
     rows = [
-        {"mode": mode, "fact": item.fact, "incident": item.incident, "record": asdict(item)}
+        {"mode": mode, "fact": item.fact, "incident": item.incident, "record": _record(item)}
         for item in changed
     ]
     _put(connection, ITEMS, "fact", rows, known)
@@ -162,6 +163,10 @@ def _put(
         connection.execute(sa.delete(table).where(same))
     if rows:
         connection.execute(sa.insert(table), rows)
+
+
+def _record(item: Item) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in _FIELDS}
 
 
 def _item(record: dict[str, Any]) -> Item:

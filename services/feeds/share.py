@@ -100,6 +100,8 @@ def gets(reach: Reach, subscriber: str, directory: Directory, now: datetime) -> 
 
 def receivers(reach: Reach, directory: Directory, mode: str, now: datetime) -> list[str]:
     """The subscribers whose feeds get an item of this reach."""
+    if reach.level < Level.NAMED and reach.author is None and not reach.broken:
+        return []
     return [name for name in subscribers(directory, mode, now) if gets(reach, name, directory, now)]
 
 

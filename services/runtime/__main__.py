@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from services.runtime.plain import without_rich
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts named until a signal comes; the exit code."""
-    _spare_memory()
+    without_rich()
     from services.runtime.settings import Settings
     from services.runtime.worker import run_worker
 
@@ -19,11 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.beat is not None:
         os.set_blocking(asked.beat, False)
     return run_worker(asked.parts.split(","), Settings(), asked.beat)
-
-
-def _spare_memory() -> None:
-    """structlog loads rich, 4 MB of it, to colour a terminal that no worker has."""
-    sys.modules["rich"] = None  # type: ignore[assignment]
 
 
 def _run() -> int:

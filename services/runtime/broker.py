@@ -26,7 +26,7 @@ MONITOR = "127.0.0.1:8222"
 """Where a server in a container of its own says that it is well, to that container only."""
 
 _LOOPBACK = "127.0.0.1"
-_DEFAULTS = {"GOMEMLIMIT": "96MiB", "GOGC": "50"}
+_DEFAULTS = {"GOMEMLIMIT": "88MiB", "GOGC": "50"}
 _READY_S = 20.0
 _RELOAD_S = 5.0
 _STOP_S = 3.0

@@ -125,6 +125,7 @@ class Door:
             line = logs.get(org=address.org, watch=address.watch, trade=self._trade)
             line.error("door.not_answered", error_type=type(fault).__qualname__)
             return
+        await asyncio.sleep(0)  # the answer is on its way before its line is written
         _log(self._nameable(address), answer, began, said)
 
     def _written(self, address: Address, answer: Answer | dict[str, Any] | bytes) -> bytes:

@@ -64,6 +64,13 @@ def test_a_feed_gets_only_what_some_watch_of_its_house_may_see_and_never_the_hou
 
 
 @given(items(), directories())
+def test_nobody_who_is_to_get_an_item_is_passed_over(item: Item, directory: Directory) -> None:
+    asking = share.subscribers(directory, "actual", NOW)
+    wanted = [name for name in asking if share.gets(item.reach, name, directory, NOW)]
+    assert share.receivers(item.reach, directory, "actual", NOW) == wanted
+
+
+@given(items(), directories())
 def test_who_is_neither_named_nor_of_the_region_nor_let_in_gets_nothing_but_what_is_public(
     item: Item, directory: Directory
 ) -> None:

@@ -88,8 +88,9 @@ class Gate:
             beat += 1
             if self._nc.is_connected and (self.reason is not None or not self._archive_agrees):
                 await self.check()
-            if beat % _SAVE_EVERY == 0:
-                await asyncio.to_thread(self._save, self.mark())
+            mark = self.mark() if beat % _SAVE_EVERY == 0 else None
+            if mark is not None and mark != self._saved:
+                await asyncio.to_thread(self._save, mark)
 
     def mark(self) -> Mark | None:
         """The newest fact known to have been in the ledger."""
@@ -158,9 +159,7 @@ class Gate:
                 line.error("gate.shut", code=reason)
         self._reason = reason
 
-    def _save(self, mark: Mark | None) -> None:
-        if mark is None or mark == self._saved:
-            return
+    def _save(self, mark: Mark) -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             fresh = self._file.with_suffix(".new")

@@ -296,7 +296,10 @@ class ReportErasureAsked(Body):
 
 
 class ReportErased(Body):
-    """What was written in these facts of a report is gone; chains stay whole (D16)."""
+    """What was written in these facts of a report is gone; chains stay whole (D16).
+
+    ``order`` is the order of retention by which it went, if nobody asked for it.
+    """
 
     trade = TRADE
     name = "erased"
@@ -305,6 +308,7 @@ class ReportErased(Body):
     ground: str
     law: str
     asked_by: str
+    order: str | None = None
 
 
 class WheelBegun(Body):

@@ -90,7 +90,7 @@ async def preview(call: Call) -> Outcome:
     ]
     due = [
         (
-            one["ref"],
+            one["ref"] or one["report"],
             one["watch"],
             one["item"] or word(one["of"], lang),
             " ".join(one["tags"]),

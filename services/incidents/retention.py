@@ -1,7 +1,7 @@
-"""Erasing what is kept no longer: each night by the orders in force, each with a fact of its own."""
+"""Erasing what is kept no longer: each night by the orders in force, by facts that name them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from nats.aio.client import Client
 from sqlalchemy.engine import Engine
 
-from schemas import incidents, records, subjects
+from schemas import incidents, records, reports, subjects
 from schemas.directory import Directory
 from schemas.envelope import Actor, Body
 from schemas.identifiers import derived_id
@@ -20,6 +20,8 @@ from services.incidents import reads
 from services.incidents.fold import Incident, Log
 from services.incidents.kept_fold import Order
 from services.incidents.lookups import Lookups
+from services.incidents.report_terms import Report
+from services.incidents.retention_reports import PassedReport, ReportTerms
 from services.incidents.tables import CONTENT, FACTS, INCIDENTS
 from services.incidents.terms_kept import Due, DueDeliveries, due, due_deliveries
 from services.incidents.view import filed
@@ -50,6 +52,7 @@ class Retention:
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._lookups = lookups
         self._directories = directories
+        self._reports = ReportTerms(self._reading, lookups, directories, self._log)
 
     async def keep(self, enter: Callable[[], Awaitable[Client]], hour: int, reads_days: int) -> None:
         """Once each night, for ever: erase what is due, and let old lines of the log of reads go.
@@ -82,7 +85,11 @@ class Retention:
         appender, count = Appender(nc), 0
         try:
             for passed in await asyncio.to_thread(lambda: list(self.due(mode, now))):
-                count += await _erase(appender, mode, passed, now)
+                drafts = list(_drafts(mode, passed, now))
+                count += await _erase(appender, mode, passed.incident, drafts)
+            for gone in await asyncio.to_thread(lambda: list(self.due_reports(mode, now))):
+                drafts = list(_report_drafts(mode, gone, now))
+                count += await _erase(appender, mode, gone.report, drafts)
         finally:
             await appender.close()
         if count:
@@ -117,6 +124,12 @@ class Retention:
                 yield Passed(incident, found)
             elif deliveries := due_deliveries(incident, orders, closed_at, now, hidden=hidden):
                 yield Passed(incident, [], deliveries)
+
+    def due_reports(self, mode: str, now: datetime) -> Iterator[PassedReport]:
+        """The situation reports of which words are due."""
+        orders = [order for order in self.orders(mode) if order.is_in_force and not order.of_deliveries]
+        if orders:
+            yield from self._reports.due(mode, orders, now)
 
     def _closed(self, mode: str, *, with_deliveries: bool) -> Iterator[Any]:
         """Closed incidents of which words may be due, or records of deliveries."""
@@ -158,19 +171,22 @@ def _is_last(name: str) -> sa.ScalarSelect[bool]:
     return newest.order_by(FACTS.c.sequence.desc()).limit(1).correlate(INCIDENTS).scalar_subquery()
 
 
-async def _erase(appender: Appender, mode: str, passed: Passed, now: datetime) -> int:
-    """Each fact follows the one before it: what anybody adds meanwhile, such as a hold, ends it."""
-    part = passed.incident
+async def _erase(appender: Appender, mode: str, part: Incident | Report, drafts: Iterable[Draft]) -> int:
+    """How many facts were written.
+
+    Each follows the one before it: what anybody adds meanwhile, such as a hold, ends it.
+    """
     org, watch = subjects.split_key(part.owner)
     sequence, guard = part.sequence, subjects.facts_of(mode, part.id, org, watch)
-    for count, draft in enumerate(_drafts(mode, passed, now)):
+    count = 0
+    for draft in drafts:
         raw = fact_of(draft, None).encode()
         try:
             ack = await appender.append(Outgoing(subject_of(draft), raw, draft.id, guard, sequence))
         except Conflict:
-            return count
-        sequence = ack.sequence
-    return len(passed.items) + (passed.deliveries is not None)
+            break
+        count, sequence = count + 1, ack.sequence
+    return count
 
 
 def _drafts(mode: str, passed: Passed, now: datetime) -> Iterator[Draft]:
@@ -188,7 +204,22 @@ def _drafts(mode: str, passed: Passed, now: datetime) -> Iterator[Draft]:
         yield _draft(mode, part, id, said, now)
 
 
-def _draft(mode: str, part: Incident, id: str, body: Body, now: datetime) -> Draft:
+def _report_drafts(mode: str, passed: PassedReport, now: datetime) -> Iterator[Draft]:
+    """The facts that say which words of a report are erased, one for each order."""
+    for words in passed.words:
+        order, facts = words.order, list(words.facts)
+        said = reports.ReportErased(
+            report=passed.report.id,
+            facts=facts,
+            ground=GROUND,
+            law=order.said.law,
+            asked_by=order.by,
+            order=order.id,
+        )
+        yield _draft(mode, passed.report, derived_id("retention", *facts), said, now)
+
+
+def _draft(mode: str, part: Incident | Report, id: str, body: Body, now: datetime) -> Draft:
     org, watch = subjects.split_key(part.owner)
     actor = Actor(
         machine=GROUND,
@@ -197,5 +228,5 @@ def _draft(mode: str, part: Incident, id: str, body: Body, now: datetime) -> Dra
         via=GROUND,
         authentication=Authentication.SERVICE,
     )
-    place = Place(Mode(mode), org, watch, incidents.TRADE, part.id, body.name)
+    place = Place(Mode(mode), org, watch, body.trade, part.id, body.name)
     return Draft(id, place, body, actor, now, id, part.controller, not_before=part.recorded_at)

@@ -13,6 +13,7 @@ from services.incidents.kept_fold import Order
 from services.incidents.queries import Queries
 from services.incidents.questions import Question
 from services.incidents.retention import Passed, Retention
+from services.incidents.retention_reports import PassedReport
 from services.runtime.reading import Refusal, validate
 
 MOST = 500
@@ -51,6 +52,12 @@ class RetentionQueries:
             if passed.incident.owner in may
             for one in _due(passed)
         ]
+        found += [
+            one
+            for passed in self._retention.due_reports(mode, now)
+            if passed.report.owner in may
+            for one in _due_words(passed)
+        ]
         return {
             "status": "ok",
             "orders": [_order(order) for order in orders],
@@ -70,7 +77,7 @@ def _order(order: Order) -> dict[str, Any]:
 def _due(passed: Passed) -> Iterator[dict[str, Any]]:
     """What of an incident is due, line by line."""
     part = passed.incident
-    about = {"ref": part.ref, "incident": part.id, "watch": part.owner}
+    about = {"ref": part.ref, "incident": part.id, "report": None, "watch": part.owner}
     for item in passed.items:
         tags = [tag.value for tag in item.tags]
         when = {"order": item.order.id, "since": item.since.isoformat()}
@@ -78,3 +85,18 @@ def _due(passed: Passed) -> Iterator[dict[str, Any]]:
     if (gone := passed.deliveries) is not None:
         when = {"order": gone.order.id, "since": gone.since.isoformat()}
         yield about | {"of": _DELIVERIES, "item": None, "tags": []} | when
+
+
+def _due_words(passed: PassedReport) -> Iterator[dict[str, Any]]:
+    """What of a report is due, line by line."""
+    report = passed.report
+    about = {"ref": None, "incident": None, "report": report.id, "watch": report.owner, "of": _WORDS}
+    for due in passed.words:
+        for fact in due.facts:
+            tags = [tag.value for tag in report.words[fact]]
+            yield about | {
+                "item": fact,
+                "tags": tags,
+                "order": due.order.id,
+                "since": due.since.isoformat(),
+            }

@@ -38,6 +38,10 @@ _ERASABLE = (*names.contents(), *names.all_objects())
 _STREAMS = (*names.ledgers(), *_ERASABLE, names.TIMERS, names.PARKED, names.STATE, names.PEOPLE_STREAM)
 
 
+_GOES = (("incidents", "erased"), ("incidents", "deliveries_erased"), ("reports", "erased"))
+"""Facts by which something is kept no longer."""
+
+
 class ReservedCode(ValueError):
     """An organisation or a watch may not bear a code that the hub uses itself."""
 
@@ -59,11 +63,7 @@ def hub_grants() -> tuple[Grant, ...]:
         _archive(),
         Grant(
             names.RETENTION,
-            tuple(
-                subjects.fact(mode, "*", "*", "incidents", "*", name)
-                for mode in MODES
-                for name in ("erased", "deliveries_erased")
-            ),
+            tuple(subjects.fact(mode, "*", "*", trade, "*", name) for mode in MODES for trade, name in _GOES),
         ),
         _mender(),
         Grant(names.ERASER, tuple(f"{API}.STREAM.MSG.DELETE.{stream}" for stream in _ERASABLE)),

@@ -352,6 +352,7 @@ SAMPLES: dict[type[Body], dict[str, Any]] = {
         "ground": "wrong_person",
         "law": "gdpr-17-1-d",
         "asked_by": "person-1",
+        "order": "order-1",
     },
     reports.WheelBegun: {
         "wheel": "wheel-1",

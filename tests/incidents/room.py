@@ -27,6 +27,7 @@ _WRITERS = {
     "exercise": names.WATCH_LEDGER,
     "feeds": names.FEEDS_LEDGER,
     "notifications": names.NOTIFICATIONS_LEDGER,
+    "reports": names.REPORTS_LEDGER,
 }
 
 

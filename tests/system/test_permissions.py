@@ -159,7 +159,8 @@ MAY_PUBLISH = {
     "incidents-archive": f"{ANSWERS} {READS} $JS.API.DIRECT.GET.CONTENT_* samvirke.parked.*.incidents "
     "$JS.API.DIRECT.GET.OBJ_* $JS.API.STREAM.INFO.OBJ_* samvirke.heads.* "
     + " ".join(f"_INBOX.{room}-ledger.*" for room in ROOMS),
-    "incidents-retention": "samvirke.*.*.*.incidents.*.erased samvirke.*.*.*.incidents.*.deliveries_erased",
+    "incidents-retention": "samvirke.*.*.*.incidents.*.erased samvirke.*.*.*.incidents.*.deliveries_erased"
+    " samvirke.*.*.*.reports.*.erased",
     "incidents-mender": "samvirke.*.hub.repair.incidents.*.files_mended "
     "$O.ATTACHMENTS_*.C.* $O.ATTACHMENTS_*.M.*",
     "eraser": "$JS.API.STREAM.MSG.DELETE.CONTENT_* $JS.API.STREAM.MSG.DELETE.OBJ_*",

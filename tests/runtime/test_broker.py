@@ -133,6 +133,6 @@ def test_the_broker_gets_little_memory_and_none_of_the_hubs_secrets(monkeypatch:
     monkeypatch.setenv("SAMVIRKE_SMTP_PASSWORD", "hemmelig")
     monkeypatch.setenv("GOGC", "80")
     found = broker_module._environment()
-    assert found["GOMEMLIMIT"] == "96MiB"
+    assert found["GOMEMLIMIT"] == "88MiB"
     assert found["GOGC"] == "80"
     assert not [name for name in found if name.startswith("SAMVIRKE_")]

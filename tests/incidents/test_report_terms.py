@@ -1,10 +1,8 @@
 """Retention of situation reports: their own words go when their time is over, and not before."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +14,8 @@ from services.incidents.kept_fold import Order
 from services.incidents.report_terms import Report, due_words
 from services.incidents.retention import Retention
 from services.runtime import names
-from tests.hub import Hub
 from tests.incidents.make import Made, opened
-from tests.incidents.room import Office, centre, office
+from tests.incidents.room import Office
 
 VAKT = "4601.vaktsentral"
 NOW = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
@@ -50,15 +47,6 @@ def test_each_draft_goes_by_the_narrowest_order_that_fits_its_tags() -> None:
     (found,) = due_words(report, [short, long], [], NOW, hidden=False)
     assert (found.order, found.facts) == (short, ("tagged", "again"))
     assert due_words(report, [short, long], [], NOW, hidden=True) == [], "not by the order of the whole house"
-
-
-@pytest.fixture
-async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
-    async with office(fresh_broker) as found:
-        await found.write(*centre())
-        assert found.archive._paper is not None
-        await found.archive._paper.printer.stop()
-        yield found
 
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=90)

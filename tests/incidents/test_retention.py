@@ -1,12 +1,10 @@
 """Retention: who may order it, what it erases when, and what stops it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,9 +22,8 @@ from services.incidents.retention import Retention
 from services.incidents.terms_kept import due, due_deliveries, order_for
 from services.incidents.verdict import Decided
 from services.runtime import names
-from tests.hub import Hub
 from tests.incidents.make import Made, opened
-from tests.incidents.room import Office, centre, office
+from tests.incidents.room import Office
 
 VAKT, BARN = "4601.vaktsentral", "4601.barnevern"
 NOW = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
@@ -193,15 +190,6 @@ def test_deliveries_go_so_long_after_closing_and_after_the_last_word_and_once_on
 def test_an_order_of_deliveries_touches_no_words_and_one_of_words_no_deliveries() -> None:
     assert order_for([_deliveries("4601", 30)], VAKT, [], hidden=False) is None
     assert order_for([_order("4601", 1)], VAKT, [], hidden=False, of_deliveries=True) is None
-
-
-@pytest.fixture
-async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
-    async with office(fresh_broker) as found:
-        await found.write(*centre())
-        assert found.archive._paper is not None
-        await found.archive._paper.printer.stop()
-        yield found
 
 
 async def test_each_night_erases_what_is_due_and_a_hold_keeps_an_incident_whole(here: Office) -> None:

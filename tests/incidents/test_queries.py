@@ -1,7 +1,6 @@
 """What a watch is told of incidents, and what it is not."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,21 +14,11 @@ from services.incidents import queries
 from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading
 from services.incidents.tables import READS
-from tests.hub import Hub
 from tests.incidents.make import Made, opened
-from tests.incidents.room import Office, centre, office
+from tests.incidents.room import Office
 
 VAKT, BARN, AUST, FIRE = "4601.vaktsentral", "4601.barnevern", "4624.main", "110-vest.main"
 UNKNOWN = {"status": "refused", "code": "UNKNOWN_INCIDENT", "parameters": {}}
-
-
-@pytest.fixture
-async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
-    async with office(fresh_broker) as found:
-        await found.write(*centre())
-        assert found.archive._paper is not None
-        await found.archive._paper.printer.stop()  # it looks and reads too, in its own time
-        yield found
 
 
 def _entry(about: str, text: str, level: Level = Level.WATCH, **more: Any) -> Made:

@@ -1,6 +1,6 @@
 """The log of reads: what is asked before, what is kept, who may look into it, that it cannot be altered."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,8 @@ from services.incidents.lookups import Lookups
 from services.incidents.reads import Reading, Wanted
 from services.incidents.tables import READS
 from services.runtime.reads import Checked
-from tests.hub import Hub
 from tests.incidents.make import Made, opened
-from tests.incidents.room import Office, centre, office
+from tests.incidents.room import Office
 from tests.incidents.shelf import Shelf
 
 VAKT, BARN, AUST = "4601.vaktsentral", "4601.barnevern", "4624.main"
@@ -37,12 +36,9 @@ def shelf(store_url: str, tmp_path: Path) -> Iterator[Shelf]:
 
 
 @pytest.fixture
-async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
-    async with office(fresh_broker) as found:
-        await found.write(*centre(), *_overseers())
-        assert found.archive._paper is not None
-        await found.archive._paper.printer.stop()  # it looks and reads too, in its own time
-        yield found
+async def here(here: Office) -> Office:
+    await here.write(*_overseers())
+    return here
 
 
 def _overseers() -> list[Made]:

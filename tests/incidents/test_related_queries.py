@@ -1,6 +1,5 @@
 """What a watch is shown of incidents that hang together, and of what it may not see of them."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,22 +7,23 @@ import pytest
 
 from schemas import incidents, relations, watch
 from schemas.vocabulary import EntryKind, IncidentState, Level, Tag
-from tests.hub import Hub
 from tests.incidents.make import OWNER as VAKT
 from tests.incidents.make import Made, opened
-from tests.incidents.room import Office, centre, office
+from tests.incidents.room import Office
 
 BARN, AUST = "4601.barnevern", "4624.main"
 
 
 @pytest.fixture
-async def here(fresh_broker: Hub) -> AsyncIterator[Office]:
-    async with office(fresh_broker) as found:
-        hidden = watch.Established(watch=BARN, code="BV", title="BV", posts=["duty"], hidden=True)
-        await found.write(*centre(), Made(hidden, about="BV", owner=BARN))
-        assert found.archive._paper is not None
-        await found.archive._paper.printer.stop()
-        yield found
+async def here(here: Office) -> Office:
+    await here.write(
+        Made(
+            watch.Established(watch=BARN, code="BV", title="BV", posts=["duty"], hidden=True),
+            about="BV",
+            owner=BARN,
+        )
+    )
+    return here
 
 
 def pair(one: Made, other: Made) -> dict[str, str]:

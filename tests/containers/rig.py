@@ -51,15 +51,21 @@ def run(
     patience_s: float = 600,
     variables: Mapping[str, str] = MappingProxyType({}),
     codes: Sequence[int] = (0,),
+    with_errors: bool = False,
 ) -> str:
-    """Standard output of a program. Raises Failed with all that it said when its exit code is another."""
+    """Standard output of a program, ``with_errors`` what it wrote to standard error as well.
+
+    Raises Failed with all that it said when its exit code is another.
+    """
     env = os.environ | {"CONTAINERS_CONF": str(FOLDER / "containers.conf")} | dict(variables)
     arguments = [str(part) for part in command]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, check=False, timeout=patience_s)
+    errors = subprocess.STDOUT if with_errors else subprocess.PIPE
+    done = subprocess.run(
+        arguments, env=env, stdout=subprocess.PIPE, stderr=errors, text=True, check=False, timeout=patience_s
+    )
     if done.returncode not in codes:
-        raise Failed(
-            f"{' '.join(arguments)} gave {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-        )
+        said = f"{done.stdout[-4000:]}\n{(done.stderr or '')[-4000:]}"
+        raise Failed(f"{' '.join(arguments)} gave {done.returncode}:\n{said}")
     return done.stdout
 
 

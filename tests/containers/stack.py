@@ -113,7 +113,7 @@ class Stack:
 
     def said(self, service: str) -> str:
         """All that a container has written."""
-        return run("podman", "logs", self.name(service))
+        return run("podman", "logs", self.name(service), with_errors=True)
 
     def kill(self, service: str) -> str:
         """Kill -9 the first process of a container, as a crash does; when that had been started."""

@@ -113,7 +113,7 @@ async def _declare(
     from services.runtime import apart, provisioner, state
 
     if place is not None:
-        await apart.reload(settings, patience_s)
+        await apart.reload(settings, place, patience_s)
     changes = await provisioner.provision(settings)
     state.require_safe(await state.learn(settings), settings.production)
     await apart.wait_until_let_in(settings, fresh)

@@ -1,5 +1,6 @@
 """A broker that is no child of the hub: its configuration is written here and taken over through SYS (D8)."""
 
+import asyncio
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 
 from schemas import subjects
+from schemas.canonical import digest
 from services.runtime import broker, names
 from services.runtime.connect import connect
 from services.runtime.credentials import write_durably
@@ -68,21 +70,38 @@ def write_configuration(settings: Settings, watches: Iterable[Pair], place: Plac
     write_durably(trial, data)
     broker.check(trial)
     trial.unlink()
+    _told(settings).unlink(missing_ok=True)
     write_durably(place.configuration, data, mode=0o644)
     return True
 
 
-async def reload(settings: Settings, patience_s: float) -> None:
-    """Have the broker take its configuration over; waits up to `patience_s` for it to answer at all.
+async def reload(settings: Settings, place: Place, patience_s: float) -> bool:
+    """Have the broker take configuration and certificate over, unless it was told of just these.
 
-    Raises BrokerUnreachable, or NotReloaded.
+    Each reload is felt by whoever is connected. Waits up to `patience_s` for the broker to answer at all.
+    True if it was told. Raises BrokerUnreachable, or NotReloaded.
     """
+    told, wanted = _told(settings), await asyncio.to_thread(_digest, settings, place)
     nc = await connect(settings, names.SUPERVISOR, patience_s=patience_s)
     try:
+        if told.exists() and told.read_text(encoding="ascii") == wanted:
+            return False
         for _ in range(RELOADS):
             await _reload_once(nc)
+        write_durably(told, wanted.encode("ascii"))
+        return True
     finally:
         await nc.close()
+
+
+def _told(settings: Settings) -> Path:
+    """What the broker has taken over for certain; absent from before something new is written until then."""
+    return settings.home / "broker-told"
+
+
+def _digest(settings: Settings, place: Place) -> str:
+    files = (place.configuration, settings.nats_cert, settings.nats_key, settings.nats_ca)
+    return digest(b"".join(digest(file.read_bytes()).encode() for file in files if file is not None))
 
 
 def hand_out(settings: Settings, watches: Iterable[Pair], homes: Path) -> list[str]:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from services.cli.provisioning import TABLES
-from services.runtime import apart, broker, names
+from services.runtime import apart, broker, names, processes
 from services.runtime.connect import connect
 from services.runtime.settings import Settings
 from services.runtime.worker import PARTS
@@ -216,6 +216,44 @@ def test_a_configuration_that_is_as_it_should_be_is_left_alone(tmp_path: Path) -
     assert apart.write_configuration(settings, [("4601", "vaktsentral")], place)
     assert not apart.write_configuration(settings, [("4601", "vaktsentral")], place)
     assert apart.write_configuration(settings, [("4601", "vaktsentral"), ("4627", "vakt")], place)
+
+
+async def test_a_broker_is_told_anew_of_another_configuration_or_certificate_and_of_nothing_else(
+    tmp_path: Path,
+) -> None:
+    pair, port = certificate(tmp_path / "tls", "localhost"), free_port()
+    settings = Settings(
+        home=tmp_path,
+        nats_url=f"tls://localhost:{port}",
+        nats_cert=pair.cert,
+        nats_key=pair.key,
+        nats_ca=pair.ca,
+        stream_bytes=1 << 30,
+    )
+    place = apart.Place(tmp_path / "server.conf", tmp_path / "streams", f"127.0.0.1:{port}")
+    watches = [("4601", "vaktsentral")]
+    apart.write_configuration(settings, watches, place)
+    child = processes.spawn(
+        [broker.binary(), "-c", str(place.configuration)], {}, log=tmp_path / "server.log"
+    )
+    try:
+        assert await apart.reload(settings, place, 20)
+        assert not await apart.reload(settings, place, 20), "nobody connected need feel it"
+        assert apart.write_configuration(settings, [*watches, ("4627", "vakt")], place)
+        assert await apart.reload(settings, place, 20)
+        apart.write_configuration(settings, watches, place)
+        apart.write_configuration(settings, [*watches, ("4627", "vakt")], place)
+        assert await apart.reload(settings, place, 20), (
+            "who was interrupted between two changes tells it again"
+        )
+        certificate(tmp_path / "tls", "localhost")
+        child.kill()
+        child.wait()
+        child = processes.spawn([broker.binary(), "-c", str(place.configuration)], {})
+        assert await apart.reload(settings, place, 20)
+        assert not await apart.reload(settings, place, 20)
+    finally:
+        await processes.stop(child, 3)
 
 
 def test_a_part_loses_the_keys_that_it_no_longer_needs(tmp_path: Path) -> None:

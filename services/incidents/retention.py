@@ -27,6 +27,7 @@ from services.incidents.terms_kept import Due, DueDeliveries, due, due_deliverie
 from services.incidents.view import filed
 from services.runtime import logs
 from services.runtime.appender import Appender, Conflict, Outgoing
+from services.runtime.database import reading
 from services.runtime.facts import Draft, fact_of, subject_of
 from services.words.norway import OSLO
 
@@ -49,7 +50,7 @@ class Retention:
 
     def __init__(self, engine: Engine, lookups: Lookups, directories: Mapping[str, Directory]) -> None:
         self._engine = engine
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = reading(engine)
         self._lookups = lookups
         self._directories = directories
         self._reports = ReportTerms(self._reading, lookups, directories, self._log)

@@ -1,6 +1,7 @@
 """Retention of situation reports: their own words go when their time is over, and not before."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 from hypothesis import given
@@ -57,8 +58,8 @@ def _drafted(report: str, incident: str, at: datetime = LONG_AGO) -> Made:
     return Made(body, about=report, at=at, content={"words": {"text": "Ola Nordmann er skadd"}})
 
 
-def _of(body: Body, about: str, **more: object) -> Made:
-    return Made(body, about=about, at=LONG_AGO, **more)  # type: ignore[arg-type]
+def _of(body: Body, about: str, **more: Any) -> Made:
+    return Made(body, about=about, at=LONG_AGO, **more)
 
 
 async def test_each_night_erases_the_words_of_reports_and_a_hold_on_their_incident_keeps_them(
@@ -92,7 +93,8 @@ async def test_each_night_erases_the_words_of_reports_and_a_hold_on_their_incide
         "the incident's words and the report's"
     )
     await here.reached(last + 2)
-    (fact,) = [row for row in here.archive._store.facts("actual", last).__next__() if row["about"] == "r1"]  # type: ignore[union-attr]
+    assert here.archive._store is not None
+    (fact,) = [row for row in next(here.archive._store.facts("actual", last)) if row["about"] == "r1"]
     told = orjson.loads(bytes(fact["raw"]))["data"]["body"]
     assert (told["order"], told["asked_by"], told["ground"]) == ("o1", "owner", "retention")
     assert sorted(told["facts"]) == sorted(one["item"] for one in preview["due"] if one["report"])

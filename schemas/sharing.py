@@ -38,8 +38,9 @@ def may_see(reach: Reach, viewer: str, directory: Directory, now: datetime) -> b
     organisation = viewer.partition(".")[0]
     if organisation == reach.organisation:
         return reach.level > Level.WATCH
-    if viewer in reach.named or organisation in reach.named:
-        return reach.level >= Level.NAMED and directory.agreed(reach.organisation, organisation, now)
+    is_named = reach.level >= Level.NAMED and (viewer in reach.named or organisation in reach.named)
+    if is_named and directory.agreed(reach.organisation, organisation, now):
+        return True
     return reach.level >= Level.REGION and directory.share_region(reach.organisation, organisation, now)
 
 

@@ -119,7 +119,7 @@ class Archive:
         paper.printer.start()
         self._run(self._tend(nc, eraser, paper), "tend")
         self._run(self._heal(direct), "heal")
-        self._run(self._keep_files(nc, keeper), "files")
+        self._run(self._keep_files(keeper), "files")
         files = FileScrub(direct, keeper, eraser, settings.home, lambda: connect(settings, names.MENDER))
         scrub = self.scrub = Scrub(store, direct, self.projectors, files, settings.scrub_hour)
         for mode in settings.modes:
@@ -219,7 +219,7 @@ class Archive:
         self._work.set()
         self._files.set()
 
-    async def _keep_files(self, nc: Client, keeper: FileKeeper) -> None:
+    async def _keep_files(self, keeper: FileKeeper) -> None:
         """Take over files as they are attached; now and then remove what no fact names."""
         due = dict.fromkeys(self._settings.modes, 0.0)
         while True:
@@ -227,7 +227,7 @@ class Archive:
             for mode in self._settings.modes:
                 try:
                     await keeper.copy_missing(mode)
-                    if time.monotonic() >= due[mode] and await self._has_read_all(nc, mode):
+                    if time.monotonic() >= due[mode] and await self.projectors[mode].has_all():
                         await keeper.collect(mode)
                         due[mode] = time.monotonic() + COLLECT_S
                 except Exception as fault:
@@ -235,12 +235,6 @@ class Archive:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEAL_S if all(due.values()) else _RETRY_S):
                     await self._files.wait()
-
-    async def _has_read_all(self, nc: Client, mode: str) -> bool:
-        """True if the archive has every fact that the ledger had at this moment."""
-        last = (await nc.jetstream().stream_info(names.ledger(mode))).state.last_seq
-        projector = self.projectors[mode]
-        return projector.reason is None and projector.sequence >= last
 
     async def _answer_mark(self, message: Msg) -> None:
         """How far the archive has read: doors stay shut until the ledger still has that fact (D18)."""

@@ -1,6 +1,7 @@
 """Questions to the archive: one incident, or a list of heads, as the asking watch may see them (D13, D20)."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,11 @@ from services.runtime.projector import Projector
 from services.runtime.reading import Refusal, validate
 
 PATIENCE = timedelta(seconds=5)
+"""How long an answer waits for a receipt that it must know of."""
+
+CATCH_UP_S = 1.0
+"""How long an answer waits for what had been logged before it was asked for."""
+
 WAITING_MOST = 40
 """How many questions of one watch wait at once; the door's room is for all."""
 
@@ -138,28 +144,32 @@ class Queries:
             raise Refusal("WRONG_SENDER")
         if mode not in self._directories:
             raise Refusal("UNKNOWN_TYPE")
-        if question.after is not None:
-            await self._wait_for(mode, question.after, actor.key)
+        await self._wait(mode, question.after, actor.key)
         viewer = Viewer(actor.key, self._directories[mode], datetime.now(UTC))
         refused = check_read(actor, viewer.directory, viewer.now, *scopes)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         return viewer
 
-    async def _wait_for(self, mode: str, receipt: str, watch: str) -> None:
-        """Wait until the archive has the fact, at most PATIENCE; then answer with what there is."""
-        projector = self._projectors[mode]
-        if self._waiting[watch] >= WAITING_MOST:
+    async def _wait(self, mode: str, receipt: str | None, watch: str) -> None:
+        """Wait for what was logged before this was asked and for the receipt, but not for ever."""
+        if mode not in self._projectors or self._waiting[watch] >= WAITING_MOST:
             return
         self._waiting[watch] += 1
         try:
+            await self._projectors[mode].catch_up(CATCH_UP_S)
+            if receipt is not None:
+                await self._wait_for(mode, receipt)
+        finally:
+            self._waiting[watch] -= 1
+
+    async def _wait_for(self, mode: str, receipt: str) -> None:
+        """Wait until the archive has the fact, at most PATIENCE."""
+        projector = self._projectors[mode]
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE.total_seconds()), projector.moved:
                 while not await self._knows(mode, receipt):
                     await projector.moved.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._waiting[watch] -= 1
 
     async def _stood_beside(
         self,

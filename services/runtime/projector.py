@@ -4,7 +4,9 @@ import asyncio
 import time
 from typing import Protocol
 
+import orjson
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from schemas import subjects
 from schemas.canonical import digest
@@ -15,6 +17,7 @@ from services.runtime.reader import Message, Reader
 
 DAMAGED = "LEDGER_DAMAGED"
 _RETRY_S = 0.5
+_ASK_S = 1.0
 
 
 class ProjectionStore(Protocol):
@@ -70,6 +73,26 @@ class Projector:
                 self.reason = self.reason or "FAULT"
                 logs.get(mode=self._mode, service=self._name).error("projector.fault", exc_info=fault)
             await asyncio.sleep(_RETRY_S)
+
+    async def has_all(self) -> bool:
+        """True if everything is taken in that the ledger has at this moment."""
+        return self.reason is None and self.sequence >= await self._ledger_end()
+
+    async def catch_up(self, patience_s: float) -> bool:
+        """Wait until everything is taken in that the ledger had when this was called; False if it is not."""
+        try:
+            end = await self._ledger_end()
+            async with asyncio.timeout(patience_s), self.moved:
+                await self.moved.wait_for(lambda: self.sequence >= end or self.reason is not None)
+        except (NatsError, TimeoutError):
+            return False
+        return self.sequence >= end
+
+    async def _ledger_end(self) -> int:
+        """The place of the newest fact in the ledger. Raises nats.errors.Error."""
+        about = f"$JS.API.STREAM.INFO.{names.ledger(self._mode)}"
+        reply = await self._nc.request(about, b"", timeout=_ASK_S)
+        return int(orjson.loads(reply.data)["state"]["last_seq"])
 
     async def _read(self) -> None:
         mark = await asyncio.to_thread(self._store.cursor, self._mode)

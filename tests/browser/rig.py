@@ -26,7 +26,7 @@ from schemas.people import MakeLink
 from schemas.vocabulary import Authentication
 from services.desk.asker import SESSION_COOKIE, THEME_COOKIE, WATCH_COOKIE
 from services.runtime.edge import Edge
-from tests.system_hub import HubProcess, eventually
+from tests.system_hub import HubProcess
 
 MARKS = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.system]
 VAKT, CHILD, ASKOY = "4601.vaktsentral", "4601.barnevern", "4627.vakt"
@@ -293,17 +293,6 @@ class Api:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
-
-    async def log_once(self, ref: str, state: str) -> dict[str, Any]:
-        """An incident whose state the list of a desk shows already, once the archive has it too."""
-
-        async def there() -> dict[str, Any] | None:
-            found = await self.log(ref)
-            return found if found["incident"]["state"] == state else None
-
-        found = await eventually(there, PATIENCE_S)
-        assert found, f"{ref} never became {state}"
-        return dict(found)
 
     async def texts(self, ref: str) -> list[str]:
         """What the entries of a log say, the earliest first."""

@@ -50,13 +50,18 @@ class Office:
 
     async def write(self, *made: Made) -> int:
         """Append facts one by one; the last one's sequence, once the archive has it."""
+        sequence = await self.append(*made)
+        await self.reached(sequence, made[-1].mode)
+        return sequence
+
+    async def append(self, *made: Made) -> int:
+        """Append facts one by one; the last one's sequence in the ledger."""
         sequence = 0
         for one in made:
             trade = one.subject.split(".")[4]
             if trade not in self._scribes:
                 self._scribes[trade] = Scribe(await self.client(_WRITERS[trade]))
             sequence = await self._scribes[trade].write(one)
-        await self.reached(sequence, made[-1].mode)
         return sequence
 
     async def reached(self, sequence: int, mode: str = "actual") -> None:

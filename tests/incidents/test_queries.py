@@ -48,6 +48,17 @@ async def test_the_owner_sees_the_head_by_id_ref_and_number(here: Office) -> Non
     assert (await here.get(VAKT, number=head["number"]))["incident"] == head
 
 
+async def test_what_was_logged_before_a_question_is_in_its_answer(here: Office) -> None:
+    for number in range(10):
+        made = opened(f"Ras {number}")
+        await here.append(made)
+        listed = await here.ask(VAKT, "list")
+        assert made.about in [one["id"] for one in listed["incidents"]]
+        await here.append(_entry(made.about, "Veien er stengt"))
+        (entry,) = (await here.get(VAKT, id=made.about))["entries"]
+        assert entry["content"]["text"] == "Veien er stengt"
+
+
 async def test_what_may_not_be_seen_is_answered_like_what_is_not_there(here: Office) -> None:
     made = opened()
     await here.write(made)

@@ -67,6 +67,8 @@ async def test_a_hole_in_the_ledger_stops_the_reader_before_it(nc: Client, hole:
     await asyncio.sleep(1.2)
     assert projector.reason == DAMAGED
     assert [row.sequence for row in store.rows] == []
+    assert not await projector.has_all()
+    assert not await projector.catch_up(60), "it waits for no one who does not read"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -88,3 +90,20 @@ async def test_reading_begins_after_the_cursor_and_goes_on(nc: Client) -> None:
     assert projector.reason is None
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_who_waits_for_what_the_ledger_holds_has_it_then(nc: Client) -> None:
+    js, store = nc.jetstream(), _List()
+    subject = subjects.fact("actual", "4601", "vakt", "incidents", "i", "opened")
+    projector = Projector(nc, "actual", "tester", store, pace_s=0.1)
+    running = asyncio.create_task(projector.run())
+    async with asyncio.timeout(5):
+        await projector.caught_up.wait()
+    for number in range(1, 6):
+        await js.publish(subject, b"%d" % number)
+        assert await projector.catch_up(5)
+        assert (len(store.rows), await projector.has_all()) == (number, True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await js.publish(subject, b"6")
+    assert not await projector.catch_up(0.1), "nobody reads any more"

@@ -69,6 +69,15 @@ def test_a_member_that_left_the_region_sees_no_more() -> None:
     assert not may_see(reach, NEIGHBOUR, _directory(region_until=NOW), NOW)
 
 
+@pytest.mark.parametrize("named", ["4627", "4627.vakt"])
+def test_a_member_of_the_region_sees_what_is_for_the_region_also_when_named_without_agreement(
+    named: str,
+) -> None:
+    reach, directory = Reach(OWNER, Level.REGION, (named,)), _directory(agreed_until=NOW)
+    assert may_see(reach, NEIGHBOUR, directory, NOW)
+    assert not may_see(reach, NEIGHBOUR, _directory(agreed_until=NOW, region_until=NOW), NOW)
+
+
 def test_raising_an_item_from_named_to_region_keeps_those_who_were_named() -> None:
     directory = _directory(region_until=NOW)
     assert may_see(Reach(OWNER, Level.REGION, ("4627",)), NEIGHBOUR, directory, NOW)

@@ -26,6 +26,8 @@ def told(call: Call, status: str, code: str, parameters: dict[str, Any], exit_co
 
 def explain(call: Call, error: Exception) -> Outcome:
     """The outcome of an error; an unforeseen one shows its kind and place, never the text it was about."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
     if isinstance(error, Usage):
         return _usage(str(error))
     for find in (_of_input, _of_files, _of_hub, _of_upkeep):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import time
 from typing import Any
 
 import pytest
@@ -59,3 +60,10 @@ def opened(hub: HubProcess, headline: str, *more: str) -> str:
     assert code == 0, answer
     ref: str = answer["ref"]
     return ref
+
+
+def until_asked(hub: HubProcess, ref: str, *, watch: str, person: str) -> None:
+    """Return once the watch is asked about an incident: that begins by itself after the report."""
+    deadline = time.monotonic() + 10
+    while ref not in [one["ref"] for one in call(hub, "ack", watch=watch, person=person)[1]["chains"]]:
+        assert time.monotonic() < deadline, ref

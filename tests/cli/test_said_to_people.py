@@ -9,7 +9,7 @@ import pytest
 
 from services.cli.sending import local, moment
 from services.words.shared import WORDS, word
-from tests.cli.calls import here
+from tests.cli.calls import here, until_asked
 from tests.cli.conftest import Samvirke
 from tests.system_hub import EXAMPLE, SMALL, HubProcess, running
 
@@ -73,6 +73,7 @@ def test_duty_shows_the_own_watch_with_names_and_all_when_asked(hub: HubProcess)
 
 def test_what_waits_for_an_answer_names_the_watch_that_is_asked(hub: HubProcess) -> None:
     ref = opened(hub, "--level", "region", "--notify", "4627.vakt")
+    until_asked(hub, ref, watch="4627.vakt", person="harald")
     line = next(line for line in read(hub, "ack", watch="4627.vakt", person="harald") if line.startswith(ref))
     assert re.split(r"  +", line)[1:3] == ["4627.vakt", "høy"]
 

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from services.cli.failures import explain
 from services.cli.frame import Call, Outcome, answer
 from services.cli.main import app
 from services.cli.reference import PAGE, page, verbs
+from services.runtime.connect import BrokerUnreachable
 from services.runtime.settings import Settings
 from services.runtime.spool import spool_of
 from tests.cli.conftest import Samvirke
@@ -33,6 +35,12 @@ NEEDED = {
 
 
 VERBS = dict(verbs(get_command(app)))
+
+
+def test_a_part_that_finds_no_broker_says_so_however_the_error_is_wrapped() -> None:
+    wrapped = ExceptionGroup("unhandled", [ExceptionGroup("unhandled", [BrokerUnreachable("nats://x:1")])])
+    assert explain(Call(), wrapped).data == explain(Call(), BrokerUnreachable("nats://x:1")).data
+    assert explain(Call(), ExceptionGroup("two", [OSError(), ValueError()])).data["code"] == "FAULT"
 
 
 def test_every_verb_that_is_promised_is_there() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from services.incidents.checkpoint import public_key
 from services.incidents.evidence_check import check
-from tests.cli.calls import WATCH, call, facts, here, opened
+from tests.cli.calls import WATCH, call, facts, here, opened, until_asked
 from tests.system_hub import SMALL, HubProcess, running
 
 pytestmark = pytest.mark.system
@@ -96,9 +96,7 @@ def test_a_second_closing_is_refused_with_exit_code_2(hub: HubProcess) -> None:
 def test_who_is_told_sees_it_waiting_and_acknowledges_by_reference(hub: HubProcess) -> None:
     ref = opened(hub, "Ras over veien", "--level", "region", "--notify", NEIGHBOUR)
     neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
-    deadline = time.monotonic() + 10
-    while ref not in [one["ref"] for one in call(hub, "ack", **neighbour)[1]["chains"]]:
-        assert time.monotonic() < deadline
+    until_asked(hub, ref, **neighbour)
     assert call(hub, "ack", ref, **neighbour)[0] == 0
     assert call(hub, "ack", ref, **neighbour)[1]["code"] in ("UNKNOWN_CHAIN", "CHAIN_ENDED")
 

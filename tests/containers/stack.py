@@ -53,6 +53,7 @@ class Stack:
             "SAMVIRKE_PUBLIC_PHONE_URL": self.phone,
             "SAMVIRKE_GATEWAY_URL": "http://gateway:8080/send",
             "SAMVIRKE_TEST_SINK": str(HERE / "sink.py"),
+            "SAMVIRKE_TEST_NETWORK": f"10.{100 + secrets.randbelow(150)}",
         }
 
     @property

@@ -18,6 +18,8 @@ from services.runtime.reader import Message, Reader
 DAMAGED = "LEDGER_DAMAGED"
 _RETRY_S = 0.5
 _ASK_S = 1.0
+_PER_S = 5_000
+"""Facts that are taken in within a second at least."""
 
 
 class ProjectionStore(Protocol):
@@ -79,9 +81,14 @@ class Projector:
         return self.reason is None and self.sequence >= await self._ledger_end()
 
     async def catch_up(self, patience_s: float) -> bool:
-        """Wait until everything is taken in that the ledger had when this was called; False if it is not."""
+        """Wait until everything is taken in that the ledger had when this was called; False if it is not.
+
+        Nobody waits while a store is built anew, which takes longer than any patience.
+        """
         try:
             end = await self._ledger_end()
+            if end - self.sequence > patience_s * _PER_S:
+                return False
             async with asyncio.timeout(patience_s), self.moved:
                 await self.moved.wait_for(lambda: self.sequence >= end or self.reason is not None)
         except (NatsError, TimeoutError):

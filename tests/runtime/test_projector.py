@@ -107,3 +107,5 @@ async def test_who_waits_for_what_the_ledger_holds_has_it_then(nc: Client) -> No
     await asyncio.gather(running, return_exceptions=True)
     await js.publish(subject, b"6")
     assert not await projector.catch_up(0.1), "nobody reads any more"
+    projector.sequence -= 10**6
+    assert not await projector.catch_up(60), "so far behind that nobody waits"

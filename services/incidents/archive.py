@@ -52,8 +52,8 @@ DAMAGED = "ARCHIVE_DAMAGED"
 HEAL_S = 30.0
 """How often content that should be there is looked for again."""
 
-PACE_S = 0.05
-"""Least time between two transactions under load."""
+PACE_S, CALM_S = 0.05, 0.1
+"""Least time between two transactions under load, and while nobody asks for what is new."""
 
 _RETRY_S = 1.0
 
@@ -101,7 +101,7 @@ class Archive:
         filing = Filing(store, direct, Register(settings.home), settings.modes, self._on_tasks)
         await in_thread(filing.open)
         for mode in settings.modes:
-            self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing, PACE_S)
+            self.projectors[mode] = Projector(nc, mode, names.INCIDENTS_ARCHIVE, filing, PACE_S, CALM_S)
             self._run(self.projectors[mode].run(), f"{mode}.projector")
             await nc.subscribe(subjects.mark(mode), cb=self._answer_mark)
         eraser = Eraser(await self._connect(names.ERASER), direct, store.engine)

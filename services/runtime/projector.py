@@ -1,7 +1,9 @@
 """Reading a whole ledger into tables, exactly once, in order, under kill -9 (D5)."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Protocol
 
 import orjson
@@ -38,7 +40,8 @@ class Projector:
     """One mode's ledger into one store. ``reason`` says why it does not read; None when it does.
 
     What comes after a pause is taken in at once; under load a batch begins at most every ``pace_s`` seconds
-    (``calm_s`` while nobody waits), so that many facts share a transaction.
+    (``calm_s`` while nobody waits), so that many facts share a transaction. Who calls ``catch_up`` waits for
+    no pace.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Projector:
         self.reason: str | None = "STARTING"
         self.moved = asyncio.Condition()
         self.caught_up = asyncio.Event()
+        self._askers = 0
+        self._asked = asyncio.Event()
 
     async def run(self) -> None:
         """Read for ever; a fault is logged, and reading begins again at the cursor."""
@@ -89,11 +94,24 @@ class Projector:
             end = await self._ledger_end()
             if end - self.sequence > patience_s * _PER_S:
                 return False
-            async with asyncio.timeout(patience_s), self.moved:
-                await self.moved.wait_for(lambda: self.sequence >= end or self.reason is not None)
+            with self._asking():
+                async with asyncio.timeout(patience_s), self.moved:
+                    await self.moved.wait_for(lambda: self.sequence >= end or self.reason is not None)
         except (NatsError, TimeoutError):
             return False
         return self.sequence >= end
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """No batch is put off while somebody waits for it."""
+        self._askers += 1
+        self._asked.set()
+        try:
+            yield
+        finally:
+            self._askers -= 1
+            if not self._askers:
+                self._asked.clear()
 
     async def _ledger_end(self) -> int:
         """The place of the newest fact in the ledger. Raises nats.errors.Error."""
@@ -123,12 +141,18 @@ class Projector:
                         await asyncio.to_thread(self._store.apply, self._mode, self.epoch, batch)
                     )
                     await self._advance(batch[-1].sequence)
-                if not batch or batch[-1].pending == 0:
+                is_behind = bool(batch and batch[-1].pending)
+                if not is_behind:
                     self.caught_up.set()
-                pace_s = self._pace_s if waited_for else self._calm_s
-                await asyncio.sleep(began + pace_s - time.monotonic())
+                await self._pause(began + (self._pace_s if waited_for or is_behind else self._calm_s))
         finally:
             await reader.close()
+
+    async def _pause(self, until: float) -> None:
+        """Let facts gather, until that moment of the monotonic clock or until somebody waits for them."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._asked.wait()
 
     async def _advance(self, sequence: int) -> None:
         self.sequence = sequence

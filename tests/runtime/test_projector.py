@@ -95,7 +95,7 @@ async def test_reading_begins_after_the_cursor_and_goes_on(nc: Client) -> None:
 async def test_who_waits_for_what_the_ledger_holds_has_it_then(nc: Client) -> None:
     js, store = nc.jetstream(), _List()
     subject = subjects.fact("actual", "4601", "vakt", "incidents", "i", "opened")
-    projector = Projector(nc, "actual", "tester", store, pace_s=0.1)
+    projector = Projector(nc, "actual", "tester", store, pace_s=30)
     running = asyncio.create_task(projector.run())
     async with asyncio.timeout(5):
         await projector.caught_up.wait()

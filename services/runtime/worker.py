@@ -64,7 +64,12 @@ def _may_wait(parts: Sequence[str]) -> bool:
 
 
 def _weigh_session() -> None:
-    """Linux may weigh sessions against each other first, and niceness within each only (sched(7))."""
+    """Linux may weigh sessions against each other first, and niceness within each only (sched(7)).
+
+    A session that others live in too, such as a terminal's, stays as it is.
+    """
+    if os.getsid(0) != os.getpid():
+        return
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
         group.write(str(STEP_BACK))
 

@@ -18,6 +18,7 @@ from services.runtime.settings import Settings
 from services.runtime.supervisor import AlreadyRunning, Supervisor, groups
 from services.runtime.unit import SILENCE_S
 from services.runtime.watches import announce, load_watches, wait_until_answered
+from services.runtime.worker import STEP_BACK
 from tests.hub import STREAM_BYTES, WATCHES
 
 ROOMS = "tests.runtime.rooms"
@@ -34,6 +35,13 @@ asyncio.run(Supervisor(settings, {WATCHES!r}, workers={{"quiet": ("{ROOMS}:quiet
 HEAVY = """
 import sys, services.runtime.supervisor
 print(*{"faststream", "sqlalchemy", "fastapi"} & set(sys.modules))
+"""
+
+WEIGHING = """
+from pathlib import Path
+from services.runtime.worker import _weigh_session
+_weigh_session()
+print(Path("/proc/self/autogroup").read_text())
 """
 
 
@@ -228,3 +236,14 @@ def test_only_a_process_with_the_noted_start_time_is_ended(tmp_path: Path) -> No
         (tmp_path / "other.json").write_bytes(noted)
         assert processes.end_stale(tmp_path) == [other.pid]
         assert other.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_part_in_a_session_of_others_does_not_weigh_it_down() -> None:
+    group = Path("/proc/self/autogroup")
+    if not group.exists():
+        pytest.skip("this system does not weigh sessions")
+    program = [sys.executable, "-c", WEIGHING]
+    alone = subprocess.run(program, capture_output=True, text=True, check=True, start_new_session=True)
+    shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh", *program]
+    beside = subprocess.run(shell, capture_output=True, text=True, check=True, start_new_session=True)
+    assert (alone.stdout.split()[-1], beside.stdout.split()[-1]) == (str(STEP_BACK), "0")

@@ -83,7 +83,10 @@ def check_reach(reach: Reach, notify: Iterable[str], directory: Directory, now: 
         return Refused(code="NAMED_NEEDS_LIST")
     for name in reach.named:
         organisation = name.partition(".")[0]
-        if not directory.agreed(reach.organisation, organisation, now):
+        is_member = reach.level >= Level.REGION and directory.share_region(
+            reach.organisation, organisation, now
+        )
+        if not is_member and not directory.agreed(reach.organisation, organisation, now):
             return Refused(code="NO_AGREEMENT", parameters={"organisation": organisation})
     for watch in notify:
         if watch not in directory.watches:

@@ -26,7 +26,7 @@ def told(call: Call, status: str, code: str, parameters: dict[str, Any], exit_co
 
 def explain(call: Call, error: Exception) -> Outcome:
     """The outcome of an error; an unforeseen one shows its kind and place, never the text it was about."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+    while isinstance(error, ExceptionGroup) and len({type(one) for one in error.exceptions}) == 1:
         error = error.exceptions[0]
     if isinstance(error, Usage):
         return _usage(str(error))

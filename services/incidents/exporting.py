@@ -83,7 +83,7 @@ class Exporter:
     async def part(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """One page of an incident; ``next`` is where the next begins. Raises Refusal, as ``get`` does."""
         question = validate(PartQuestion, orjson.dumps(body))
-        viewer = await self._admit(question, address)
+        viewer = await self._admit(question, address, fresh=question.start == 0)
         if question.part == "report":
             return await self._report(question, address.mode, viewer)
         shown, reason = await self._queries.look(question, address.mode, viewer)
@@ -117,10 +117,10 @@ class Exporter:
         await self._admit(question, address)
         return await in_thread(self._proof, address.mode, address.key, question.nodes)
 
-    async def _admit(self, question: Question, address: Address) -> Viewer:
+    async def _admit(self, question: Question, address: Address, *, fresh: bool = True) -> Viewer:
         if question.actor.person is None:
             raise Refusal("PERSON_NEEDED", act="export")
-        return await self._queries.admit(question, address)
+        return await self._queries.admit(question, address, fresh=fresh)
 
     def _plan(self, question: PlanQuestion, mode: str, viewer: Viewer) -> tuple[list[str], bool]:
         before = self._place_of(mode, question.last, viewer)

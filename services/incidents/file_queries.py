@@ -47,7 +47,7 @@ class FileQueries:
         feed may have the files that it tells of.
         """
         question, mode = validate(FileQuestion, orjson.dumps(body)), address.mode
-        viewer = await self._queries.admit(question, address, "feed")
+        viewer = await self._queries.admit(question, address, "feed", fresh=question.first == 0)
         found = await in_thread(self._find, mode, question.file, viewer)
         if found is None:
             raise Refusal("UNKNOWN_FILE")

@@ -59,6 +59,7 @@ class IncidentPaper:
     async def asked(self, query: dict[str, Any], address: Address) -> dict[str, Any]:
         """Make the asking watch's papers now; where they lie under the home. Raises Refusal."""
         actor = validate(_Question, orjson.dumps(query)).actor
+        await self._queries.catch_up(address.mode, address.key)
         directory = self._directories.get(address.mode)
         if directory is None or actor.key != address.key:
             raise Refusal("WRONG_SENDER")

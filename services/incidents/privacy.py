@@ -177,7 +177,7 @@ def _item(item: Item, read: list[dict[str, Any]], viewer: Viewer) -> dict[str, A
 
 
 def _organisations(reach: Reach, viewer: Viewer) -> list[str]:
-    """Those outside the owner's house that may see it now, and so have it in their feeds."""
+    """Those outside the owner's house that may see it now."""
     others = viewer.directory.organisations.keys() | {
         key.partition(".")[0] for key in viewer.directory.watches
     }

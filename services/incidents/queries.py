@@ -1,7 +1,6 @@
 """Questions to the archive: one incident, or a list of heads, as the asking watch may see them (D13, D20)."""
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -36,8 +35,8 @@ PATIENCE = timedelta(seconds=5)
 CATCH_UP_S = 1.0
 """How long an answer waits for what had been logged before it was asked for."""
 
-WAITING_MOST = 40
-"""How many questions of one watch wait at once; the door's room is for all."""
+WAITING_MOST, CATCHING_MOST = 40, 200
+"""How many questions of one watch wait at once, for a receipt and for the log; the door's room is for all."""
 
 
 class Queries:
@@ -59,6 +58,7 @@ class Queries:
         self._past = past or Past(lookups)
         self.showing = Showing(lookups, directories, relations)
         self._waiting: Counter[str] = Counter()
+        self._catching: Counter[str] = Counter()
 
     async def get(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """One incident with its entries and chains. Raises Refusal: UNKNOWN_INCIDENT, REASON_NEEDED.
@@ -130,46 +130,56 @@ class Queries:
     async def seen(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
         """Note in the log of reads what a live page has shown; tells nothing."""
         question = validate(SeenQuestion, orjson.dumps(body))
-        viewer = await self.admit(question, address)
+        viewer = await self.admit(question, address, fresh=False)
         await self.note("live", question.actor, address.mode, viewer, question.items)
         return {"status": "ok"}
 
-    async def admit(self, question: Question, address: Address, *scopes: str) -> Viewer:
-        """Who asks, once the archive has what they know of; ``scopes`` are a token's that will do.
+    async def admit(self, question: Question, address: Address, *scopes: str, fresh: bool = True) -> Viewer:
+        """Who asks, once the archive has what was logged before; ``scopes`` are a token's that will do.
 
-        Raises Refusal.
+        ``fresh``: False for what goes on with an earlier answer, or hangs on no log. Raises Refusal.
         """
         actor, mode = question.actor, address.mode
         if actor.key != address.key:
             raise Refusal("WRONG_SENDER")
         if mode not in self._directories:
             raise Refusal("UNKNOWN_TYPE")
-        await self._wait(mode, question.after, actor.key)
+        if fresh:
+            await self.catch_up(mode, actor.key)
+        if question.after is not None:
+            await self._wait_for(mode, question.after, actor.key)
         viewer = Viewer(actor.key, self._directories[mode], datetime.now(UTC))
         refused = check_read(actor, viewer.directory, viewer.now, *scopes)
         if refused is not None:
             raise Refusal(refused.code, **refused.parameters)
         return viewer
 
-    async def _wait(self, mode: str, receipt: str | None, watch: str) -> None:
-        """Wait for what was logged before this was asked and for the receipt, but not for ever."""
+    async def catch_up(self, mode: str, watch: str) -> bool:
+        """Wait for what was logged before this, for at most CATCH_UP_S; True if the archive has it all."""
+        if mode not in self._projectors or self._catching[watch] >= CATCHING_MOST:
+            return False
+        self._catching[watch] += 1
+        try:
+            return await self._projectors[mode].catch_up(CATCH_UP_S)
+        finally:
+            self._catching[watch] -= 1
+
+    async def _wait_for(self, mode: str, receipt: str, watch: str) -> None:
+        """Wait until the archive has the fact, at most PATIENCE; then answer with what there is."""
         if mode not in self._projectors or self._waiting[watch] >= WAITING_MOST:
             return
+        projector = self._projectors[mode]
         self._waiting[watch] += 1
         try:
-            await self._projectors[mode].catch_up(CATCH_UP_S)
-            if receipt is not None:
-                await self._wait_for(mode, receipt)
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                seen = projector.sequence
+                while not await self._knows(mode, receipt):
+                    await projector.moves_on(seen)
+                    seen = projector.sequence
+        except TimeoutError:
+            return
         finally:
             self._waiting[watch] -= 1
-
-    async def _wait_for(self, mode: str, receipt: str) -> None:
-        """Wait until the archive has the fact, at most PATIENCE."""
-        projector = self._projectors[mode]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE.total_seconds()), projector.moved:
-                while not await self._knows(mode, receipt):
-                    await projector.moved.wait()
 
     async def _stood_beside(
         self,

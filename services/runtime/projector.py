@@ -21,7 +21,9 @@ DAMAGED = "LEDGER_DAMAGED"
 _RETRY_S = 0.5
 _ASK_S = 1.0
 _PER_S = 5_000
-"""Facts that are taken in within a second at least."""
+"""Facts that are taken in within a second: whoever is further behind is not waited for."""
+_LEAST_S = 0.01
+"""Pause between two batches however many wait: those who ask must not keep the writer from resting."""
 
 
 class ProjectionStore(Protocol):
@@ -78,28 +80,34 @@ class Projector:
                 raise
             except Exception as fault:
                 self.reason = self.reason or "FAULT"
+                await self._tell()
                 logs.get(mode=self._mode, service=self._name).error("projector.fault", exc_info=fault)
             await asyncio.sleep(_RETRY_S)
 
     async def has_all(self) -> bool:
-        """True if everything is taken in that the ledger has at this moment."""
+        """True if everything is taken in that the ledger has at this moment. Raises what asking it raises."""
         return self.reason is None and self.sequence >= await self._ledger_end()
 
     async def catch_up(self, patience_s: float) -> bool:
         """Wait until everything is taken in that the ledger had when this was called; False if it is not.
 
-        Nobody waits while a store is built anew, which takes longer than any patience.
+        Nobody waits while a store is built anew, which takes longer than any patience, nor for a ledger
+        that does not answer.
         """
         try:
             end = await self._ledger_end()
-            if end - self.sequence > patience_s * _PER_S:
-                return False
-            with self._asking():
+        except (NatsError, OSError, TimeoutError, ValueError, KeyError):
+            return False
+        if self.sequence < end <= self.sequence + patience_s * _PER_S:
+            with self._asking(), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_s), self.moved:
                     await self.moved.wait_for(lambda: self.sequence >= end or self.reason is not None)
-        except (NatsError, TimeoutError):
-            return False
         return self.sequence >= end
+
+    async def moves_on(self, sequence: int) -> None:
+        """Wait until more is taken in than the fact with that sequence."""
+        async with self.moved:
+            await self.moved.wait_for(lambda: self.sequence > sequence)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
@@ -114,7 +122,12 @@ class Projector:
                 self._asked.clear()
 
     async def _ledger_end(self) -> int:
-        """The place of the newest fact in the ledger. Raises nats.errors.Error."""
+        """The place of the newest fact in the ledger.
+
+        Raises nats.errors.Error, OSError or TimeoutError without an answer, KeyError when it is an error.
+        """
+        if not self._nc.is_connected:
+            raise TimeoutError
         about = f"$JS.API.STREAM.INFO.{names.ledger(self._mode)}"
         reply = await self._nc.request(about, b"", timeout=_ASK_S)
         return int(orjson.loads(reply.data)["state"]["last_seq"])
@@ -132,15 +145,15 @@ class Projector:
                 if self._nc.stats["reconnects"] != reconnects:
                     return
                 if batch and not _follows(self.sequence, batch):
-                    self._stop_reading(DAMAGED)
+                    await self._stop_reading(DAMAGED)
                     return
-                self.reason = None
                 began, waited_for = time.monotonic(), False
                 if batch:
                     waited_for = bool(
                         await asyncio.to_thread(self._store.apply, self._mode, self.epoch, batch)
                     )
                     await self._advance(batch[-1].sequence)
+                self.reason = None
                 is_behind = bool(batch and batch[-1].pending)
                 if not is_behind:
                     self.caught_up.set()
@@ -149,13 +162,18 @@ class Projector:
             await reader.close()
 
     async def _pause(self, until: float) -> None:
-        """Let facts gather, until that moment of the monotonic clock or until somebody waits for them."""
+        """Let facts gather until that moment of the monotonic clock, or shortly if somebody waits."""
+        await asyncio.sleep(min(_LEAST_S, until - time.monotonic()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 await self._asked.wait()
 
     async def _advance(self, sequence: int) -> None:
         self.sequence = sequence
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """Wake whoever waits for more, or for the end of the reading."""
         async with self.moved:
             self.moved.notify_all()
 
@@ -167,14 +185,15 @@ class Projector:
             return True
         stored = await self._direct.at(names.ledger(self._mode), mark.sequence)
         if mark.epoch > self.epoch or stored is None or digest(stored.data) != mark.digest:
-            self._stop_reading(BEHIND)
+            await self._stop_reading(BEHIND)
             return False
         return True
 
-    def _stop_reading(self, reason: str) -> None:
+    async def _stop_reading(self, reason: str) -> None:
         if self.reason != reason:
             logs.get(mode=self._mode, service=self._name, code=reason).error("projector.stopped")
         self.reason = reason
+        await self._tell()
 
 
 def _follows(sequence: int, batch: list[Message]) -> bool:

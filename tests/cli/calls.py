@@ -65,5 +65,7 @@ def opened(hub: HubProcess, headline: str, *more: str) -> str:
 def until_asked(hub: HubProcess, ref: str, *, watch: str, person: str) -> None:
     """Return once the watch is asked about an incident: that begins by itself after the report."""
     deadline = time.monotonic() + 10
-    while ref not in [one["ref"] for one in call(hub, "ack", watch=watch, person=person)[1]["chains"]]:
+    while ref not in [
+        one["ref"] for one in call(hub, "ack", watch=watch, person=person)[1].get("chains", [])
+    ]:
         assert time.monotonic() < deadline, ref

@@ -71,14 +71,14 @@ def test_nobody_who_is_to_get_an_item_is_passed_over(item: Item, directory: Dire
 
 
 @given(items(), directories())
-def test_who_is_neither_named_nor_of_the_region_nor_let_in_gets_nothing_but_what_is_public(
+def test_who_is_not_named_under_an_agreement_nor_of_the_region_nor_let_in_gets_nothing_but_what_is_public(
     item: Item, directory: Directory
 ) -> None:
     owner = item.home.partition(".")[0]
     let_in = {watch.partition(".")[0] for watch, until in item.broken if until > NOW.isoformat()}
-    known = {name.partition(".")[0] for name in item.named} | let_in | {item.author.partition(".")[0], owner}
-    for org in set(ORGANISATIONS) - known:
-        is_open = item.level is Level.PUBLIC
+    named = {name.partition(".")[0] for name in item.named} if item.level >= Level.NAMED else set()
+    for org in set(ORGANISATIONS) - let_in - {item.author.partition(".")[0], owner}:
+        is_open = item.level is Level.PUBLIC or (org in named and directory.agreed(owner, org, NOW))
         is_open = is_open or (item.level is Level.REGION and directory.share_region(owner, org, NOW))
         assert share.may_have(item, item, org, directory, NOW) == is_open
         assert is_open or not any(

@@ -25,12 +25,15 @@ class _List:
     """Rows in memory: enough of a store for a projector."""
 
     rows: list[Message] = field(default_factory=list)
+    fault: Exception | None = None
 
     def cursor(self, mode: str) -> Mark:
         last = self.rows[-1] if self.rows else None
         return Mark(1, last.sequence, digest(last.data)) if last else Mark(1, 0, "")
 
     def apply(self, mode: str, epoch: int, batch: list[Message]) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.rows += batch
 
 
@@ -68,7 +71,8 @@ async def test_a_hole_in_the_ledger_stops_the_reader_before_it(nc: Client, hole:
     assert projector.reason == DAMAGED
     assert [row.sequence for row in store.rows] == []
     assert not await projector.has_all()
-    assert not await projector.catch_up(60), "it waits for no one who does not read"
+    async with asyncio.timeout(2):
+        assert not await projector.catch_up(60), "nobody waits for one that does not read"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -108,4 +112,34 @@ async def test_who_waits_for_what_the_ledger_holds_has_it_then(nc: Client) -> No
     await js.publish(subject, b"6")
     assert not await projector.catch_up(0.1), "nobody reads any more"
     projector.sequence -= 10**6
-    assert not await projector.catch_up(60), "so far behind that nobody waits"
+    async with asyncio.timeout(2):
+        assert not await projector.catch_up(60), "so far behind that nobody waits"
+
+
+async def test_who_waits_is_told_at_once_that_the_reading_has_ended(nc: Client) -> None:
+    js, store = nc.jetstream(), _List()
+    subject = subjects.fact("actual", "4601", "vakt", "incidents", "i", "opened")
+    projector = Projector(nc, "actual", "tester", store)
+    running = asyncio.create_task(projector.run())
+    async with asyncio.timeout(5):
+        await projector.caught_up.wait()
+        store.fault = OSError("the disk is full")
+        await js.publish(subject, b"1")
+        assert not await projector.catch_up(60)
+        assert projector.reason == "FAULT"
+        assert not await projector.catch_up(60), "nor while it fails again and again"
+        store.fault = None
+        await projector.moves_on(0)
+        assert await projector.catch_up(60)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_without_a_ledger_nobody_waits(nc: Client) -> None:
+    projector = Projector(nc, "actual", "tester", _List())
+    await nc.jetstream().delete_stream(names.ledger("actual"))
+    async with asyncio.timeout(5):
+        assert not await projector.catch_up(60)
+    await nc.close()
+    async with asyncio.timeout(5):
+        assert not await projector.catch_up(60)

@@ -14,6 +14,7 @@ from schemas.watch import Established
 
 NOW = datetime(2027, 1, 15, 5, 49, tzinfo=UTC)
 DAY = timedelta(days=1)
+ENDS = st.sampled_from([None, NOW])
 OWNER, HOUSEMATE, NEIGHBOUR, FAR = "4601.vaktsentral", "4601.lvs", "4627.vakt", "5001.vakt"
 
 
@@ -84,12 +85,18 @@ def test_raising_an_item_from_named_to_region_keeps_those_who_were_named() -> No
 
 
 @given(
-    st.sampled_from(list(Level)), st.sampled_from(list(Level)), st.sampled_from([HOUSEMATE, NEIGHBOUR, FAR])
+    st.sampled_from(list(Level)),
+    st.sampled_from(list(Level)),
+    st.sampled_from([(), ("5001",), ("4627",)]),
+    st.sampled_from([HOUSEMATE, NEIGHBOUR, FAR]),
+    st.tuples(ENDS, ENDS),
 )
-def test_a_wider_level_never_hides_what_a_narrower_one_showed(one: Level, other: Level, viewer: str) -> None:
-    narrow, wide = sorted((one, other))
-    seen = may_see(Reach(OWNER, narrow, ("4627",)), viewer, _directory(), NOW)
-    assert not seen or may_see(Reach(OWNER, wide, ("4627",)), viewer, _directory(), NOW)
+def test_a_wider_level_and_a_longer_list_never_hide_what_was_shown(
+    one: Level, other: Level, named: tuple[str, ...], viewer: str, ends: tuple[datetime, datetime]
+) -> None:
+    (narrow, wide), directory = sorted((one, other)), _directory(*ends)
+    seen = may_see(Reach(OWNER, narrow, named), viewer, directory, NOW)
+    assert not seen or may_see(Reach(OWNER, wide, (*named, "4627")), viewer, directory, NOW)
 
 
 def test_content_lies_in_the_shared_class_only_when_others_than_the_organisation_may_see_it() -> None:
@@ -101,6 +108,7 @@ def test_content_lies_in_the_shared_class_only_when_others_than_the_organisation
     [
         (Reach(OWNER, Level.NAMED), [], "NAMED_NEEDS_LIST"),
         (Reach(OWNER, Level.NAMED, ("5001",)), [], "NO_AGREEMENT"),
+        (Reach(OWNER, Level.REGION, ("5001",)), [], "NO_AGREEMENT"),
         (Reach(OWNER, Level.ORGANISATION), ["4601.finnes-ikke"], "UNKNOWN_WATCH"),
         (Reach(OWNER, Level.ORGANISATION), [NEIGHBOUR], "ADDRESSEE_CANNOT_SEE"),
         (Reach(OWNER, Level.NAMED, ("4627",)), [NEIGHBOUR, HOUSEMATE], None),
@@ -111,3 +119,11 @@ def test_what_cannot_be_shared_so_is_refused_before_it_is_stored(
 ) -> None:
     refused = check_reach(reach, notify, _directory(), NOW)
     assert (refused.code if refused else None) == code
+
+
+def test_a_member_of_the_region_may_be_named_in_what_is_for_the_region_without_an_agreement() -> None:
+    directory = _directory(agreed_until=NOW)
+    assert check_reach(Reach(OWNER, Level.REGION, ("4627",)), [NEIGHBOUR], directory, NOW) is None
+    refused = check_reach(Reach(OWNER, Level.NAMED, ("4627",)), [], directory, NOW)
+    assert refused is not None
+    assert refused.code == "NO_AGREEMENT"

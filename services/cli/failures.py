@@ -68,7 +68,12 @@ def _of_files(call: Call, error: Exception) -> Outcome | None:
             told.data | {"problems": problems}, [*map(str, error.problems), *told.lines], Exit.REFUSED
         )
     if isinstance(error, FileNotFoundError) and str(error.filename or "").endswith(".nk"):
-        return failed(call, "NO_CREDENTIAL", user=str(error.filename).rpartition("/")[2].removesuffix(".nk"))
+        return failed(
+            call,
+            "NO_CREDENTIAL",
+            user=str(error.filename).rpartition("/")[2].removesuffix(".nk"),
+            home=call.settings().home,
+        )
     if isinstance(error, OSError) and error.filename:
         return failed(call, "FAULT", reason=f"{error.filename}: {error.strerror}")
     return None
@@ -94,7 +99,7 @@ def _of_hub(call: Call, error: Exception) -> Outcome | None:
     if isinstance(error, UnsafeBroker):
         return failed(call, "UNSAFE_BROKER", reason=str(error))
     if isinstance(error, BrokerRefused):
-        return failed(call, "NO_CREDENTIAL", user=str(error))
+        return failed(call, "NO_CREDENTIAL", user=str(error), home=call.settings().home)
     return None
 
 

@@ -188,7 +188,9 @@ def _turned_down(call: Call, error: "httpx.HTTPStatusError", *, has_token: bool)
     code = problem.get("code") or ("TOKEN_NEEDED" if status in (401, 403) else "FAULT")
     if code == "TOKEN_ENDED" and not has_token:
         code = "TOKEN_NEEDED"
-    return refused(call, code, {"reason": f"HTTP {status}", **problem.get("parameters", {})})
+    if code == "NOT_ALLOWED":
+        code = "TOKEN_UNFIT"
+    return refused(call, code, {"reason": f"HTTP {status}", **problem})
 
 
 def _print(call: Call, item: dict[str, Any]) -> None:

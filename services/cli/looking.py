@@ -78,9 +78,11 @@ async def incidents(
         )
         for one in found["incidents"]
     ]
-    empty = say("No incidents.", lang)
+    lines = table(rows) if rows else [say("No incidents.", lang)]
+    if len(rows) == limit:
+        lines.append(say("Only the newest {count} are shown; see more with --limit.", lang, count=limit))
     own = [one for one in found.get("duty", []) if "filled" not in one]
-    return Outcome(found, (table(rows) if rows else [empty]) + await _duty_then(call, own))
+    return Outcome(found, lines + await _duty_then(call, own))
 
 
 async def _duty_then(call: Call, duty: list[dict[str, Any]]) -> list[str]:
@@ -100,6 +102,8 @@ def words(item: dict[str, Any], lang: str) -> str:
 
 
 def _head(head: dict[str, Any], lang: str) -> list[str]:
+    if "owner" not in head:
+        return [say("This watch sees no incident here, only what was written to it.", lang)]
     named = " ".join(str(head[key]) for key in ("ref", "number") if head.get(key))
     shown = (word(head[key], lang) for key in ("priority", "state", "level"))
     title = head.get("type_title")
@@ -129,7 +133,7 @@ def _entries(
             word(one["kind"], lang),
             _writer(one.get("actor", {}), names),
             word(one["level"], lang),
-            word(one.get("state"), lang) or _written(one, names, lang),
+            ": ".join(filter(None, (word(one.get("state"), lang), _written(one, names, lang)))),
             _file(one.get("attachment"), lang),
         )
         for one in entries

@@ -130,7 +130,10 @@ async def issue(
     where: Where = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it works.")] = 365,
 ) -> Outcome:
-    """Make a token; it is shown this once."""
+    """Make a token; it is shown this once.
+
+    A machine has one token: that which was made for the name before works no more.
+    """
     from schemas.envelope import Accepted
     from schemas.people import IssueToken
 

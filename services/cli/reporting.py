@@ -67,6 +67,8 @@ async def report(
     from schemas.identifiers import new_id
     from schemas.incidents import OpenIncident
 
+    if not headline.strip():
+        raise Usage("say in a few words what has happened")
     request = OpenIncident(
         incident=new_id(),
         type=type,

@@ -12,7 +12,7 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "The hub cannot be reached.", "It does not run, or at another address.", "Start it with: samvirke up."
     ),
     "NO_CREDENTIAL": Sentences(
-        "There is no credential for {user} in this home.",
+        "There is no credential for {user} in {home}.",
         "Nothing can be sent in its name.",
         "Check --watch and --home; a new watch gets its credential from: samvirke centre apply.",
     ),
@@ -72,6 +72,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "The hub does not accept the token.",
         "The feed cannot be read.",
         "Make one with: samvirke token issue --scope feed, and set SAMVIRKE_TOKEN.",
+    ),
+    "TOKEN_UNFIT": Sentences(
+        "The token is not for this feed.",
+        "The feed cannot be read with it.",
+        "Name your own organisation, or use a token of that one with --scope feed.",
     ),
     "COPIES_DIFFER": Sentences(
         "The copies differ in {mode} at {sequence}: {what}.",

@@ -256,9 +256,11 @@ class Pager:
         else:
             failed = Failed.model_validate(about | {"code": report.failure, "last": report.is_last})
             await self.record(chain, failed, delivery, report.channel, report.failure, marked)
-        self.line(chain, step=told.step, channel=report.channel, attempt=told.attempt).info(
-            "page.sent" if report.failure is None else "page.failed", code=report.failure
-        )
+        line = self.line(chain, step=told.step, channel=report.channel, attempt=told.attempt)
+        if report.failure is None:
+            line.info("page.sent")
+        else:
+            line.warning("page.failed", code=report.failure)
 
     async def _escalate(self, chain: Chain, further: Escalate) -> None:
         line = self.line(chain, step=further.step)

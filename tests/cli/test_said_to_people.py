@@ -84,6 +84,25 @@ def test_an_entry_to_a_reference_that_is_not_there_is_kept_and_said_to_be_loose(
         "Loggført på ZZZZZZZ.",
         "Men denne vakten ser ingen hendelse med den referansen: se etter de sju tegnene.",
     ]
+    head, empty, line = read(hub, "incident", "show", "ZZZZZZZ")
+    assert (head, empty) == (
+        "Denne vakten ser ingen hendelse her, bare det som er skrevet til den.",
+        "",
+    )
+    assert line.endswith("Feil nummer")
+
+
+def test_the_words_of_a_closure_stand_beside_the_new_state(hub: HubProcess) -> None:
+    ref = opened(hub)
+    read(hub, "incident", "close", ref, "--text", "Ryddet", "--yes")
+    assert read(hub, "incident", "show", ref)[-1].endswith("avsluttet: Ryddet")
+
+
+def test_a_list_that_is_cut_says_so(hub: HubProcess) -> None:
+    newest = [opened(hub) for _ in range(2)][-1]
+    line, said = read(hub, "incidents", "--limit", "1")
+    assert line.startswith(newest)
+    assert said == "Bare de 1 nyeste er vist; se flere med --limit."
 
 
 def test_an_entry_to_a_closed_incident_is_kept_and_said_to_be_late(hub: HubProcess) -> None:

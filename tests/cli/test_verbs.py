@@ -44,6 +44,12 @@ def test_a_part_that_finds_no_broker_says_so_however_the_error_is_wrapped() -> N
     assert explain(Call(), ExceptionGroup("two", [OSError(), ValueError()])).data["code"] == "FAULT"
 
 
+def test_what_cannot_be_meant_is_said_before_anything_is_sent(samvirke: Samvirke, tmp_path: Path) -> None:
+    assert samvirke("report", "  ", "--watch", "4601.ikt").code == 64
+    gone = samvirke("intake", str(tmp_path / "borte.json"), "--watch", "4601.ikt")
+    assert (gone.code, "borte.json is no file" in gone.err) == (64, True)
+
+
 def test_every_verb_that_is_promised_is_there() -> None:
     assert set(VERBS) >= NEEDED
 
@@ -110,7 +116,9 @@ def test_a_value_of_a_wrong_form_is_wrong_usage_and_nothing_is_kept(
 def test_a_watch_without_a_credential_is_told_so(samvirke: Samvirke) -> None:
     ran = samvirke("report", "x", "--watch", "4601.vaktsentrall", "--json")
     assert (ran.code, ran.answer["code"]) == (1, "NO_CREDENTIAL")
-    assert ran.answer["parameters"] == {"user": "4601.vaktsentrall"}
+    home = ran.answer["parameters"]["home"]
+    assert ran.answer["parameters"] == {"user": "4601.vaktsentrall", "home": home}
+    assert home in ran.answer["text"]
 
 
 def test_a_report_while_the_hub_is_away_is_kept_and_listed_without_its_words(

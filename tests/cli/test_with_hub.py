@@ -181,6 +181,8 @@ def test_a_neighbour_follows_its_feed_with_a_token(hub: HubProcess) -> None:
         assert code == 0
         followed.append(item["ref"])
         after = ("--after", item["position"])
+    code, refused = call(hub, "feed", "follow", "4601", "--url", hub.desk, "--token", token, **neighbour)
+    assert (code, refused["code"]) == (2, "TOKEN_UNFIT")
     assert call(hub, "token", "revoke", "reader", **neighbour)[0] == 0
     code, refused = call(
         hub, "feed", "follow", "--url", hub.desk, "--token", token, "--count", "1", **neighbour

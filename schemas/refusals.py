@@ -9,6 +9,7 @@ REFUSALS: dict[str, str] = {
     "UNKNOWN_WATCH": "No such watch is set up in this mode; `watch` names it.",
     "NO_OFFSET": "A time has no offset from UTC; `where` names the fields.",
     "NOT_ALLOWED": "The sender has no role for this; `act` names what was tried.",
+    "FOREIGN_PAGE": "The request was sent by no page of this session; `act` names what is missing.",
     "HOUSE_ROLE_NEEDED": "Takes a role in all of a house, which it gives; `organisation` says where.",
     "PERSON_NEEDED": "Only a named person may do this, not a machine.",
     "GRADED_NEVER_STORED": "Graded information is never kept here; use an approved system.",

@@ -182,13 +182,13 @@ class Identity:
         told = request.headers.get("origin") or request.headers.get("referer")
         wanted = self._settings.public_desk_url or f"{request.url.scheme}://{request.headers.get('host')}"
         if told is None or _site(told) not in (_site(wanted), _own(request)):
-            raise Refusal("NOT_ALLOWED", act="cross_site")
+            raise Refusal("FOREIGN_PAGE", act="cross_site")
 
     def check_form(self, request: Request, asker: Asker, csrf: str) -> None:
         """Refuse a change that did not come from a page of this session."""
         self.check_origin(request)
         if asker.csrf is None or not hmac.compare_digest(csrf.encode(), asker.csrf.encode()):
-            raise Refusal("NOT_ALLOWED", act="csrf")
+            raise Refusal("FOREIGN_PAGE", act="csrf")
 
 
 def theme_of(request: Request) -> str:

@@ -25,6 +25,7 @@ STATUS: Mapping[str, int] = {
     "TOKEN_ENDED": 401,
     "LINK_SPENT": 410,
     "NOT_ALLOWED": 403,
+    "FOREIGN_PAGE": 403,
     "PERSON_NEEDED": 403,
     "WRONG_SENDER": 403,
     "UNKNOWN_WATCH": 403,

@@ -215,7 +215,9 @@ def _wheel(turning: Turning, key: str) -> dict[str, Any]:
         "remind_s": asked.remind_s,
         "escalate_s": asked.escalate_s,
     }
-    own = {"incident": asked.incident, "reporters": asked.reporters} if key == turning.place.key else {}
+    own = (
+        {"incident": asked.incident, "reporters": turning.wheel.reporters} if key == turning.place.key else {}
+    )
     state = "ended" if turning.wheel.ended else "open"
     about = {"id": asked.wheel, "watch": turning.place.key, "receiver": asked.receiver, "state": state}
     return about | rhythm | own

@@ -69,6 +69,11 @@ class Wheel:
         """The wheel's own id."""
         return self.asked.wheel
 
+    @property
+    def reporters(self) -> list[str]:
+        """The watches that are asked, each once however often it was named."""
+        return list(dict.fromkeys(self.asked.reporters))
+
     def apply(self, body: Any) -> None:
         """Take in one of its facts, in ledger order; the first answer of a deadline holds."""
         match body:
@@ -139,7 +144,7 @@ def look(wheel: Wheel, now: datetime) -> tuple[list[Remind | Miss], datetime | N
     moments: list[datetime] = []
     if wheel.ended:
         return found, None
-    for watch in wheel.asked.reporters:
+    for watch in wheel.reporters:
         said, following = _look(wheel, watch, now)
         found += said
         moments += following
@@ -172,7 +177,7 @@ def open_deadlines(wheel: Wheel, now: datetime) -> list[Deadline]:
     found: list[Deadline] = []
     if wheel.ended:
         return found
-    for watch in wheel.asked.reporters:
+    for watch in wheel.reporters:
         for due in dues(wheel.asked, wheel.since(watch)):
             if not wheel.is_settled(watch, due):
                 found.append(Deadline(wheel.id, watch, due))

@@ -90,6 +90,11 @@ OF_THE_HUB: dict[str, Sentences] = {
         "Write it with an offset, such as 2027-01-14T08:00+01:00.",
     ),
     "NOT_ALLOWED": Sentences("You have no role that allows this: {act}.", UNCHANGED, _ASK_LEADER),
+    "FOREIGN_PAGE": Sentences(
+        "This was not sent by a page of your session.",
+        UNCHANGED,
+        "Open the page anew and send it from there; a program uses a token.",
+    ),
     "PERSON_NEEDED": Sentences(
         "Only a named person may do this.", UNCHANGED, "Say who acts with --person or SAMVIRKE_PERSON."
     ),

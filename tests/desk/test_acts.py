@@ -163,7 +163,7 @@ async def test_what_is_sent_without_a_session_is_told_so_and_not_done(house: Hou
             answer = await browser.post(
                 f"/incidents/{report['ref']}/entries", data=said, headers=SCRIPTED | headers
             )
-            assert (answer.status_code, answer.json()["code"]) == (403, "NOT_ALLOWED")
+            assert (answer.status_code, answer.json()["code"]) == (403, "FOREIGN_PAGE")
 
 
 async def test_every_answer_forbids_what_is_not_the_desk_s_own(house: House) -> None:

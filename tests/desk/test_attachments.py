@@ -126,7 +126,7 @@ async def test_a_form_of_another_site_stores_nothing(house: House) -> None:
         browser.headers["X-CSRF-Token"] = (await browser.get("/v1/session")).json()["csrf"]
         browser.headers["Origin"] = "https://evil.example"
         foreign = await _attach(browser, report["ref"])
-    assert [one.json()["code"] for one in (unmarked, foreign)] == ["NOT_ALLOWED", "NOT_ALLOWED"]
+    assert [one.json()["code"] for one in (unmarked, foreign)] == ["FOREIGN_PAGE", "FOREIGN_PAGE"]
 
 
 FORM = "multipart/form-data; boundary=x"

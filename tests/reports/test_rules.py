@@ -89,6 +89,12 @@ def test_who_has_not_reported_is_reminded_and_then_the_deadline_is_missed() -> N
     assert rules.look(wheel, at("18:16")) == ([], at("08:05", 15))
 
 
+def test_a_watch_that_was_named_twice_owes_one_report_and_is_reminded_once() -> None:
+    twice = a_wheel(reporters=["4630.vakt", "4630.vakt"])
+    assert rules.look(twice, at("18:05")) == rules.look(a_wheel(reporters=["4630.vakt"]), at("18:05"))
+    assert [one.watch for one in rules.open_deadlines(twice, at("17:00"))] == ["4630.vakt"]
+
+
 def test_who_has_answered_is_left_in_peace_until_the_next_deadline() -> None:
     wheel = a_wheel()
     wheel.apply(DeadlineMet.model_validate(about(SIX) | {"nothing": True}))

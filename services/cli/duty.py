@@ -68,7 +68,7 @@ def _waiting(call: Call, chains: list[dict[str, Any]]) -> Outcome:
             one["watch"],
             word(one["priority"], lang),
             local(one.get("started_at")),
-            one.get("type"),
+            word(one.get("type"), lang),
         )
         for one in chains
     ]

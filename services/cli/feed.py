@@ -200,8 +200,8 @@ def _print(call: Call, item: dict[str, Any]) -> None:
     elif item.get("reset"):
         line = say("The feed begins anew: what you have of it may be outdated.", language(call.lang))
     else:
-        content = item.get("content") or {}
-        words = content.get("headline") or content.get("text") or item.get("notice") or item.get("type")
+        content, kind = item.get("content") or {}, word(item.get("type"), language(call.lang))
+        words = content.get("headline") or content.get("text") or item.get("notice") or kind
         line = "  ".join(
             str(part)
             for part in (

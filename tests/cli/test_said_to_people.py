@@ -75,7 +75,8 @@ def test_what_waits_for_an_answer_names_the_watch_that_is_asked(hub: HubProcess)
     ref = opened(hub, "--level", "region", "--notify", "4627.vakt")
     until_asked(hub, ref, watch="4627.vakt", person="harald")
     line = next(line for line in read(hub, "ack", watch="4627.vakt", person="harald") if line.startswith(ref))
-    assert re.split(r"  +", line)[1:3] == ["4627.vakt", "høy"]
+    cells = re.split(r"  +", line)
+    assert (cells[1:3], cells[4]) == (["4627.vakt", "høy"], "vannlekkasje")
 
 
 def test_an_entry_to_a_reference_that_is_not_there_is_kept_and_said_to_be_loose(hub: HubProcess) -> None:

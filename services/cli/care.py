@@ -53,6 +53,8 @@ async def _verify(call: Call, *, erased: bool) -> Outcome:
             {"status": "ok", "residues": rows}, shown or [say("Nothing is left of erased words.", lang)]
         )
     reports, compared = await _reports(settings)
+    if not settings.credentials.exists() and not any(report.facts for report in reports):
+        return failed(call, "NOT_RUNNING", home=settings.home)
     data = {"status": "ok", "ledger": compared, "modes": [asdict(report) for report in reports]}
     first = next((report.first for report in reports if report.first), None)
     if first is not None:

@@ -50,6 +50,11 @@ def test_what_cannot_be_meant_is_said_before_anything_is_sent(samvirke: Samvirke
     assert (gone.code, "borte.json is no file" in gone.err) == (64, True)
 
 
+def test_nothing_is_called_whole_where_no_hub_has_ever_run(samvirke: Samvirke) -> None:
+    ran = samvirke("verify", "--json")
+    assert (ran.code, ran.answer["code"]) == (1, "NOT_RUNNING")
+
+
 def test_every_verb_that_is_promised_is_there() -> None:
     assert set(VERBS) >= NEEDED
 

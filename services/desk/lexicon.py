@@ -76,6 +76,7 @@ SAYINGS: Mapping[str, str] = {
     "transfer": "Transfer",
     "place": "Change the place",
     "function": "Function at the incident",
+    "share": "Share wider",
     "glass": "Break-glass",
     "duty": "Show who is on duty",
     "take": "Take over",

@@ -1,8 +1,8 @@
-"""The paths of /v1 about how incidents hang together, who answers for them and where they are."""
+"""The paths of /v1 about how incidents hang together, who answers for them, sees them, and where they are."""
 
 from collections.abc import Mapping
 
-from schemas import relations
+from schemas import incidents, relations
 from schemas.envelope import Request as Command
 
 PATHS: Mapping[str, tuple[type[Command], str]] = {
@@ -18,6 +18,7 @@ PATHS: Mapping[str, tuple[type[Command], str]] = {
     "transfer": (relations.AskTransfer, "Ask another watch to take over an incident"),
     "transfer/answer": (relations.AnswerTransfer, "Take over an incident; or decline"),
     "transfer/withdraw": (relations.WithdrawTransfer, "Ask no longer to be taken over from"),
+    "share": (incidents.ShareWider, "Share an item at a wider level or with more"),
     "break-glass": (relations.BreakGlass, "Let a watch see an item above its cap for a time"),
 }
 """Beneath /v1/incidents/{ref}/: the command that is sent, and what it does."""

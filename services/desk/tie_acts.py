@@ -1,9 +1,9 @@
-"""What a page's forms say of how incidents hang together, where they are, and who answers for them."""
+"""What a page's forms say of how incidents hang together, where they are, who has them and who sees them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas import relations
+from schemas import incidents, relations
 from schemas.envelope import Request as Command
 from schemas.identifiers import read_ref
 from services.desk.texts import in_norway
@@ -73,6 +73,13 @@ def end_function(form: Form, about: About) -> Told:
     return relations.EndFunction, {**about, "assignment": form.get("assignment")}, ()
 
 
+def share(form: Form, about: About) -> Told:
+    """An item is shown to more, and to those who are to be told; never to fewer (R8)."""
+    lists = {name: form.get(name, "").replace(",", " ").split() for name in ("named", "notify")}
+    fields = {name: form.get(name) for name in ("entry", "level")}
+    return incidents.ShareWider, {**about, **fields, **lists}, ()
+
+
 def break_glass(form: Form, about: About) -> Told:
     """One watch may see an item above its cap until a moment."""
     fields = {name: form.get(name) for name in ("entry", "to", "ground")}
@@ -88,6 +95,7 @@ TIES: Mapping[str, Callable[[Form, About], Told]] = {
     "place": change_place,
     "functions": assign,
     "functions/end": end_function,
+    "share": share,
     "break-glass": break_glass,
 }
 """What stands beneath /incidents/{name}/, and what it makes of a form."""

@@ -1,4 +1,4 @@
-"""The forms beside a log: where it is, who does what there, and break-glass, which is the leader's."""
+"""The forms beside a log: where it is, who does what there, who sees it; break-glass is the leader's."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -89,6 +89,23 @@ async def test_somebody_gets_a_function_and_it_ends(crew: House) -> None:
     held = {one["function"]: one["until"] is None for one in found["functions"]}
     assert held == {"liaison": True, "log.keeper": True, "incident.commander": False}
     assert (again.json()["code"], nobody.json()["code"]) == ("UNKNOWN_ENTRY", "CONTENT_NEEDED")
+
+
+async def test_an_item_is_shared_wider_from_the_page_and_a_list_that_is_missing_is_asked_for(
+    crew: House,
+) -> None:
+    ref = (await crew.report())["ref"]
+    path = f"/incidents/{ref}/share"
+    async with crew.signed_in() as browser:
+        assert path in (await browser.get(f"/incidents/{ref}")).text
+        nobody = await act(browser, path, entry="head", level="named", named="", notify="")
+        done = await act(browser, path, entry="head", level="organisation", named="", notify="")
+        assert done.status_code == 201, done.text
+        lower = await act(browser, path, entry="head", level="organisation")
+        params = {"after": done.json()["receipt"]}
+        found = (await browser.get(f"/v1/incidents/{ref}", params=params)).json()["incident"]
+    assert found["level"] == "organisation"
+    assert (nobody.json()["code"], lower.json()["code"]) == ("NAMED_NEEDS_LIST", "NOT_WIDER")
 
 
 async def test_a_leader_breaks_the_glass_for_one_watch_and_an_operator_is_not_offered_it(

@@ -280,7 +280,7 @@ def test_a_form_that_must_not_be_kept_is_answered_with_a_page_that_says_why(
         stolen = browser.post(f"/incidents/{ref}/entries", data={"csrf": word(), "text": word()})
     assert [code for code, answer in answers.items() if code not in answer.text] == []
     assert {answer.status_code for answer in answers.values()} == {400, 413, 422}
-    assert (stolen.status_code, "NOT_ALLOWED" in stolen.text) == (403, True)
+    assert (stolen.status_code, "FOREIGN_PAGE" in stolen.text) == (403, True)
     assert planted.found_in(*(answer.content.lower() for answer in answers.values())) == []
 
 

@@ -41,6 +41,11 @@ def may_see(reach: Reach, viewer: str, directory: Directory, now: datetime) -> b
     is_named = reach.level >= Level.NAMED and (viewer in reach.named or organisation in reach.named)
     if is_named and directory.agreed(reach.organisation, organisation, now):
         return True
+    return _is_for_region(reach, organisation, directory, now)
+
+
+def _is_for_region(reach: Reach, organisation: str, directory: Directory, now: datetime) -> bool:
+    """True if the item is for the region, and the organisation a member of it now."""
     return reach.level >= Level.REGION and directory.share_region(reach.organisation, organisation, now)
 
 
@@ -83,10 +88,9 @@ def check_reach(reach: Reach, notify: Iterable[str], directory: Directory, now: 
         return Refused(code="NAMED_NEEDS_LIST")
     for name in reach.named:
         organisation = name.partition(".")[0]
-        is_member = reach.level >= Level.REGION and directory.share_region(
-            reach.organisation, organisation, now
-        )
-        if not is_member and not directory.agreed(reach.organisation, organisation, now):
+        if _is_for_region(reach, organisation, directory, now):
+            continue
+        if not directory.agreed(reach.organisation, organisation, now):
             return Refused(code="NO_AGREEMENT", parameters={"organisation": organisation})
     for watch in notify:
         if watch not in directory.watches:

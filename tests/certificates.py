@@ -4,6 +4,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from services.runtime.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,11 @@ class Certificate:
     cert: Path
     key: Path
     ca: Path
+
+    def settings(self, home: Path, port: int, **more: Any) -> Settings:
+        """Settings of a hub whose broker listens there with TLS."""
+        files = {"nats_cert": self.cert, "nats_key": self.key, "nats_ca": self.ca}
+        return Settings.model_validate({"home": home, "nats_url": f"tls://localhost:{port}"} | files | more)
 
 
 def certificate(folder: Path, *names: str) -> Certificate:

@@ -34,7 +34,7 @@ async def attach(
     at: At = None,
 ) -> Outcome:
     """Attach a file to an incident; others than the log's and your watch get it without hidden data."""
-    _require(file)
+    require_file(file)
     fields: dict[str, Any] = {
         **await on_incident(call, said),
         "level": level,
@@ -45,7 +45,7 @@ async def attach(
     return await attach_all(call, [file], fields, written(text=text, source=source), at)
 
 
-def _require(file: Path) -> None:
+def require_file(file: Path) -> None:
     """Raises Usage for what is no file."""
     if not file.is_file():
         raise Usage(f"{file} is no file")

@@ -23,6 +23,8 @@ feed = typer.Typer(help="What others share with an organisation.", no_args_is_he
 
 _PATIENCE_S = 45.0
 """The hub says something every 15 s; after three silences the connection is made anew."""
+_OF_PROBLEMS = ("type", "title", "status", "code")
+"""What every refusal over HTTP says; the rest are its parameters (RFC 9457)."""
 _AGAIN_S = 1.0
 _BROKER_S = 10.0
 
@@ -190,7 +192,8 @@ def _turned_down(call: Call, error: "httpx.HTTPStatusError", *, has_token: bool)
         code = "TOKEN_NEEDED"
     if code == "NOT_ALLOWED":
         code = "TOKEN_UNFIT"
-    return refused(call, code, {"reason": f"HTTP {status}", **problem})
+    parameters = {name: value for name, value in problem.items() if name not in _OF_PROBLEMS}
+    return refused(call, code, {"reason": f"HTTP {status}", **parameters})
 
 
 def _print(call: Call, item: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.frame import Call, Outcome, Usage, verb
+from services.cli.attaching import require_file
+from services.cli.frame import Call, Outcome, verb
 from services.cli.sending import send
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -25,8 +26,8 @@ async def intake(
     from schemas.warnings import TakeIn
     from services.cli.failures import refused
 
-    if file != "-" and not Path(file).is_file():  # noqa: ASYNC240
-        raise Usage(f"{file} is no file")
+    if file != "-":
+        require_file(Path(file))
     raw = sys.stdin.buffer.read(MOST_BYTES + 1) if file == "-" else Path(file).read_bytes()  # noqa: ASYNC240
     if len(raw) > MOST_BYTES:
         return refused(call, "TOO_LARGE", {"limit": MOST_BYTES})

@@ -58,7 +58,7 @@ async def test_a_killed_archive_has_every_fact_once_in_the_end(
     await asyncio.to_thread(lambda: open_database(settings, SERVICE).dispose())
     writing = asyncio.create_task(_write(fresh_broker, COUNT))
     reached, kills = 0, 0
-    while reached < COUNT and kills < 20:
+    while reached < COUNT and kills < 40:
         child = started(settings, ARCHIVE)
         former, deadline = reached, asyncio.get_running_loop().time() + 20
         while reached == former and asyncio.get_running_loop().time() < deadline:

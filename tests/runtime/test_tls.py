@@ -32,13 +32,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 async def protected(tmp_path: Path, pair: Certificate) -> AsyncIterator[Settings]:
     """Settings that lead to a broker with TLS, by its name."""
     port = free_port()
-    settings = Settings(
-        home=tmp_path,
-        nats_url=f"tls://localhost:{port}",
-        nats_ca=pair.ca,
-        nats_cert=pair.cert,
-        nats_key=pair.key,
-    )
+    settings = pair.settings(tmp_path, port)
     text = broker.remote_settings(settings, "apart", f"127.0.0.1:{port}", tmp_path / "streams", 1 << 30)
     file = tmp_path / "server.conf"
     file.write_text(text + accounts_text(settings, [("4601", "vaktsentral")]))

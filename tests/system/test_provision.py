@@ -222,14 +222,7 @@ async def test_a_broker_is_told_anew_of_another_configuration_or_certificate_and
     tmp_path: Path,
 ) -> None:
     pair, port = certificate(tmp_path / "tls", "localhost"), free_port()
-    settings = Settings(
-        home=tmp_path,
-        nats_url=f"tls://localhost:{port}",
-        nats_cert=pair.cert,
-        nats_key=pair.key,
-        nats_ca=pair.ca,
-        stream_bytes=1 << 30,
-    )
+    settings = pair.settings(tmp_path, port, stream_bytes=1 << 30)
     place = apart.Place(tmp_path / "server.conf", tmp_path / "streams", f"127.0.0.1:{port}")
     watches = [("4601", "vaktsentral")]
     apart.write_configuration(settings, watches, place)

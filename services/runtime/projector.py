@@ -136,7 +136,7 @@ class Projector:
         mark = await asyncio.to_thread(self._store.cursor, self._mode)
         if not await self._ledger_holds(mark):
             return
-        self.sequence = mark.sequence
+        await self._advance(mark.sequence)
         stream, filters = names.ledger(self._mode), [subjects.ledger(self._mode)]
         reader = Reader(self._nc, stream, self._name, filters, mark.sequence + 1)
         reconnects = self._nc.stats["reconnects"]

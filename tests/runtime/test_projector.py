@@ -135,6 +135,21 @@ async def test_who_waits_is_told_at_once_that_the_reading_has_ended(nc: Client) 
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_who_waits_before_the_reading_begins_is_told_what_is_there_already(nc: Client) -> None:
+    js, store = nc.jetstream(), _List()
+    subject = subjects.fact("actual", "4601", "vakt", "incidents", "i", "opened")
+    ack = await js.publish(subject, b"1")
+    store.rows.append(Message(ack.seq, subject, b"1", 0))
+    projector = Projector(nc, "actual", "tester", store)
+    waiting = asyncio.create_task(projector.moves_on(0))
+    await asyncio.sleep(0)
+    running = asyncio.create_task(projector.run())
+    async with asyncio.timeout(5):
+        await waiting
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_without_a_ledger_nobody_waits(nc: Client) -> None:
     projector = Projector(nc, "actual", "tester", _List())
     await nc.jetstream().delete_stream(names.ledger("actual"))

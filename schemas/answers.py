@@ -373,10 +373,14 @@ class CasesFound(Tolerant):
 
 
 class Incidents(Tolerant):
-    """Heads, the newest first. ``duty`` is who was on duty at a past moment (``at``), as was known then."""
+    """Heads, the newest first; ``more`` when there are older ones.
+
+    ``duty`` is who was on duty at a past moment (``at``), as was known then.
+    """
 
     status: Literal["ok"]
     incidents: list[Listed]
+    more: bool = False
     duty: "list[Place]" = []
 
 

@@ -37,7 +37,7 @@ async def ack(
         return _waiting(call, await _open_chains(call))
     chain = await _chain_named(call, said)
     if chain is None:
-        return refused(call, "UNKNOWN_CHAIN", {})
+        return refused(call, "NOTHING_TO_ANSWER", {"ref": said})
     if decline:
         return await send(
             call, Decline(chain=chain), written(text=text), done="Declined; the next one is told."

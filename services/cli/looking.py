@@ -79,7 +79,7 @@ async def incidents(
         for one in found["incidents"]
     ]
     lines = table(rows) if rows else [say("No incidents.", lang)]
-    if len(rows) == limit:
+    if found.get("more"):
         lines.append(say("Only the newest {count} are shown; see more with --limit.", lang, count=limit))
     own = [one for one in found.get("duty", []) if "filled" not in one]
     return Outcome(found, lines + await _duty_then(call, own))

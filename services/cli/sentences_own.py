@@ -16,6 +16,11 @@ OF_THE_COMMAND_LINE: dict[str, Sentences] = {
         "Nothing can be sent in its name.",
         "Check --watch and --home; a new watch gets its credential from: samvirke centre apply.",
     ),
+    "NOTHING_TO_ANSWER": Sentences(
+        "Nothing about {ref} waits for this watch's answer.",
+        "It was not told of it, or the answer is given already.",
+        "See who was told and who answered: samvirke incident show {ref}.",
+    ),
     "CENTRE_REFUSED": Sentences(
         "The centre file cannot be used.", UNCHANGED, "Correct it and run: samvirke centre check."
     ),

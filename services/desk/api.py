@@ -166,7 +166,10 @@ class Api:
         return await self._send(asker, said, said.request(Acknowledge, chain=chain))
 
     async def warnings(self, request: Request) -> Response:
-        """Official warnings that hold now."""
+        """Official warnings that nothing newer has replaced.
+
+        Also past their ``expires``: that ends a message's validity, not the weather.
+        """
         asker = await self._identity.of(request)
         municipality = request.query_params.get("municipality")
         return reply(await asker.ask("warnings", "list", municipality=municipality))

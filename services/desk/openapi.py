@@ -131,7 +131,7 @@ TOLD: dict[tuple[str, str], Told] = {
         "Acknowledge; a person on duty only", answers.Reported, says=Acknowledge, from_path=("chain",)
     ),
     ("get", "/v1/warnings"): Told(
-        "Official warnings that hold", answers.Warnings, ("municipality",), scope="read"
+        "Official warnings that no newer one has replaced", answers.Warnings, ("municipality",), scope="read"
     ),
     ("get", "/v1/checkpoints"): Told(
         "Signed checkpoints of the watch's log", answers.CheckpointsFound, ("checkpoints",), scope="read"

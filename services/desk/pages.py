@@ -134,6 +134,7 @@ class Pages:
             status,
             **frame,
             incidents=found.get("incidents", []),
+            more=found.get("more", False),
             duty=duty,
             people=await self._frame.names(asker, {one["person"] for one in duty} - {None}),
             titles=self._frame.titles(asker.mode),

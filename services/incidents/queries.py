@@ -104,11 +104,12 @@ class Queries:
         return {"status": "ok", "types": [type_told(one, viewer.watch) for one in known]}
 
     async def listing(self, body: dict[str, Any], address: Address) -> dict[str, Any]:
-        """The heads that the watch may see."""
+        """The heads that the watch may see; ``more`` is True when there are older ones."""
         question = validate(ListQuestion, orjson.dumps(body))
         viewer = await self.admit(question, address)
-        wanted = (question.state, question.limit, viewer, question.at)
-        rows = await in_thread(self.showing.heads, address.mode, *wanted)
+        wanted = (question.state, question.limit + 1, viewer, question.at)
+        found = await in_thread(self.showing.heads, address.mode, *wanted)
+        rows = found[: question.limit]
         restricted = [
             (row["id"], row["fact"])
             for row in rows
@@ -118,7 +119,8 @@ class Queries:
         held &= {id for id, _item in restricted}
         shown = [one for one in restricted if one[0] not in held]
         await self.note("list", question.actor, address.mode, viewer, shown, question.reason)
-        told = {"status": "ok", "incidents": [as_head(row, viewer, row["id"] in held) for row in rows]}
+        heads = [as_head(row, viewer, row["id"] in held) for row in rows]
+        told = {"status": "ok", "incidents": heads, "more": len(found) > len(rows)}
         if question.at is not None:
             await self._stood_beside(question, question.at, address.mode, viewer, rows, told)
         return told

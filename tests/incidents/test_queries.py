@@ -134,8 +134,10 @@ async def test_a_state_change_stands_in_the_timeline_and_in_the_lists(here: Offi
 async def test_the_list_is_newest_first_and_no_longer_than_asked(here: Office) -> None:
     made = [opened() for _ in range(4)] + [opened(owner=AUST)]
     await here.write(*made)
-    heads = (await here.ask(VAKT, "list", limit=3))["incidents"]
-    assert [head["id"] for head in heads] == [one.about for one in reversed(made[1:4])]
+    found = await here.ask(VAKT, "list", limit=3)
+    assert [head["id"] for head in found["incidents"]] == [one.about for one in reversed(made[1:4])]
+    assert found["more"]
+    assert not (await here.ask(VAKT, "list", limit=4))["more"], "these are all"
 
 
 async def test_a_stray_entry_looks_alike_whether_the_incident_exists_or_not(here: Office) -> None:

@@ -27,7 +27,17 @@ NAMES = 20_000
 WATCHES = ("4601.vaktsentral", "4601.vann", "4601.vei", "4601.barnevern", "4624.main", "4627.vakt")
 _LEVELS = ("watch", "organisation", "named", "region", "public")
 _SHARES = (60, 22, 10, 5, 3)
-_TYPES = ("water.leak", "fire", "flood", "slide", "storm", "road.closed", "power.out", "it.outage", "sewer")
+_TYPES = (
+    "water.leak",
+    "fire",
+    "flood",
+    "landslide",
+    "storm",
+    "road.closed",
+    "power.outage",
+    "it.outage",
+    "sewer",
+)
 _PRIORITIES = ("critical", "high", "normal", "info")
 _PLAIN_BODY: dict[str, Any] = {"tags": [], "notify": []}
 _FIRST_WORDS = """

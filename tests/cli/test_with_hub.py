@@ -124,7 +124,7 @@ def test_the_past_is_told_with_who_had_been_told_and_who_was_on_duty(hub: HubPro
 
 
 def test_a_report_is_stored_first_and_then_hints_at_what_it_may_be_the_same_as(hub: HubProcess) -> None:
-    where = ("--type", "slide", "--position", "60.4207,5.4676")
+    where = ("--type", "landslide", "--position", "60.4207,5.4676")
     first = opened(hub, "Ras ved Arna stasjon", *where)
     ran = here(hub, "report", "Jordskred ved stasjonen", *where)
     assert ran.code == 0
@@ -134,9 +134,9 @@ def test_a_report_is_stored_first_and_then_hints_at_what_it_may_be_the_same_as(h
     assert (code, told["status"]) == (0, "accepted")
     assert first in [one["ref"] for one in told["similar"]]
     assert told["ref"] not in [one["ref"] for one in told["similar"]]
-    away = ("--type", "slide", "--position", "61.4207,5.4676")
+    away = ("--type", "landslide", "--position", "61.4207,5.4676")
     assert call(hub, "report", "Ras langt unna", *away)[1]["similar"] == []
-    assert "similar" not in call(hub, "report", "Ras et sted", "--type", "slide")[1]
+    assert "similar" not in call(hub, "report", "Ras et sted", "--type", "landslide")[1]
 
 
 def test_a_report_hints_at_nothing_that_the_reporter_may_not_see(hub: HubProcess) -> None:

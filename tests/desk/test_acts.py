@@ -42,11 +42,11 @@ async def test_a_report_that_is_sent_twice_is_one_incident(house: House) -> None
 
 
 async def test_a_report_is_stored_and_its_answer_names_what_it_may_be_the_same_as(house: House) -> None:
-    said = {"type": "slide", "municipalities": "4601, 4624", "headline": "Ras"}
+    said = {"type": "landslide", "municipalities": "4601, 4624", "headline": "Ras"}
     async with house.signed_in() as browser:
         first = (await act(browser, "/incidents", **said)).json()
         second = (await act(browser, "/incidents", **said | {"position": " 60.42, 5.46"})).json()
-        unplaced = (await act(browser, "/incidents", type="slide", headline="Ras et sted")).json()
+        unplaced = (await act(browser, "/incidents", type="landslide", headline="Ras et sted")).json()
     assert "beside" not in first
     assert second["beside"] == f"Kan være den samme som: {first['ref']}"
     assert "beside" not in unplaced

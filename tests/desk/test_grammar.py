@@ -136,16 +136,16 @@ def test_a_type_is_called_as_the_register_says_and_by_its_former_aliases_too() -
     register = {
         code: TypeSet.model_validate({"type": code, "version": 1, "title": title, **more})
         for code, title, more in (
-            ("slide", {"nb": "jordskred"}, {"priority": "critical"}),
+            ("landslide", {"nb": "jordskred"}, {"priority": "critical"}),
             ("quay", {"nb": "Kaibrudd", "en": "quay damage"}, {}),
             ("child", {"nb": "skjult"}, {"used_by": ["4601.barnevern"]}),
         )
     }
     types = lexicon.types_for(register, "4601.vaktsentral")
-    assert types["slide"] == ("ras", "skred", "slide", "jordskred")
+    assert types["landslide"] == ("ras", "skred", "slide", "landslide", "jordskred")
     assert types["quay"] == ("kaibrudd",)
-    assert set(types) == {"slide", "quay", "other"}
+    assert set(types) == {"landslide", "quay", "other"}
     found = lexicon.for_scripts(register, "4601.vaktsentral")
-    assert (found["words"]["slide"], found["defaults"]) == ("jordskred", {"slide": "critical"})
+    assert (found["words"]["landslide"], found["defaults"]) == ("jordskred", {"landslide": "critical"})
     assert "child" not in orjson.dumps(found).decode()
     assert lexicon.types_for({}, "4601.vaktsentral") == lexicon.TYPES

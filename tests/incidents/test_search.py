@@ -116,7 +116,7 @@ def test_signs_are_no_expression(shelf: Shelf, text: str) -> None:
 
 def test_what_is_asked_of_watch_type_state_priority_period_person_and_area(shelf: Shelf) -> None:
     then = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    old = head("Ras ved Sandviken", type="slide", priority="high", municipalities=["4601"], at=then)
+    old = head("Ras ved Sandviken", type="landslide", priority="high", municipalities=["4601"], at=then)
     place = head("Ras i Os", content={"position": "60.19,5.47"}, person="p7", municipalities=["4624"])
     other = head("Ras på Askøy", Level.ORGANISATION, owner=BARN)
     state = incidents.StateChanged(state=IncidentState.CLOSED, former=IncidentState.NEW)
@@ -124,7 +124,7 @@ def test_what_is_asked_of_watch_type_state_priority_period_person_and_area(shelf
     assert found_words(shelf, "ras", watch=VAKT) == ["Ras i Os", "Ras ved Sandviken"]
     assert found_words(shelf, "ras", organisation="4601") == found_words(shelf, "ras")
     assert found_words(shelf, organisation="4624") == []
-    assert found_words(shelf, type="slide") == ["Ras ved Sandviken"]
+    assert found_words(shelf, type="landslide") == ["Ras ved Sandviken"]
     assert found_words(shelf, state="closed") == ["Ras ved Sandviken"]
     assert found_words(shelf, "ras", state="open") == ["Ras på Askøy", "Ras i Os"]
     assert found_words(shelf, priority=Priority.HIGH) == ["Ras ved Sandviken"]
@@ -140,15 +140,15 @@ def test_what_is_asked_of_watch_type_state_priority_period_person_and_area(shelf
 
 
 def test_what_was_written_before_its_incident_came_is_found_by_the_type_too(shelf: Shelf) -> None:
-    made, other = head("Ras i Os", type="slide"), head("Ras i Vik", type="slide")
+    made, other = head("Ras i Os", type="landslide"), head("Ras i Vik", type="landslide")
     shelf.put(entry(made.about, "tungt ras"))
     shelf.put(made, entry(other.about, "lite ras"), other)
     shelf.put(entry(made.about, "enda et ras"), head("Ras på jobben", type="fire"))
     wanted = ["enda et ras", "Ras i Vik", "lite ras", "Ras i Os", "tungt ras"]
-    assert found_words(shelf, type="slide") == found_words(shelf, "ras", type="slide") == wanted
+    assert found_words(shelf, type="landslide") == found_words(shelf, "ras", type="landslide") == wanted
     raised = incidents.SharedWider(entry=other.id, level=Level.PUBLIC, commitment="0" * 64)
     shelf.put(Made(raised, about=other.about))
-    assert found_words(shelf, "ras", type="slide", by=FIRE) == ["Ras i Vik"]
+    assert found_words(shelf, "ras", type="landslide", by=FIRE) == ["Ras i Vik"]
 
 
 def test_nobody_finds_what_they_may_not_see(shelf: Shelf) -> None:

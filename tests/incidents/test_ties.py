@@ -36,7 +36,7 @@ class World:
     sequence: int = 0
 
     def opened(self, id: str, owner: str = VAKT, level: Level = Level.WATCH, **more: Any) -> "World":
-        request = incidents.OpenIncident(incident=id, type="slide", level=level, **more)
+        request = incidents.OpenIncident(incident=id, type="landslide", level=level, **more)
         self.logs[id] = Log(id)
         case = Case(WHO[owner], request, SAID, self.logs[id], self.directory, NOW)
         self.take(log.open_incident(case, ref=id), WHO[owner])

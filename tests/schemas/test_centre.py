@@ -145,6 +145,12 @@ def test_the_host_has_an_agreement_with_each_neighbour_and_partner(example: Cent
     assert not directory.agreed("4601", "tbrt", now)
 
 
+def test_no_two_types_of_incident_are_called_the_same(example: Centre) -> None:
+    for lang in ("nb", "nn", "en"):
+        titles = [one.title.spoken(lang) for one in example.types]
+        assert sorted(set(titles)) == sorted(titles), lang
+
+
 def test_every_entry_has_an_id_of_its_own_that_is_the_same_next_time(example: Centre) -> None:
     first = [entry.id for entry in entries(example, Mode.EXERCISE)]
     assert first == [entry.id for entry in entries(centre.load(EXAMPLE), Mode.EXERCISE)]

@@ -86,6 +86,7 @@ REFUSALS: dict[str, str] = {
     "NOT_LOCKED": "The report has no such locked version.",
     "ALREADY_RECALLED": "The version is recalled already.",
     "REPORT_LOCKED": "The version is locked; what is written now is the next one.",
+    "APPROVER_NEEDED": "Only an approver of the watch, whom the template allows, can approve the report.",
     "AUTHOR_CANNOT_APPROVE": "Who has written the report cannot approve it; another person must.",
     "NO_PDF": "This hub makes no PDF: its extra `pdf` is not installed.",
     "NOT_PRINTED": "The report could not be printed.",

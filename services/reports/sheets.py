@@ -147,7 +147,7 @@ def check_approval(
 ) -> Refused | None:
     """Why a person may not approve a report of ``watch`` now, or None."""
     if not may_approve(template, person, watch, directory, now):
-        return Refused(code="NOT_ALLOWED", parameters={"act": "approve"})
+        return Refused(code="APPROVER_NEEDED")
     if sheet.state != SUBMITTED or sheet.draft is None:
         return Refused(code="NOT_SUBMITTED")
     if sheet.draft.fact.id in sheet.erased:

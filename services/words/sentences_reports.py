@@ -56,6 +56,11 @@ OF_REPORTS: Mapping[str, tuple[str, str, str]] = {
         _UNCHANGED,
         "Write a new version, so that its receivers know what holds.",
     ),
+    "APPROVER_NEEDED": (
+        "You are no approver of this report.",
+        _UNCHANGED,
+        "See who has the role approver with: samvirke person list.",
+    ),
     "AUTHOR_CANNOT_APPROVE": (
         "Who has written the report cannot approve it.",
         _UNCHANGED,

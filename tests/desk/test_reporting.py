@@ -42,7 +42,7 @@ async def test_a_report_goes_from_draft_to_a_locked_version_that_can_be_printed(
         assert handed.status_code == 201, handed.text
         digest = handed.json()["digest"]
         own = await kari.post(f"/v1/reports/{report}/approve", json={"digest": digest})
-        assert (own.status_code, own.json()["code"]) == (403, "NOT_ALLOWED")
+        assert (own.status_code, own.json()["code"]) == (403, "APPROVER_NEEDED")
         draft = (await kari.get(f"/v1/reports/{report}")).json()["report"]
         assert (draft["state"], draft["digest"]) == ("submitted", digest)
     async with reports.signed_in("ola") as ola:

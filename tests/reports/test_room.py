@@ -116,7 +116,7 @@ async def test_who_may_not_approve_is_told_so_and_why(here: House) -> None:
     assert await liv.refused(early) == "NOT_SUBMITTED"
     digest = (await kari.accepted(SubmitReport(report=report))).result["digest"]
     approve = ApproveReport(report=report, digest=digest)
-    assert await ola.refused(approve) == "NOT_ALLOWED"
+    assert await ola.refused(approve) == "APPROVER_NEEDED"
     assert await kari.refused(approve) == "AUTHOR_CANNOT_APPROVE"
     assert await kari.by(None).refused(approve) == "PERSON_NEEDED"
     assert await liv.refused(early) == "DRAFT_CHANGED"

@@ -133,7 +133,7 @@ class Making:
     def _outcome(self, counted: dict[str, int]) -> Outcome:
         data = {"status": "ok", "folder": str(self._out), **counted}
         line = say(
-            "{incidents} incidents with {entries} entries, {reports} reports, {facts} exact facts: {folder}",
+            "Incidents: {incidents}, entries: {entries}, reports: {reports}, exact facts: {facts}: {folder}",
             self._lang,
             **data,
         )

@@ -62,6 +62,7 @@ REFUSALS: dict[str, str] = {
     "ORDER_PROPOSED": "The centre file proposed the order; an archive owner must adopt it first.",
     "NOT_ASKED": "Nobody has asked for this erasure.",
     "SECOND_PERSON_NEEDED": "The one who asked cannot approve; another person must.",
+    "MACHINE_TAKEN": "`machine` is the name of somebody else's machine, or of a person.",
     "ID_TAKEN": "That id stands for something else already.",
     "UNKNOWN_CHAIN": "No notification chain with that id concerns this watch.",
     "CHAIN_ENDED": "The notification chain has ended; `outcome` says how.",

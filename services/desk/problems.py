@@ -76,6 +76,7 @@ STATUS: Mapping[str, int] = {
     "NO_PDF": 501,
     "ALREADY_ERASED": 409,
     "ON_HOLD": 409,
+    "MACHINE_TAKEN": 409,
     "ID_TAKEN": 409,
     "CHAIN_ENDED": 409,
     "LEDGER_BEHIND": 503,

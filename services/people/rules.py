@@ -78,7 +78,8 @@ def check_new(register: Register, person: str, actor: Actor) -> Refused | None:
 def check_machine(register: Register, machine: str, organisation: str) -> Refused | None:
     """Refuse a machine's id that stands for a person, or for another organisation's machine."""
     other = register.machines.get(machine, organisation) != organisation
-    return Refused(code="ID_TAKEN") if other or machine in register.homes else None
+    is_taken = other or machine in register.homes
+    return Refused(code="MACHINE_TAKEN", parameters={"machine": machine}) if is_taken else None
 
 
 def check_place(directory: Directory, actor: Actor, where: str, act: str, now: datetime) -> Refused | None:

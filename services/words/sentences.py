@@ -266,6 +266,11 @@ OF_THE_HUB: dict[str, Sentences] = {
         UNCHANGED,
         "Let another person approve it.",
     ),
+    "MACHINE_TAKEN": Sentences(
+        "The name {machine} is taken by somebody else in the hub.",
+        "A machine has one name for all, since logs tell by it who acted. No token was made.",
+        "Choose another name, such as one that begins with your organisation.",
+    ),
     "ID_TAKEN": Sentences(
         "That id stands for something else already.", NOT_STORED, "Send it again without an id of your own."
     ),

@@ -172,6 +172,8 @@ def test_a_neighbour_follows_its_feed_with_a_token(hub: HubProcess) -> None:
     neighbour = {"watch": NEIGHBOUR, "person": NEIGHBOUR_LEADER}
     issued = call(hub, "token", "issue", "reader", "--scope", "feed", **neighbour)
     token = issued[1]["result"]["secret"]
+    taken = call(hub, "token", "issue", "reader", "--scope", "feed", person=LEADER)[1]
+    assert (taken["code"], taken["parameters"]) == ("MACHINE_TAKEN", {"machine": "reader"})
     ref = opened(hub, "Alle ser dette", "--level", "region")
     followed: list[str] = []
     after: tuple[str, ...] = ()

@@ -65,8 +65,8 @@ def test_a_forgotten_person_never_comes_back_under_the_same_id() -> None:
 def test_a_machine_has_an_id_of_its_own() -> None:
     issued = people.TokenIssued(machine="pump", where="4624", scope=["report"], until=NOW)
     known = register((KEY, people.Added(person="p1")), ("4624.main", issued))
-    assert code(rules.check_machine(known, "p1", "4601")) == "ID_TAKEN"
-    assert code(rules.check_machine(known, "pump", "4601")) == "ID_TAKEN"
+    assert code(rules.check_machine(known, "p1", "4601")) == "MACHINE_TAKEN"
+    assert code(rules.check_machine(known, "pump", "4601")) == "MACHINE_TAKEN"
     assert rules.check_machine(known, "pump", "4624") is None
     assert code(rules.check_new(known, "pump", actor("kari"))) == "ID_TAKEN"
 

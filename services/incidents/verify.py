@@ -222,9 +222,18 @@ class _Check:
             one.subject: one for one in await self._direct.newest_of(names.content(self._mode), list(wanted))
         }
         for subject, row in wanted.items():
-            what = _judge(row, found.get(subject))
-            if what and not await in_thread(_is_being_erased, self._store, self._mode, row):
-                self._found(row["sequence"], what)
+            if _judge(row, found.get(subject)):
+                await self._look_again(subject, row)
+
+    async def _look_again(self, subject: str, row: Any) -> None:
+        """What was being erased when it was read is no difference, also where that has ended since."""
+        assert self._direct is not None  # noqa: S101  asked for only with a connection
+        if await in_thread(_is_being_erased, self._store, self._mode, row):
+            return
+        now = await self._direct.newest_of(names.content(self._mode), [subject])
+        what = _judge(row, now[0] if now else None)
+        if what:
+            self._found(row["sequence"], what)
 
 
 def _judge(row: Any, stored: Stored | None) -> str | None:

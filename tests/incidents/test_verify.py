@@ -1,7 +1,7 @@
 """What is changed in one copy is named with its place, and what is well is counted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -12,13 +12,13 @@ from nats.aio.client import Client
 from schemas import incidents
 from services.incidents.chain import fact_hash
 from services.incidents.erasure import _pending
-from services.incidents.store import SERVICE
+from services.incidents.store import SERVICE, Store
 from services.incidents.tables import ERASURES
-from services.incidents.verify import Difference, verify
+from services.incidents.verify import Difference, check, verify
 from services.runtime import names
 from services.runtime.appender import Appender, Outgoing
 from services.runtime.database import open_database
-from services.runtime.direct import Direct
+from services.runtime.direct import Direct, Stored
 from tests.hub import Hub
 from tests.incidents.make import Made, opened
 from tests.incidents.room import office
@@ -143,6 +143,33 @@ async def both(fresh_broker: Hub) -> AsyncIterator[_Copies]:
 
 async def test_two_copies_that_agree_have_no_difference(both: _Copies) -> None:
     assert await both.first() is None
+
+
+class _Overtaken(Direct):
+    """A way to the broker on which something comes to its end right after the first answer."""
+
+    def __init__(self, nc: Client, end: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(nc)
+        self._end: Callable[[], Awaitable[None]] | None = end
+
+    async def newest_of(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
+        found = await super().newest_of(stream, subjects)
+        end, self._end = self._end, None
+        if end is not None:
+            await end()
+        return found
+
+
+async def test_an_erasure_that_ends_while_it_is_looked_at_is_no_difference(both: _Copies) -> None:
+    erased = both.made[1]
+    await both.put_content(erased.content_subject, b"words that are just being deleted")
+    direct = _Overtaken(both.nc, lambda: both.delete_content(erased))
+    await direct.open()
+    store = Store(await asyncio.to_thread(open_database, both.hub.settings, SERVICE))
+    try:
+        assert (await check(store, direct, "actual")).first is None
+    finally:
+        store.engine.dispose()
 
 
 async def test_content_that_the_broker_lost_is_named(both: _Copies) -> None:

@@ -225,7 +225,7 @@ def test_the_doctor_finds_a_healthy_hub_in_order(hub: HubProcess) -> None:
 
 def test_archive_and_ledger_hold_the_same_and_nothing_is_parked(hub: HubProcess) -> None:
     code, found = call(hub, "verify")
-    assert (code, found["ledger"]) == (0, True)
+    assert (code, found["ledger"]) == (0, True), found
     assert found["modes"][0]["facts"] > 400
     assert call(hub, "parked") == (0, {"status": "ok", "parked": []})
     assert call(hub, "verify", "--erased")[0] == 0

@@ -26,7 +26,11 @@ MONITOR = "127.0.0.1:8222"
 """Where a server in a container of its own says that it is well, to that container only."""
 
 _LOOPBACK = "127.0.0.1"
-_DEFAULTS = {"GOMEMLIMIT": "88MiB", "GOGC": "50"}
+_DEFAULTS = {"GOGC": "25"}
+"""Collect early, so that a small hub takes little memory. No fixed limit (GOMEMLIMIT): what the broker knows
+of each subject lies in memory, and at a limit it would collect without end and hardly store anything.
+"""
+_KEPT = ("PATH", "TZ", "GOMEMLIMIT", *_DEFAULTS)
 _READY_S = 20.0
 _RELOAD_S = 5.0
 _STOP_S = 3.0
@@ -208,7 +212,7 @@ def check(configuration: Path) -> None:
 
 def _environment() -> dict[str, str]:
     """Little memory for a small hub, and none of the hub's own settings or secrets."""
-    kept = {key: os.environ[key] for key in ("PATH", "TZ", *_DEFAULTS) if key in os.environ}
+    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
     return _DEFAULTS | kept
 
 

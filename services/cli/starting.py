@@ -32,6 +32,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "centre": "The centre is in force: {accepted} entries, {refused} refused.",
         "restart": "The process {name} has ended and is started again; no data is lost.",
         "restart.SILENT": "The process {name} no longer answered and is started again; no data is lost.",
+        "waiting": "Still starts: {name} …",
         "reloaded": "{watches} watches are known now.",
         "upkeep": "Stands still for: {work} …",
         "stopping": "Stops …",

@@ -49,7 +49,7 @@ class DeskRoom:
         settings = self._settings
         self._nc = await connect(settings, names.DESK)
         identity = Identity(settings, self._edges)
-        boards = self._boards = Boards(self._nc, settings.modes)
+        boards = self._boards = Boards(self._nc, settings.modes, settings.home)
         frame = Frame(identity, boards, self._nc)
         readings = Readings(self._edges)
         screens = self._screens = Screens(boards, frame.pulse, readings.note)

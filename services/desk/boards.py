@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nats.aio.client import Client
@@ -11,21 +13,20 @@ from nats.aio.client import Client
 from schemas import directory, incidents, notifications, subjects, warnings, watch
 from schemas.canonical import unseal
 from schemas.watch import Established
+from services.desk import board_kept
 from services.desk.board import Board, Change, Key, Words
 from services.desk.rules import Row
 from services.desk.turns import Turns
 from services.runtime import logs, names
 from services.runtime.direct import Direct, StreamUnreachable
-from services.runtime.follower import Follower, trade_filters
+from services.runtime.follower import Follower, Trades, trade_filters
+from services.runtime.kept import Keeping, Kept
 from services.runtime.lasting import end_all, lasting
 from services.runtime.ledger import Recorded, read
 
-TRADES = (
-    *directory.TRADES,
-    incidents.TRADE,
-    notifications.TRADE,
-    (warnings.TRADE, warnings.Published.name),
-)
+GROWING: Trades = (incidents.TRADE, notifications.TRADE, (warnings.TRADE, warnings.Published.name))
+"""What grows with every year: it is read once, and its state is kept."""
+
 READY_S = 10.0
 TEXTS_MOST = 2_000
 SHOWN_MOST = 300
@@ -42,8 +43,9 @@ Listener = Callable[[str, Change | None, bool], None]
 class Boards:
     """Opened once by the desk, closed with it."""
 
-    def __init__(self, nc: Client, modes: Sequence[str]) -> None:
+    def __init__(self, nc: Client, modes: Sequence[str], home: Path) -> None:
         self._nc = nc
+        self._home = home
         self._direct = Direct(nc)
         self._modes = tuple(modes)
         self._boards: dict[str, Board] = {mode: Board() for mode in modes}
@@ -59,8 +61,9 @@ class Boards:
         """Begin to read; return when the boards show what stands, or after READY_S with what there is."""
         await self._direct.open()
         for mode in self._modes:
-            filters = trade_filters(mode, TRADES)
-            follower = Follower(self._nc, mode, names.DESK, filters, self._taking(mode))
+            filters, growing = trade_filters(mode, directory.TRADES), trade_filters(mode, GROWING)
+            kept = Kept(self._nc, mode, self._home / "marks" / f"desk-{mode}.kept", self._keeping(mode))
+            follower = Follower(self._nc, mode, names.DESK, filters, self._taking(mode), growing, kept)
             self._followers[mode] = follower
             self._tasks.append(lasting(follower.run(), f"desk.{mode}.board"))
         with contextlib.suppress(TimeoutError):
@@ -69,8 +72,10 @@ class Boards:
                     await follower.ready.wait()
 
     async def close(self) -> None:
-        """Read no more."""
+        """Read no more, and keep what the boards show."""
         await end_all(self._tasks)
+        for follower in self._followers.values():
+            await follower.close()
 
     def of(self, mode: str) -> Board:
         """The board of a mode."""
@@ -114,6 +119,15 @@ class Boards:
                 self._texts[stored.subject.rpartition(".")[2]] = _brief(unseal(stored.data))
         while len(self._texts) > TEXTS_MOST:
             self._texts.popitem(last=False)
+
+    def _keeping(self, mode: str) -> Keeping:
+        board = self._boards[mode]
+
+        def give() -> bytes | None:
+            is_lacking = any(lacking == mode for lacking, _ in self._lacking)
+            return None if is_lacking else board_kept.dump(board)
+
+        return give, partial(board_kept.load, board)
 
     def _taking(self, mode: str) -> Callable[[Recorded], None]:
         board = self._boards[mode]

@@ -11,13 +11,15 @@ from services.runtime import names
 from services.runtime.door import Door
 from services.runtime.follower import Trades
 from services.runtime.footing import Footing
+from services.runtime.kept import Keeping
 from services.runtime.lasting import end_all, lasting
 from services.runtime.ledger import Ledger
 from services.runtime.settings import Settings
 
-_HEARD = (incidents.Opened, incidents.Erased, attachments.Attached, attachments.AttachmentChecked)
+_HEARD = (incidents.Erased, attachments.Attached, attachments.AttachmentChecked)
 _NAMES = (*(body.name for body in _HEARD), *related.NAMES)
 FOLLOWED: Trades = (*directory.TRADES, directory.REGISTER, *((incidents.TRADE, name) for name in _NAMES))
+GROWING: Trades = ((incidents.TRADE, incidents.Opened.name),)
 
 NEVER = dict.fromkeys(("edit", "update", "change", "delete", "remove", "purge"), "NEVER_CHANGED")
 """What people used to other logs may try."""
@@ -37,6 +39,8 @@ class IncidentsDoor:
             names.INCIDENTS_LEDGER,
             FOLLOWED,
             lambda mode: self._pictures[mode].apply,
+            GROWING,
+            self._keeping,
         )
         self._ledger: Ledger | None = None
         self._door: Door | None = None
@@ -65,6 +69,10 @@ class IncidentsDoor:
         if self._ledger is not None:
             await self._ledger.close()
         await self._footing.close()
+
+    def _keeping(self, mode: str) -> Keeping:
+        refs = self._pictures[mode].refs
+        return refs.dump, refs.load
 
     def health(self) -> dict[str, object]:
         """The state of gates and folds, and how many messages were no commands."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+import orjson
+
 from schemas import attachments, incidents, notifications
 from schemas.envelope import Body, Fact
 from schemas.identifiers import new_ref
@@ -254,6 +256,18 @@ class Refs:
     def owner(self, id: str) -> str | None:
         """The birthplace of an opened incident."""
         return self._owners.get(id)
+
+    def dump(self) -> bytes:
+        """All that is known, for ``load``."""
+        return orjson.dumps([self._ids, self._owners])
+
+    def load(self, raw: bytes) -> None:
+        """Take in what ``dump`` gave. Raises ValueError when it is something else."""
+        found = orjson.loads(raw)
+        if not isinstance(found, list) or [type(one) for one in found] != [dict, dict]:
+            raise ValueError("no refs")
+        self._ids, owners = found
+        self._owners = {id: sys.intern(owner) for id, owner in owners.items()}
 
     def draw(self) -> str:
         """A ref that stands for no incident yet."""

@@ -31,7 +31,8 @@ _DEFAULTS = {"GOGC": "25"}
 of each subject lies in memory, and at a limit it would collect without end and hardly store anything.
 """
 _KEPT = ("PATH", "TZ", "GOMEMLIMIT", *_DEFAULTS)
-_READY_S = 20.0
+_READY_S = 300.0
+"""It reads through all its streams before it greets."""
 _RELOAD_S = 5.0
 _STOP_S = 3.0
 _CHECK_S = 30

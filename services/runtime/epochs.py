@@ -112,7 +112,7 @@ class Gate:
 
     async def _judge(self) -> str | None:
         """Why nothing may be written. What the archive last said counts also while it is silent."""
-        await self._read_epoch()
+        self.epoch, self.epoch_began = await epoch_of(self._nc, self._mode)
         known, theirs = await self._ask_archive()
         if known or (self._theirs is not None and self._theirs.epoch < self.epoch):
             self._theirs = theirs
@@ -120,24 +120,12 @@ class Gate:
         if own is not None and own.epoch < self.epoch:
             own = self._mark = None
         for mark in (own, self._theirs):
-            if mark is not None and not await self._holds(mark):
+            if mark is not None and not await holds(self._direct, self._mode, self.epoch, mark):
                 return BEHIND
         if known:
             self._archive_agrees = True
             self._mark = _newer(self.mark(), theirs)
         return None if known or own is not None or self._theirs is not None else UNREACHABLE
-
-    async def _read_epoch(self) -> None:
-        reply = await self._nc.request(f"$JS.API.STREAM.INFO.{names.ledger(self._mode)}", b"", timeout=_ASK_S)
-        metadata = orjson.loads(reply.data)["config"]["metadata"]
-        self.epoch = int(metadata[EPOCH_KEY])
-        self.epoch_began = datetime.fromisoformat(metadata[BEGAN_KEY])
-
-    async def _holds(self, mark: Mark) -> bool:
-        if mark.epoch > self.epoch:
-            return False
-        stored = await self._direct.at(names.ledger(self._mode), mark.sequence)
-        return stored is not None and digest(stored.data) == mark.digest
 
     async def _ask_archive(self) -> tuple[bool, Mark | None]:
         """Whether the archive answered, and its mark."""
@@ -175,6 +163,24 @@ class Gate:
         if not self._is_unsaved:
             logs.get(mode=self._mode).error("gate.mark_not_saved", errno=fault.errno)
         self._is_unsaved = True
+
+
+async def epoch_of(nc: Client, mode: str) -> tuple[int, datetime]:
+    """The epoch of a mode's ledger and when it began.
+
+    Raises NatsError, KeyError or ValueError when the broker does not say.
+    """
+    reply = await nc.request(f"$JS.API.STREAM.INFO.{names.ledger(mode)}", b"", timeout=_ASK_S)
+    metadata = orjson.loads(reply.data)["config"]["metadata"]
+    return int(metadata[EPOCH_KEY]), datetime.fromisoformat(metadata[BEGAN_KEY])
+
+
+async def holds(direct: Direct, mode: str, epoch: int, mark: Mark) -> bool:
+    """True if the ledger of that epoch has the very fact that the mark names. Raises StreamUnreachable."""
+    if mark.epoch > epoch:
+        return False
+    stored = await direct.at(names.ledger(mode), mark.sequence)
+    return stored is not None and digest(stored.data) == mark.digest
 
 
 def _newer(one: Mark | None, other: Mark | None) -> Mark | None:

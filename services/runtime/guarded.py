@@ -12,6 +12,7 @@ from schemas.envelope import Body, Command
 from schemas.vocabulary import Level
 from services.runtime.appender import Conflict
 from services.runtime.follower import Follower, Trades, trade_filters
+from services.runtime.kept import Kept
 from services.runtime.ledger import IdTaken, Ledger, Recorded, command_draft
 from services.runtime.locks import KeyedLocks
 from services.runtime.reading import Received
@@ -30,16 +31,24 @@ class Folded:
     """A fold in memory that can be waited for, so that a room knows what it has just said itself."""
 
     def __init__(
-        self, nc: Client, mode: str, name: str, trades: Trades, apply: Callable[[Recorded], None]
+        self,
+        nc: Client,
+        mode: str,
+        name: str,
+        trades: Trades,
+        apply: Callable[[Recorded], None],
+        growing: Trades = (),
+        kept: Kept | None = None,
     ) -> None:
-        self.follower = Follower(nc, mode, name, trade_filters(mode, trades), self._take)
+        filters, more = trade_filters(mode, trades), trade_filters(mode, growing)
+        self.follower = Follower(nc, mode, name, filters, self._take, more, kept)
         self._apply = apply
         self._sequence = 0
         self._waiting: list[tuple[int, asyncio.Event]] = []
 
     async def reached(self, sequence: int) -> None:
         """Wait until the fact with that sequence is applied, at most REACH_S seconds."""
-        if sequence <= self._sequence:
+        if sequence <= max(self._sequence, self.follower.known):
             return
         waiting = (sequence, asyncio.Event())
         self._waiting.append(waiting)

@@ -9,6 +9,7 @@ _SOCKET = "NOTIFY_SOCKET"
 _PATIENCE = "WATCHDOG_USEC"
 _STANDSTILL_US = 6 * 3600 * 1_000_000
 """How long work may take for which the hub stands still, such as a repair, before it counts as hanging."""
+_MORE_US = 60 * 1_000_000
 
 
 class Manager:
@@ -24,6 +25,10 @@ class Manager:
         """The hub serves; from now on it is watched."""
         patience = f"\n{_PATIENCE}={self._patience_us}" if self._patience_us else ""
         self._say(f"READY=1{patience}")
+
+    def starts_long(self) -> None:
+        """The start goes on: the manager waits for it a minute more."""
+        self._say(f"EXTEND_TIMEOUT_USEC={_MORE_US}")
 
     def alive(self) -> None:
         """The loop still turns; said three times in the patience that the manager has."""

@@ -22,6 +22,9 @@ _LATE_S = 1.0
 _PROBE_S = 1.0
 _PROBES_MISSED = 3
 _READY_S = 60.0
+"""How long workers that end again and again are started anew before the start is given up."""
+_TELL_S = 10.0
+"""How often a start that takes long says what it waits for."""
 
 Watches = Iterable[tuple[str, str]]
 Say = Callable[[str, Mapping[str, object]], None]
@@ -32,7 +35,7 @@ class AlreadyRunning(Exception):
 
 
 class NotReady(Exception):
-    """A worker did not come up in time."""
+    """A worker ended again and again instead of coming up."""
 
 
 def print_step(step: str, parameters: Mapping[str, object]) -> None:
@@ -169,12 +172,21 @@ class Supervisor:
         return [Part(unit.name, unit.is_ready, unit.restarts, unit.health) for unit in self.units]
 
     async def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_S
-        while not all(unit.is_ready for unit in self.units):
+        """However long it takes: after an upgrade a worker may have years of log to go through.
+
+        Raises NotReady when one does not stay up.
+        """
+        began = told = time.monotonic()
+        while waiting := [unit for unit in self.units if not unit.is_ready]:
             if self._asked_to_stop.is_set():
                 return
-            if time.monotonic() > deadline:
-                raise NotReady(",".join(unit.name for unit in self.units if not unit.is_ready))
+            now = time.monotonic()
+            if now - began > _READY_S and any(unit.restarts for unit in waiting):
+                raise NotReady(",".join(unit.name for unit in waiting))
+            if now - told > _TELL_S:
+                told = now
+                self._manager.starts_long()
+                self._say("waiting", {"name": ", ".join(unit.name for unit in waiting)})
             await self._tick()
 
     async def _keep(self) -> None:

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -44,6 +45,7 @@ COLLECT_AFTER = (20_000, 50, 50)
 
 BEAT_S = 0.5
 _ASK_AGAIN_S = 5.0
+_TELL_S = 10.0
 STOP_S = 3.0
 LOST_CONNECTION = 75
 """Exit code of a worker that the broker has closed for good: only a new process connects anew."""
@@ -143,7 +145,7 @@ class _Worker:
         starting = asyncio.create_task(self._start_rooms())
         stopping = asyncio.create_task(self._asked_to_stop.wait())
         try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await self._await_start({starting, stopping})
             if stopping.done():
                 return 0
             await starting
@@ -156,6 +158,12 @@ class _Worker:
         finally:
             starting.cancel()
             stopping.cancel()
+
+    async def _await_start(self, ends: set[asyncio.Task[Any]]) -> None:
+        """Return when one has ended; who started this process is told meanwhile that the start goes on."""
+        while not (await asyncio.wait(ends, timeout=_TELL_S, return_when=asyncio.FIRST_COMPLETED))[0]:
+            if self._manager is not None:
+                self._manager.starts_long()
 
     async def _start_rooms(self) -> None:
         async with asyncio.TaskGroup() as group:

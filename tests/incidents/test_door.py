@@ -191,6 +191,24 @@ async def test_nothing_that_was_accepted_is_lost_when_the_broker_is_killed(fresh
             assert len(await centre.facts(incident)) == 1
 
 
+async def test_a_door_that_starts_again_knows_what_it_knew(centre: Centre, kari: Sender) -> None:
+    request, id = to_open(), new_id()
+    first = await kari.send(request, SAID, id=id)
+    assert isinstance(first, Accepted)
+    await centre.door.stop()
+    again = build(centre.hub.settings)
+    centre.stack.push_async_callback(again.stop)
+    await again.start()
+    assert again._footing.folds[MODE].follower.known > 0
+    later = await opened(kari)
+    assert await kari.send(request, SAID, id=id) == first
+    assert len(await centre.facts(first.subject)) == 1
+    for ref in (first.ref, later.ref):
+        closed = await kari.send(incidents.CloseIncident(ref=ref))
+        assert isinstance(closed, Accepted), closed
+    assert {first.ref, later.ref} <= set(again._pictures[MODE].refs._ids)
+
+
 # Guards
 
 

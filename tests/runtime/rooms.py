@@ -12,6 +12,7 @@ from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
 
 OBEYS_S = 0.05
+SLOW_S = 2.0
 
 
 class Quiet:
@@ -71,9 +72,36 @@ class Obedient(Quiet):
                 await self.nc._close(Client.CLOSED)
 
 
+class Slow(Quiet):
+    """Has much to read before it serves."""
+
+    name = "slow"
+
+    async def start(self) -> None:
+        await asyncio.sleep(SLOW_S)
+        await super().start()
+
+
+class Broken(Quiet):
+    """Never comes up."""
+
+    name = "broken"
+
+    async def start(self) -> None:
+        raise RuntimeError("broken")
+
+
 def quiet(settings: Settings) -> Quiet:
     return Quiet(settings)
 
 
 def obedient(settings: Settings) -> Quiet:
     return Obedient(settings)
+
+
+def slow(settings: Settings) -> Quiet:
+    return Slow(settings)
+
+
+def broken(settings: Settings) -> Quiet:
+    return Broken(settings)

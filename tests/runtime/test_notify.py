@@ -31,6 +31,9 @@ from services.runtime.worker import run_worker
 
 sys.exit(run_worker(["tests.runtime.rooms:quiet"], Settings(home=Path(sys.argv[1]), port_health=0)))
 """
+SLOW = PART.replace("quiet", "slow").replace(
+    "sys.exit", "from services.runtime import worker\nworker._TELL_S = 0.2\nsys.exit"
+)
 
 
 @pytest.fixture
@@ -90,6 +93,21 @@ def test_a_part_of_its_own_says_the_same(fresh_broker: Hub, manager: socket.sock
         end(process)
 
 
+def test_a_part_that_takes_long_to_start_asks_for_more_time(
+    fresh_broker: Hub, manager: socket.socket
+) -> None:
+    home = fresh_broker.settings.home
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(home)], stderr=subprocess.DEVNULL)
+    try:
+        said = heard(manager)
+        assert said == "EXTEND_TIMEOUT_USEC=60000000"
+        while said.startswith("EXTEND"):
+            said = heard(manager)
+        assert said.startswith("READY=1")
+    finally:
+        end(process)
+
+
 def test_a_part_waits_for_its_broker_and_ends_when_asked_to(hub_home: Path, manager: socket.socket) -> None:
     hub_home.mkdir()
     process = subprocess.Popen([sys.executable, "-c", PART, str(hub_home)], stderr=subprocess.DEVNULL)
@@ -117,6 +135,11 @@ def test_a_hub_that_hangs_gives_no_sign_of_life(hub_home: Path, manager: socket.
 def test_work_that_takes_long_is_no_hanging(manager: socket.socket) -> None:
     Manager().stands_still()
     assert heard(manager) == "WATCHDOG_USEC=21600000000\nWATCHDOG=1"
+
+
+def test_a_start_that_takes_long_is_given_a_minute_more(manager: socket.socket) -> None:
+    Manager().starts_long()
+    assert heard(manager) == "EXTEND_TIMEOUT_USEC=60000000"
 
 
 def test_without_a_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

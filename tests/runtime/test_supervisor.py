@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from services.runtime import processes, state
+from services.runtime import supervisor as supervisor_module
 from services.runtime.connect import connect
 from services.runtime.settings import Settings
-from services.runtime.supervisor import AlreadyRunning, Supervisor, groups
+from services.runtime.supervisor import AlreadyRunning, NotReady, Supervisor, groups
 from services.runtime.unit import SILENCE_S
 from services.runtime.watches import announce, load_watches, wait_until_answered
 from services.runtime.worker import STEP_BACK
@@ -91,6 +92,26 @@ async def test_a_worker_that_dies_is_started_again_and_the_other_goes_on(hub_hom
         await until(lambda: all(unit.is_ready for unit in supervisor.units), 5)
         assert pid_of(hub_home, "quiet") == quiet
         assert [unit.restarts for unit in supervisor.units] == [0, 1]
+
+
+async def test_a_worker_that_takes_long_to_start_is_waited_for_and_named(
+    hub_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_READY_S", 0.5)
+    monkeypatch.setattr(supervisor_module, "_TELL_S", 0.2)
+    async with running(hub_home, "slow", "quiet") as (supervisor, said):
+        assert all(unit.is_ready for unit in supervisor.units)
+        assert ("waiting", "slow") in said
+        assert [unit.restarts for unit in supervisor.units] == [0, 0]
+
+
+async def test_a_start_is_given_up_when_a_worker_does_not_stay_up(
+    hub_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_READY_S", 1.0)
+    with pytest.raises(NotReady, match="broken"):
+        async with running(hub_home, "broken"):
+            pass
 
 
 async def test_a_worker_that_hangs_is_started_again(hub_home: Path) -> None:

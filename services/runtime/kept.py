@@ -4,13 +4,15 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+import schemas
+import services
 from schemas.canonical import digest
 from services.runtime import logs
 from services.runtime.direct import Direct, StreamUnreachable
@@ -31,8 +33,8 @@ The latter raises ValueError when it cannot.
 class Kept:
     """The state of one fold of one mode.
 
-    It is used only by the version that kept it, and only if the ledger still has the fact that was the last
-    one then, in the same epoch; else everything is read.
+    It is used only by the very code that kept it, and only if the ledger still has the fact that was the
+    last one then, in the same epoch; else everything is read.
     """
 
     def __init__(self, nc: Client, mode: str, file: Path, keeping: Keeping) -> None:
@@ -97,8 +99,16 @@ class Kept:
         return mark.sequence
 
 
+@lru_cache(maxsize=1)
+def code() -> str:
+    """SHA-256 of the program itself: what another one made of the facts may be something else."""
+    folders = (Path(one.__path__[0]) for one in (schemas, services))
+    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    return digest(b"\0".join(file.read_bytes() for file in files))
+
+
 def _write(file: Path, mark: Mark, body: bytes) -> None:
-    head = {"version": version("samvirke"), "mark": asdict(mark), "digest": digest(body)}
+    head = {"code": code(), "mark": asdict(mark), "digest": digest(body)}
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     fresh.write_bytes(orjson.dumps(head) + b"\n" + body)
@@ -106,11 +116,11 @@ def _write(file: Path, mark: Mark, body: bytes) -> None:
 
 
 def _found(file: Path) -> tuple[Mark, bytes] | None:
-    """The mark and the state in a file that is whole, of this version; what a power cut tore is none."""
+    """The mark and the state in a file that is whole, of this code; what a power cut tore is none."""
     try:
         line, _, body = file.read_bytes().partition(b"\n")
         head = orjson.loads(line)
-        if head["version"] != version("samvirke") or head["digest"] != digest(body):
+        if head["code"] != code() or head["digest"] != digest(body):
             return None
         return Mark(**head["mark"]), body
     except (OSError, ValueError, TypeError, KeyError):

@@ -149,8 +149,8 @@ def _cut_in_the_head(raw: bytes) -> bytes:
     return raw[:20]
 
 
-def _of_another_version(raw: bytes) -> bytes:
-    return _with_head(raw, version="0.0.0")
+def _of_other_code(raw: bytes) -> bytes:
+    return _with_head(raw, code=digest(b"x"))
 
 
 def _of_a_fact_that_is_gone(raw: bytes) -> bytes:
@@ -183,7 +183,7 @@ def _with_head(raw: bytes, of: bytes | None = None, **changed: object) -> bytes:
         _torn,
         _emptied,
         _cut_in_the_head,
-        _of_another_version,
+        _of_other_code,
         _of_a_fact_that_is_gone,
         _of_another_fact,
         _of_an_earlier_ledger,

@@ -6,12 +6,31 @@ from typing import Any
 
 from schemas import exercise, feeds, people, watch
 from schemas.clock import Exercises, Run
+from schemas.envelope import Body
 from schemas.incident_types import Card, TypeSet
 from schemas.vocabulary import Language, Role
 
 TRADES = (people.TRADE, watch.TRADE, feeds.TRADE, exercise.TRADE)
 REGISTER = (TypeSet.trade, TypeSet.name)
 """The facts of the register of types, for those who need it."""
+_BODIES: tuple[type[Body], ...] = (
+    feeds.OrganisationSet,
+    feeds.Agreed,
+    feeds.RegionSet,
+    feeds.Subscribed,
+    watch.Established,
+    people.Granted,
+    people.Revoked,
+    people.Forgotten,
+    people.TokenIssued,
+    people.TokenRevoked,
+    exercise.Begun,
+    exercise.ClockSet,
+    exercise.Ended,
+    exercise.Discarded,
+)
+FACTS = tuple((body.trade, body.name) for body in _BODIES)
+"""Trade and name of what says who is who; shifts and sign-ins make many others of these trades."""
 
 
 @dataclass(slots=True)

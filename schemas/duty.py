@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from schemas.people import Forgotten
+from schemas.shifts import Shift, Shifts
 from schemas.vocabulary import DutyFunction
 from schemas.watch import Established, Manned, Released
 
 Place = tuple[str, str, DutyFunction]
 """A watch's key, a post in it, and a function of that post."""
+
+_KEPT = TypeAdapter(list[tuple[Place, list[Shift], list[Shift]]])
+_MOMENT = TypeAdapter(datetime | None)
 
 
 @dataclass(slots=True)
@@ -26,29 +32,25 @@ class Duty:
     begins at the same moment: so a roster is shortened.
     """
 
-    places: dict[Place, list[Manned]] = field(default_factory=dict)
+    places: dict[Place, Shifts] = field(default_factory=dict)
 
     def apply(self, watch: str, body: Any) -> None:
         """Take in one fact born in ``watch`` (a key); others than manning facts are passed over."""
         match body:
             case Manned():
-                place = (watch, body.post, body.function)
-                self.places[place] = [*_followed(self.places.get(place, []), body), body]
+                self._shifts(watch, body).add(Shift.of(body))
             case Released():
-                place = (watch, body.post, body.function)
-                self.places[place] = [_released(manned, body) for manned in self.places.get(place, [])]
+                self._shifts(watch, body).release(body)
             case Forgotten():
-                for place, known in self.places.items():
-                    self.places[place] = [manned for manned in known if manned.person != body.person]
+                for shifts in self.places.values():
+                    shifts.forget(body.person)
 
-    def holding(self, place: Place, now: datetime) -> Manned | None:
+    def holding(self, place: Place, now: datetime) -> Shift | None:
         """The fact by which somebody holds that place now, or None."""
-        covering = [manned for manned in self.places.get(place, ()) if _covers(manned, now)]
-        taken = [manned for manned in covering if manned.manner == "taken"]
-        found = taken or covering
-        return found[-1] if found else None
+        shifts = self.places.get(place)
+        return None if shifts is None else shifts.holding(now)
 
-    def held(self, watch: str, now: datetime) -> Iterator[tuple[Place, Manned]]:
+    def held(self, watch: str, now: datetime) -> Iterator[tuple[Place, Shift]]:
         """Every place of a watch that is filled now."""
         for place in self.places:
             if place[0] == watch and (manned := self.holding(place, now)) is not None:
@@ -58,6 +60,17 @@ class Duty:
         """The persons who hold a function in any post of a watch now, each once."""
         found = (manned.person for place, manned in self.held(watch, now) if place[2] is function)
         return tuple(dict.fromkeys(found))
+
+    def dump(self) -> bytes:
+        """All that is known, for ``load``."""
+        return _KEPT.dump_json([(place, one.rostered, one.taken) for place, one in self.places.items()])
+
+    def load(self, raw: bytes) -> None:
+        """Take in what ``dump`` gave. Raises ValueError when it is something else."""
+        self.places = {place: Shifts.of(*known) for place, *known in _KEPT.validate_json(raw)}
+
+    def _shifts(self, watch: str, body: Manned | Released) -> Shifts:
+        return self.places.setdefault((watch, body.post, body.function), Shifts())
 
 
 def picture(
@@ -84,34 +97,12 @@ def _places(duty: Duty, established: Established) -> list[Place]:
     return sorted(first | held, key=lambda place: (place[1], order.index(place[2])))
 
 
-def _row(place: Place, manned: Manned | None, *, own: bool) -> dict[str, Any]:
+def _row(place: Place, manned: Shift | None, *, own: bool) -> dict[str, Any]:
     watch, post, function = place
     row: dict[str, Any] = {"watch": watch, "post": post, "function": function.value}
     if not own:
         return row | {"filled": manned is not None}
     if manned is None:
         return row | {"person": None, "since": None, "until": None, "manner": None}
-    return row | manned.model_dump(mode="json", include={"person", "since", "until", "manner"})
-
-
-def _covers(manned: Manned, now: datetime) -> bool:
-    return manned.since <= now and (manned.until is None or now < manned.until)
-
-
-def _followed(known: list[Manned], newest: Manned) -> list[Manned]:
-    """What is left of earlier facts: a take-over ends the one before it for good."""
-    if newest.manner == "taken":
-        return [_ended(manned, newest.since) if manned.manner == "taken" else manned for manned in known]
-    return [manned for manned in known if manned.manner == "taken" or manned.since != newest.since]
-
-
-def _released(manned: Manned, release: Released) -> Manned:
-    """What was taken by the one who releases ends at the release."""
-    is_theirs = manned.person == release.person and manned.manner == "taken"
-    return _ended(manned, release.at) if is_theirs else manned
-
-
-def _ended(manned: Manned, at: datetime) -> Manned:
-    if manned.until is not None and manned.until <= at:
-        return manned
-    return manned.model_copy(update={"until": at})
+    since, until = (_MOMENT.dump_python(moment, mode="json") for moment in (manned.since, manned.until))
+    return row | {"person": manned.person, "since": since, "until": until, "manner": manned.manner}

@@ -24,9 +24,6 @@ from services.runtime.kept import Keeping, Kept
 from services.runtime.lasting import end_all, lasting
 from services.runtime.ledger import Recorded, read
 
-GROWING: Trades = (incidents.TRADE, notifications.TRADE, (warnings.TRADE, warnings.Published.name))
-"""What grows with every year: it is read once, and its state is kept."""
-
 READY_S = 10.0
 TEXTS_MOST = 2_000
 SHOWN_MOST = 300
@@ -34,6 +31,8 @@ _AT_ONCE = 200
 _RETRY_S = 1.0
 _BESIDE = (watch.Manned, watch.Released, watch.GapFound, warnings.Published)
 """What the panels beside the list are made of; of a hidden watch they are fetched anew in their own time."""
+GROWING: Trades = (incidents.TRADE, notifications.TRADE, *((body.trade, body.name) for body in _BESIDE))
+"""What grows with every year: it is read once, and its state is kept."""
 
 Content = dict[str, Any]
 Listener = Callable[[str, Change | None, bool], None]
@@ -61,7 +60,7 @@ class Boards:
         """Begin to read; return when the boards show what stands, or after READY_S with what there is."""
         await self._direct.open()
         for mode in self._modes:
-            filters, growing = trade_filters(mode, directory.TRADES), trade_filters(mode, GROWING)
+            filters, growing = trade_filters(mode, directory.FACTS), trade_filters(mode, GROWING)
             kept = Kept(self._nc, mode, self._home / "marks" / f"desk-{mode}.kept", self._keeping(mode))
             follower = Follower(self._nc, mode, names.DESK, filters, self._taking(mode), growing, kept)
             self._followers[mode] = follower

@@ -53,7 +53,7 @@ class FeedsRoom:
             settings,
             self.name,
             names.FEEDS_LEDGER,
-            directory.TRADES,
+            directory.FACTS,
             lambda mode: lambda recorded: self._directories[mode].apply(recorded.body),
         )
         self._nc: Client | None = None
@@ -114,6 +114,7 @@ class FeedsRoom:
         await heads.open(nc)
         await direct.open()
         for mode in self._settings.modes:
+            await in_thread(store.directory, mode)
             delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret, heads)
             await delivery.open()
             projector = self._projectors[mode] = Projector(nc, mode, names.FEEDS, store, PACE_S, CALM_S)

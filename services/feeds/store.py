@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from schemas.canonical import digest
 from schemas.catalogue import read_fact
-from schemas.directory import TRADES, Directory
+from schemas.directory import FACTS, Directory
 from schemas.discards import Share
 from schemas.subjects import parse_place
 from services.feeds import forgetting, records
@@ -264,7 +264,7 @@ def _keep_directory(connection: Connection, mode: str, batch: list[Message], tak
     rows = [
         {"mode": mode, "sequence": one.sequence, "fact": raw[one.sequence]}
         for one in taken
-        if one.place.trade in TRADES
+        if _is_of_directory(one)
     ]
     if rows:
         connection.execute(sa.insert(DIRECTORY), rows)
@@ -281,9 +281,13 @@ def _entry(
     return Entry(subscriber, n, kind, item, about, head, head_item, into, into_item)  # type: ignore[arg-type]
 
 
+def _is_of_directory(one: Taken) -> bool:
+    return (one.place.trade, one.place.fact) in FACTS
+
+
 def _copied(directory: Directory, taken: list[Taken]) -> Directory:
     """A directory that the batch may change while others read the former one."""
-    if not any(one.place.trade in TRADES for one in taken):
+    if not any(map(_is_of_directory, taken)):
         return directory
     fresh = copy(directory)
     for name in Directory.__slots__:

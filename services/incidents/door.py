@@ -18,7 +18,7 @@ from services.runtime.settings import Settings
 
 _HEARD = (incidents.Erased, attachments.Attached, attachments.AttachmentChecked)
 _NAMES = (*(body.name for body in _HEARD), *related.NAMES)
-FOLLOWED: Trades = (*directory.TRADES, directory.REGISTER, *((incidents.TRADE, name) for name in _NAMES))
+FOLLOWED: Trades = (*directory.FACTS, directory.REGISTER, *((incidents.TRADE, name) for name in _NAMES))
 GROWING: Trades = ((incidents.TRADE, incidents.Opened.name),)
 
 NEVER = dict.fromkeys(("edit", "update", "change", "delete", "remove", "purge"), "NEVER_CHANGED")

@@ -11,7 +11,17 @@ from typing import Any, Final
 
 import orjson
 
-from schemas import attachments, directory, incidents, notifications, related, relations, reports, running
+from schemas import (
+    attachments,
+    directory,
+    incidents,
+    notifications,
+    related,
+    relations,
+    reports,
+    running,
+    watch,
+)
 from schemas.canonical import unseal
 from schemas.identifiers import TOKEN
 from schemas.subjects import Place, parse_place
@@ -21,7 +31,8 @@ from services.incidents.tree import TILE_LEVEL, Edge, leaf_hash
 
 _TURN_OF_YEAR = ("12-31", "01-01")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
-STANDING_TRADES = directory.TRADES
+_MANNING = tuple((body.trade, body.name) for body in (watch.Manned, watch.Released))
+_STANDING = frozenset((*directory.FACTS, directory.REGISTER, *_MANNING))
 _NEW = IncidentState.NEW.value
 _RELATED: Final = {body.name: body for body in relations.FACTS}
 _ACKNOWLEDGED = (notifications.TRADE, notifications.Acknowledged.name)
@@ -91,8 +102,8 @@ class Rows:
 
 
 def is_standing(place: Place) -> bool:
-    """True if facts of that place say who is who, who may share with whom, or what types there are."""
-    return place.trade in STANDING_TRADES or (place.trade, place.fact) == directory.REGISTER
+    """True if facts of that place say who is who, on duty, or may share, or what types there are."""
+    return (place.trade, place.fact) in _STANDING
 
 
 def is_tie(place: Place) -> bool:

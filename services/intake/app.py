@@ -34,7 +34,7 @@ class IntakeRoom:
             settings,
             self.name,
             names.INTAKE_LEDGER,
-            (*directory.TRADES, warnings.TRADE),
+            (*directory.FACTS, warnings.TRADE),
             lambda mode: self._pictures[mode].apply,
         )
         self._store: Store | None = None

@@ -19,7 +19,7 @@ from services.notifications.matter import OF_REPORTS
 from services.notifications.pager import Pager
 from services.notifications.paper import DutyPaper
 from services.notifications.phone import Phone, make_app
-from services.notifications.picture import TRADES, Picture
+from services.notifications.picture import GROWING, TRADES, Picture
 from services.notifications.places import Places
 from services.notifications.reactions import Reactions, asks
 from services.notifications.sender import Sender
@@ -31,6 +31,7 @@ from services.runtime.door import Door, Route
 from services.runtime.fact_reaction import FactReaction
 from services.runtime.footing import Footing
 from services.runtime.http import Server
+from services.runtime.kept import Keeping
 from services.runtime.lasting import end_all, in_thread, lasting
 from services.runtime.reaction import STARTING, Reaction, Source
 from services.runtime.settings import Settings
@@ -80,6 +81,8 @@ class NotificationsRoom:
             names.NOTIFICATIONS_LEDGER,
             TRADES,
             lambda mode: self._pictures[mode].apply,
+            GROWING,
+            self._keeping,
         )
         self._closing = contextlib.AsyncExitStack()
         self._reactions: list[Reaction | FactReaction] = []
@@ -118,6 +121,10 @@ class NotificationsRoom:
     async def stop(self) -> None:
         """Close in the reverse order: first what takes in, last what it stands on."""
         await self._closing.aclose()
+
+    def _keeping(self, mode: str) -> Keeping:
+        picture = self._pictures[mode]
+        return picture.dump, picture.load
 
     def health(self) -> dict[str, object]:
         """Whether facts and timers are heard, and how many chains are open or overdue."""

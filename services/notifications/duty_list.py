@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from schemas.directory import Directory
 from schemas.duty import Duty
 from schemas.people import Contact
+from schemas.shifts import Shift
 from schemas.vocabulary import DutyFunction, Role
-from schemas.watch import Established, Manned
+from schemas.watch import Established
 
 AHEAD = timedelta(days=1)
 Find = Callable[[str], Contact | None]
@@ -95,7 +96,7 @@ def _later(established: Established, duty: Duty, find: Find, now: datetime) -> I
 
 
 def _line(
-    established: Established, post: str, function: DutyFunction, manned: Manned | None, find: Find
+    established: Established, post: str, function: DutyFunction, manned: Shift | None, find: Find
 ) -> Line:
     shown = post if len(established.posts) > 1 else ""
     if manned is None:

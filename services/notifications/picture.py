@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 from schemas import directory, notifications, subjects
 from schemas.directory import Directory
 from schemas.discards import Share
@@ -13,9 +15,26 @@ from schemas.notifications import Acknowledged, NobodyReached, PolicySet, Starte
 from schemas.subjects import Place
 from schemas.watch import Manned, Released
 from services.notifications.escalation import OnDuty
+from services.runtime.follower import Trades
 from services.runtime.ledger import Recorded
 
-TRADES = (*directory.TRADES, notifications.TRADE)
+_KEPT = (
+    Manned,
+    Released,
+    notifications.Started,
+    notifications.Sent,
+    notifications.Failed,
+    notifications.Escalated,
+    notifications.Acknowledged,
+    notifications.Declined,
+    notifications.NobodyReached,
+)
+TRADES: Trades = (
+    *directory.FACTS,
+    (notifications.TRADE, notifications.PolicySet.name),
+)
+GROWING: Trades = tuple((body.trade, body.name) for body in _KEPT)
+_OPEN = TypeAdapter(dict[str, tuple[Place, datetime]])
 
 
 @dataclass(slots=True)
@@ -64,6 +83,16 @@ class Picture:
         for chain in gone:
             del self.open[chain]
         self.on_discard(share)
+
+    def dump(self) -> bytes:
+        """What is left of facts of ``GROWING``."""
+        return self.duty.dump() + b"\n" + _OPEN.dump_json(self.open)
+
+    def load(self, raw: bytes) -> None:
+        """Take in what ``dump`` gave. Raises ValueError when it is something else."""
+        duty, _, chains = raw.partition(b"\n")
+        self.duty.load(duty)
+        self.open = _OPEN.validate_json(chains)
 
     def now(self, organisation: str, wall: datetime) -> datetime:
         """What time it is for an organisation: its exercise's, or the wall's."""

@@ -17,8 +17,10 @@ from services.runtime import names
 from services.runtime.connect import connect
 from services.runtime.database import open_database
 from services.runtime.door import Door, QueryHandler, Route
+from services.runtime.follower import Trades
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
+from services.runtime.kept import NOTHING
 from services.runtime.settings import Settings
 
 
@@ -39,6 +41,10 @@ def routes(means: Means) -> tuple[Route, ...]:
     )
 
 
+FOLLOWED: Trades = (*directory.FACTS, (people.TRADE, people.Added.name))
+GROWING: Trades = tuple((people.TRADE, body.name) for body in (people.LinkMade, people.LockedOut))
+
+
 def questions(means: Means) -> dict[str, QueryHandler]:
     """Every question of the trade and what answers it."""
     asked = Questions(means)
@@ -57,8 +63,10 @@ class PeopleRoom:
             settings,
             self.name,
             names.PEOPLE_LEDGER,
-            directory.TRADES,
+            FOLLOWED,
             lambda mode: self._pictures[mode].apply,
+            GROWING,
+            lambda _mode: NOTHING,
         )
         self._engine: Engine | None = None
         self._writer: Client | None = None

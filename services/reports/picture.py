@@ -15,9 +15,10 @@ from schemas.sharing import Reach
 from schemas.subjects import Place
 from services.reports.rules import Wheel, answered_by
 from services.reports.sheets import DRAFT, LOCKED, SUBMITTED
+from services.runtime.follower import Trades
 from services.runtime.ledger import Recorded
 
-TRADES = (*directory.TRADES, reports.TRADE)
+TRADES: Trades = (*directory.FACTS, reports.TRADE)
 OF_WHEEL = (reports.WheelEnded, reports.DeadlineReminded, reports.DeadlineMissed, reports.DeadlineMet)
 
 

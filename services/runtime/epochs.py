@@ -32,6 +32,15 @@ class Mark:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Which ledger of a mode this is, since when, and the last sequence in it."""
+
+    number: int
+    began: datetime
+    last: int
+
+
 class Gate:
     """Says whether facts of a mode may be written now; ``reason`` is None when they may.
 
@@ -112,7 +121,8 @@ class Gate:
 
     async def _judge(self) -> str | None:
         """Why nothing may be written. What the archive last said counts also while it is silent."""
-        self.epoch, self.epoch_began = await epoch_of(self._nc, self._mode)
+        now = await epoch_of(self._nc, self._mode)
+        self.epoch, self.epoch_began = now.number, now.began
         known, theirs = await self._ask_archive()
         if known or (self._theirs is not None and self._theirs.epoch < self.epoch):
             self._theirs = theirs
@@ -165,14 +175,13 @@ class Gate:
         self._is_unsaved = True
 
 
-async def epoch_of(nc: Client, mode: str) -> tuple[int, datetime]:
-    """The epoch of a mode's ledger and when it began.
-
-    Raises NatsError, KeyError or ValueError when the broker does not say.
-    """
+async def epoch_of(nc: Client, mode: str) -> Epoch:
+    """The epoch of a mode's ledger. Raises NatsError, KeyError or ValueError when the broker does not say."""
     reply = await nc.request(f"$JS.API.STREAM.INFO.{names.ledger(mode)}", b"", timeout=_ASK_S)
-    metadata = orjson.loads(reply.data)["config"]["metadata"]
-    return int(metadata[EPOCH_KEY]), datetime.fromisoformat(metadata[BEGAN_KEY])
+    info = orjson.loads(reply.data)
+    metadata = info["config"]["metadata"]
+    began = datetime.fromisoformat(metadata[BEGAN_KEY])
+    return Epoch(int(metadata[EPOCH_KEY]), began, int(info["state"]["last_seq"]))
 
 
 async def holds(direct: Direct, mode: str, epoch: int, mark: Mark) -> bool:

@@ -28,6 +28,8 @@ Keeping = tuple[Callable[[], bytes | None], Callable[[bytes], None]]
 
 The latter raises ValueError when it cannot.
 """
+NOTHING: Keeping = (lambda: None, lambda raw: None)
+"""Of facts that leave nothing in the fold: a room hears them only to know that they are there."""
 
 
 class Kept:
@@ -42,6 +44,7 @@ class Kept:
         self._mode = mode
         self._file = file
         self._dump, self._load = keeping
+        self._is_nothing = keeping is NOTHING
         self._epoch = 0
         self._newest: tuple[int, bytes] | None = None
         self._new = 0
@@ -53,8 +56,9 @@ class Kept:
         await direct.open()
         while True:
             try:
-                self._epoch, _ = await epoch_of(self._nc, self._mode)
-                return await self._read(direct)
+                epoch = await epoch_of(self._nc, self._mode)
+                self._epoch = epoch.number
+                return epoch.last if self._is_nothing else await self._read(direct)
             except (NatsError, StreamUnreachable, TimeoutError, OSError, KeyError):
                 logs.get(mode=self._mode).warning("fold.ledger_unreachable")
                 await asyncio.sleep(_AGAIN_S)

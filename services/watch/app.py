@@ -8,13 +8,14 @@ from services.runtime import names
 from services.runtime.door import Door, QueryHandler, Route
 from services.runtime.footing import Footing
 from services.runtime.guarded import Guarded
+from services.runtime.kept import Keeping
 from services.runtime.lasting import lasting
 from services.runtime.settings import Settings
 from services.watch.discards import DiscardHandlers
 from services.watch.exercises import ExerciseHandlers
 from services.watch.handlers import Handlers
 from services.watch.horizon import Horizon
-from services.watch.picture import TRADES, Picture
+from services.watch.picture import GROWING, TRADES, Picture
 
 
 def routes(handlers: Handlers) -> tuple[Route, ...]:
@@ -52,6 +53,8 @@ class WatchRoom:
             names.WATCH_LEDGER,
             TRADES,
             lambda mode: self._pictures[mode].apply,
+            GROWING,
+            self._keeping,
         )
         self._doors: list[Door] = []
         self._looking: asyncio.Task[None] | None = None
@@ -84,6 +87,10 @@ class WatchRoom:
     def _door(self, trade: str, commands: tuple[Route, ...], queries: dict[str, QueryHandler]) -> Door:
         gates = self._footing.gates
         return Door(self._settings, names.WATCH_DOOR, trade, commands=commands, queries=queries, gates=gates)
+
+    def _keeping(self, mode: str) -> Keeping:
+        picture = self._pictures[mode]
+        return picture.dump, picture.load
 
     def health(self) -> dict[str, object]:
         """Whether facts are taken in, and the look ahead runs."""

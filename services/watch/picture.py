@@ -4,17 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schemas import directory, exercise, notifications, watch
+from pydantic import TypeAdapter
+
+from schemas import directory, exercise, watch
 from schemas.directory import Directory
 from schemas.duty import Duty, Place
 from schemas.notifications import Acknowledged, NobodyReached, Started
 from services.runtime.follower import Trades
 from services.runtime.ledger import Recorded
 
-TRADES: Trades = (
-    *directory.TRADES,
-    *((notifications.TRADE, fact.name) for fact in (Started, Acknowledged, NobodyReached)),
+TRADES: Trades = (*directory.FACTS, (watch.TRADE, watch.GapFound.name), exercise.TRADE)
+GROWING: Trades = tuple(
+    (fact.trade, fact.name) for fact in (watch.Manned, watch.Released, Started, Acknowledged, NobodyReached)
 )
+_CHAINS = TypeAdapter(dict[str, str])
 
 
 @dataclass(slots=True)
@@ -49,6 +52,16 @@ class Picture:
                 self.on_clock()
             case watch.Manned() if self.directory.joined:
                 self.on_clock()
+
+    def dump(self) -> bytes:
+        """What is left of facts of ``GROWING``."""
+        return self.duty.dump() + b"\n" + _CHAINS.dump_json(self.chains)
+
+    def load(self, raw: bytes) -> None:
+        """Take in what ``dump`` gave. Raises ValueError when it is something else."""
+        duty, _, chains = raw.partition(b"\n")
+        self.duty.load(duty)
+        self.chains = _CHAINS.validate_json(chains)
 
     def has_chains(self, exercise_id: str) -> bool:
         """True while somebody is being told in an exercise."""

@@ -1,12 +1,13 @@
 """The rules of rosters: what may be put on one, and where nobody is. Times are arguments."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.duty import Duty, Place
 from schemas.envelope import Refused
-from schemas.watch import Established, Manned
+from schemas.shifts import Shift
+from schemas.watch import Established
 
 HORIZON = timedelta(days=14)
 """How far ahead a roster is looked through for gaps (D22)."""
@@ -58,7 +59,7 @@ def gaps(duty: Duty, start: datetime, end: datetime, organisation: str | None = 
                 yield Gap(place, since, until)
 
 
-def _uncovered(manned: Sequence[Manned]) -> Iterator[tuple[datetime, datetime | None]]:
+def _uncovered(manned: Iterable[Shift]) -> Iterator[tuple[datetime, datetime | None]]:
     rostered = [one.since for one in manned if one.manner == "roster"]
     if not rostered:
         return

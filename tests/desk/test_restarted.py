@@ -22,7 +22,7 @@ async def restarted(house: House) -> tuple[int, bytes]:
     """How far the board of the new desk had been kept, and all that it shows."""
     await house.stop()
     await house.start()
-    return boards(house)._followers["actual"].known, board_kept.dump(boards(house).of("actual"))
+    return boards(house)._followers["actual"].kept_to, board_kept.dump(boards(house).of("actual"))
 
 
 async def test_a_restarted_desk_shows_the_same_as_one_that_reads_everything_again(house: House) -> None:

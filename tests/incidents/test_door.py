@@ -199,7 +199,7 @@ async def test_a_door_that_starts_again_knows_what_it_knew(centre: Centre, kari:
     again = build(centre.hub.settings)
     centre.stack.push_async_callback(again.stop)
     await again.start()
-    assert again._footing.folds[MODE].follower.known > 0
+    assert again._footing.folds[MODE].follower.kept_to > 0
     later = await opened(kari)
     assert await kari.send(request, SAID, id=id) == first
     assert len(await centre.facts(first.subject)) == 1

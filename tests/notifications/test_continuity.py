@@ -68,6 +68,27 @@ async def test_a_chain_goes_on_after_a_restart_and_what_was_sent_is_not_sent_aga
     assert story == ["started", "sent kari", "escalated no_answer", "sent ola"]
 
 
+async def test_which_chains_are_open_is_known_after_a_restart_without_reading_those_that_ended(
+    here: Desk,
+) -> None:
+    await here.man(primary="kari")
+    await here.policy(0, 60, end_s=90)
+    done, going = await here.open(), await here.open()
+    await here.wait_for(done, "sent kari")
+    await here.wait_for(going, "sent kari")
+    (chain,) = [one for one, (place, _) in here.room._pictures[MODE].open.items() if place.id == done]
+    primary = DutyFunction.PRIMARY
+    said = Acknowledged(chain=chain, watch=WATCH, cause=chain, person="kari", function=primary)
+    await here.put(names.NOTIFICATIONS_LEDGER, OWNER, done, said)
+    await until(lambda: len(here.room._pictures[MODE].open) == 1)
+    before = dict(here.room._pictures[MODE].open)
+    await here.office.stop()
+    await here.office.start()
+    assert here.room._footing.folds[MODE].follower.kept_to > 0
+    assert here.room._pictures[MODE].open == before
+    assert [place.id for place, _ in before.values()] == [going]
+
+
 async def test_a_moment_that_passed_while_the_room_was_away_is_acted_on_at_once(here: Desk) -> None:
     await here.man(primary="kari", backup="ola")
     await here.policy(0, 1, end_s=60)

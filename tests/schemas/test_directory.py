@@ -1,10 +1,13 @@
 """Who has which role where (D13)."""
 
+import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.directory import Directory
+from schemas.catalogue import BODIES
+from schemas.directory import FACTS, REGISTER, Directory
+from schemas.envelope import Body
 from schemas.people import Granted, TokenIssued
 from schemas.vocabulary import Role
 from schemas.watch import Established
@@ -46,3 +49,15 @@ def test_a_machine_of_the_whole_organisation_does_not_reach_a_hidden_watch() -> 
     own = TokenIssued(machine="lamp", where=HIDDEN, scope=["read"], until=until)
     assert [directory.reaches(house, key) for key in (OPEN, HIDDEN)] == [True, False]
     assert [directory.reaches(own, key) for key in (OPEN, HIDDEN)] == [False, True]
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
+def test_the_facts_that_say_who_is_who_are_those_that_rooms_follow(body: type[Body]) -> None:
+    directory = _directory(("kari", Role.LEADER, OPEN))
+    before = copy.deepcopy(directory)
+    try:
+        directory.apply(body.model_construct())  # empty: whoever looks into it fails
+        is_heard = directory != before
+    except AttributeError:
+        is_heard = True
+    assert is_heard == ((body.trade, body.name) in (*FACTS, REGISTER))

@@ -164,3 +164,67 @@ def test_within_the_horizon_every_hour_has_a_holder_or_lies_in_a_gap(
     for hour in range(min(rostered, default=200), 200):
         in_gap = any(gap.since <= at(hour) and (gap.until is None or at(hour) < gap.until) for gap in found)
         assert in_gap != (who(duty, hour) is not None)
+
+
+def said_plainly(facts: list[Manned | Released | Forgotten], hours: float) -> str | None:
+    """Who holds the place by the rule as it is written, from all facts."""
+    moment, known = at(hours), list[Manned]()
+    for fact in facts:
+        if isinstance(fact, Forgotten):
+            known = [one for one in known if one.person != fact.person]
+        elif isinstance(fact, Released):
+            known = [
+                cut(one, fact.at) if (one.manner, one.person) == ("taken", fact.person) else one
+                for one in known
+            ]
+        elif fact.manner == "taken":
+            known = [cut(one, fact.since) if one.manner == "taken" else one for one in known] + [fact]
+        else:
+            known = [one for one in known if one.manner == "taken" or one.since != fact.since] + [fact]
+    covering = [one for one in known if one.since <= moment and (one.until is None or moment < one.until)]
+    holding = [one for one in covering if one.manner == "taken"] or covering
+    return holding[-1].person if holding else None
+
+
+def cut(one: Manned, end: datetime) -> Manned:
+    return one if one.until is not None and one.until <= end else one.model_copy(update={"until": end})
+
+
+PERSONS = st.sampled_from(["kari", "ola", "per"])
+SAID = st.one_of(
+    st.builds(
+        lambda person, since, hours, manner: manned(
+            person, since, None if hours is None else since + hours, manner
+        ),
+        PERSONS,
+        HOURS,
+        st.none() | st.integers(1, 30),
+        st.sampled_from(["roster", "taken"]),
+    ),
+    st.builds(released, PERSONS, HOURS),
+    st.builds(lambda person: Forgotten(person=person), PERSONS),
+)
+
+
+@given(st.lists(SAID, max_size=12))
+def test_whoever_takes_over_or_releases_in_whatever_order_the_rule_holds(
+    facts: list[Manned | Released | Forgotten],
+) -> None:
+    duty, kept = duty_of(*facts), Duty()
+    kept.load(duty_of(*facts[:6]).dump())
+    for fact in facts[6:]:
+        kept.apply(KEY, fact)
+    for hour in range(-1, 95):
+        assert who(duty, hour) == who(kept, hour) == said_plainly(facts, hour)
+    assert kept.dump() == duty.dump()
+
+
+def test_years_of_shifts_are_taken_in_as_fast_as_the_first_ones() -> None:
+    duty = Duty()
+    for day in range(20_000):
+        duty.apply(KEY, manned("kari", day * 24, day * 24 + 24))
+        duty.apply(KEY, manned("ola", day * 24 + 8, manner="taken"))
+        duty.apply(KEY, released("ola", day * 24 + 9))
+        assert who(duty, day * 24 + 8.5) == "ola"
+        assert who(duty, 24 * 20_001) is None
+    assert [who(duty, hour) for hour in (8.5, 9.5, 24 * 19_999 + 10)] == ["ola", "kari", "kari"]

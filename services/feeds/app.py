@@ -114,7 +114,7 @@ class FeedsRoom:
         await heads.open(nc)
         await direct.open()
         for mode in self._settings.modes:
-            await in_thread(store.directory, mode)
+            await in_thread(store.directory, mode)  # from here on it lies in memory
             delivery = self._deliveries[mode] = Delivery(nc, direct, store, mode, secret, heads)
             await delivery.open()
             projector = self._projectors[mode] = Projector(nc, mode, names.FEEDS, store, PACE_S, CALM_S)

@@ -91,8 +91,9 @@ class Picture:
     def load(self, raw: bytes) -> None:
         """Take in what ``dump`` gave. Raises ValueError when it is something else."""
         duty, _, chains = raw.partition(b"\n")
+        found = _OPEN.validate_json(chains)
         self.duty.load(duty)
-        self.open = _OPEN.validate_json(chains)
+        self.open = found
 
     def now(self, organisation: str, wall: datetime) -> datetime:
         """What time it is for an organisation: its exercise's, or the wall's."""

@@ -117,7 +117,7 @@ class Follower:
         for message in batch:
             self._take(message)
         if keep and batch and self._kept is not None:
-            self._kept.took(len(batch), batch[-1].sequence, batch[-1].data)
+            self._kept.took(batch[-1].sequence, batch[-1].data)
 
     def _take(self, message: Message) -> None:
         try:

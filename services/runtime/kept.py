@@ -19,7 +19,7 @@ from services.runtime.direct import Direct, StreamUnreachable
 from services.runtime.epochs import Mark, epoch_of, holds
 
 EVERY = 10_000
-"""Kept anew after so many facts: about as many as are read in a third of a second."""
+"""Kept anew after so many facts of the ledger: about as many as are read in a third of a second."""
 
 _AGAIN_S = 0.2
 
@@ -47,7 +47,7 @@ class Kept:
         self._is_nothing = keeping is NOTHING
         self._epoch = 0
         self._newest: tuple[int, bytes] | None = None
-        self._new = 0
+        self._kept_to = 0
         self._is_unsaved = False
 
     async def open(self) -> int:
@@ -58,30 +58,30 @@ class Kept:
             try:
                 epoch = await epoch_of(self._nc, self._mode)
                 self._epoch = epoch.number
-                return epoch.last if self._is_nothing else await self._read(direct)
+                self._kept_to = epoch.last if self._is_nothing else await self._read(direct)
+                return self._kept_to
             except (NatsError, StreamUnreachable, TimeoutError, OSError, KeyError):
                 logs.get(mode=self._mode).warning("fold.ledger_unreachable")
                 await asyncio.sleep(_AGAIN_S)
 
-    def took(self, count: int, sequence: int, raw: bytes) -> None:
-        """Note that the fold has taken so many facts more, the last one with that sequence and bytes."""
-        self._new += count
+    def took(self, sequence: int, raw: bytes) -> None:
+        """Note the last fact that the fold has taken."""
         self._newest = (sequence, raw)
 
     async def save_in_time(self) -> None:
         """Write the file if much has come since."""
-        if self._new >= EVERY:
+        if self._newest is not None and self._newest[0] - self._kept_to >= EVERY:
             await self.save()
 
     async def save(self) -> None:
         """Write the file if anything has come since. Without room on the disk the old one stays."""
-        if self._newest is None or not self._new:
+        if self._newest is None or self._newest[0] == self._kept_to:
             return
         body = self._dump()
         if body is None:
             return
-        (sequence, raw), self._new = self._newest, 0
-        mark = Mark(self._epoch, sequence, digest(raw))
+        sequence, raw = self._newest
+        self._kept_to, mark = sequence, Mark(self._epoch, sequence, digest(raw))
         try:
             await asyncio.to_thread(_write, self._file, mark, body)
         except OSError as fault:

@@ -60,8 +60,9 @@ class Picture:
     def load(self, raw: bytes) -> None:
         """Take in what ``dump`` gave. Raises ValueError when it is something else."""
         duty, _, chains = raw.partition(b"\n")
+        found = _CHAINS.validate_json(chains)
         self.duty.load(duty)
-        self.chains = _CHAINS.validate_json(chains)
+        self.chains = found
 
     def has_chains(self, exercise_id: str) -> bool:
         """True while somebody is being told in an exercise."""

@@ -10,6 +10,7 @@ from services.watch.picture import Picture
 
 SINCE = datetime(2027, 1, 11, 8, tzinfo=UTC)
 MANNED = Manned(post="duty", function=DutyFunction.PRIMARY, person="kari", since=SINCE)
+DUTY = b'[[["4601.lvs","duty","primary"],[{"person":"kari","since":"2027-01-11T08:00:00Z"}],[]]]'
 
 
 def test_who_is_still_being_told_in_an_exercise_is_known_after_a_restart() -> None:
@@ -22,7 +23,9 @@ def test_who_is_still_being_told_in_an_exercise_is_known_after_a_restart() -> No
     assert (after.chains, after.duty) == (before.chains, before.duty)
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b'{"chain": 1}', b'[]\n{"chain": 1}', b"[[]]\n{}"])
+@pytest.mark.parametrize("raw", [b"", b"[]", b'{"chain": 1}', DUTY + b'\n{"chain": 1}', b"[[]]\n{}"])
 def test_what_is_something_else_is_refused(raw: bytes) -> None:
+    picture = Picture()
     with pytest.raises(ValueError, match=r"."):
-        Picture().load(raw)
+        picture.load(raw)
+    assert picture == Picture()

@@ -31,8 +31,9 @@ from services.incidents.tree import TILE_LEVEL, Edge, leaf_hash
 
 _TURN_OF_YEAR = ("12-31", "01-01")
 UNREADABLE, DUPLICATE = "UNREADABLE", "DUPLICATE_ID"
+STANDING_TRADES = directory.TRADES
 _MANNING = tuple((body.trade, body.name) for body in (watch.Manned, watch.Released))
-_STANDING = frozenset((*directory.FACTS, directory.REGISTER, *_MANNING))
+_FOLDED = frozenset((*directory.FACTS, directory.REGISTER, *_MANNING))
 _NEW = IncidentState.NEW.value
 _RELATED: Final = {body.name: body for body in relations.FACTS}
 _ACKNOWLEDGED = (notifications.TRADE, notifications.Acknowledged.name)
@@ -102,8 +103,15 @@ class Rows:
 
 
 def is_standing(place: Place) -> bool:
-    """True if facts of that place say who is who, on duty, or may share, or what types there are."""
-    return (place.trade, place.fact) in _STANDING
+    """True if facts of that place say who is who, who may share with whom, or what types there are."""
+    return place.trade in STANDING_TRADES or (place.trade, place.fact) == directory.REGISTER
+
+
+def is_folded(subject: str) -> bool:
+    """True if a fact under that subject leaves something in a fold. Many that stand, such as each sign-in,
+    leave nothing."""
+    place = parse_place(subject)
+    return place is not None and ((place.trade, place.fact) in _FOLDED or is_tie(place))
 
 
 def is_tie(place: Place) -> bool:

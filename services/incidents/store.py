@@ -12,7 +12,7 @@ from schemas import exercise
 from schemas.vocabulary import IncidentState
 from services.incidents import bulk, changes, discarding, files, turns
 from services.incidents.chain import Link
-from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, read, wider
+from services.incidents.projection import DUPLICATE, Ends, Rows, Taken, compose, is_folded, read, wider
 from services.incidents.searchable import Searchable
 from services.incidents.tables import (
     CHAINS,
@@ -174,12 +174,12 @@ class Store:
             after = page[-1]["sequence"]
 
     def standing(self, mode: str) -> list[bytes]:
-        """The facts that say who is who and may share with whom, in order."""
+        """The facts that say who is who, on duty and may share with whom, in order."""
         both = sa.and_(FACTS.c.mode == STANDING.c.mode, FACTS.c.sequence == STANDING.c.sequence)
-        query = sa.select(FACTS.c.raw).select_from(STANDING.join(FACTS, both))
+        query = sa.select(FACTS.c.subject, FACTS.c.raw).select_from(STANDING.join(FACTS, both))
         query = query.where(STANDING.c.mode == mode).order_by(STANDING.c.sequence)
         with self.reading.connect() as connection:
-            return list(connection.execute(query).scalars())
+            return [raw for subject, raw in connection.execute(query) if is_folded(subject)]
 
     def unannounced(self, mode: str) -> list[RowMapping]:
         """Parked messages that the hub has not been told of."""

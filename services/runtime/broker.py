@@ -26,7 +26,7 @@ MONITOR = "127.0.0.1:8222"
 """Where a server in a container of its own says that it is well, to that container only."""
 
 _LOOPBACK = "127.0.0.1"
-_DEFAULTS = {"GOGC": "25"}
+_DEFAULTS = {"GOGC": "20"}
 """Collect early, so that a small hub takes little memory. No fixed limit (GOMEMLIMIT): what the broker knows
 of each subject lies in memory, and at a limit it would collect without end and hardly store anything.
 """

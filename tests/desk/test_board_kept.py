@@ -14,6 +14,7 @@ from services.desk.board import Board
 from tests.desk.test_rules import ALVER, BARN, RESPONS, VAKT, Ledger, head_of
 
 DUTY = DutyFunction.PRIMARY
+BARE = b'{"standing":0,"numbers":[],"sources":{},"heard":[]}'
 
 
 def taken_up(kept: Board) -> Board:
@@ -138,7 +139,12 @@ def test_a_sources_last_word_is_kept_with_the_board() -> None:
     assert taken_up(ledger.board).sources == {"nve": ledger.now}
 
 
-@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"open":[{}],"closed":[]}'])
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", BARE[:-2], BARE.replace(b":0", b":1"), BARE + b"\n[]"])
 def test_what_is_no_board_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         board_kept.load(Board(), raw)
+
+
+def test_an_empty_board_is_a_board() -> None:
+    assert board_kept.dump(Board()) == BARE
+    board_kept.load(Board(), BARE)

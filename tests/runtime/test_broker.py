@@ -140,7 +140,7 @@ def test_the_broker_may_grow_with_its_ledger_unless_the_ops_team_limits_it(
 
 def test_the_broker_collects_early_and_gets_none_of_the_hubs_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GOGC", raising=False)
-    assert broker_module._environment()["GOGC"] == "25"
+    assert broker_module._environment()["GOGC"] == "20"
     monkeypatch.setenv("SAMVIRKE_SMTP_PASSWORD", "hemmelig")
     monkeypatch.setenv("GOGC", "80")
     found = broker_module._environment()

@@ -23,6 +23,7 @@ _PROBE_S = 1.0
 _PROBES_MISSED = 3
 _READY_S = 60.0
 """How long workers that end again and again are started anew before the start is given up."""
+_OFTEN = 3
 _TELL_S = 10.0
 """How often a start that takes long says what it waits for."""
 
@@ -181,7 +182,7 @@ class Supervisor:
             if self._asked_to_stop.is_set():
                 return
             now = time.monotonic()
-            if now - began > _READY_S and any(unit.restarts for unit in waiting):
+            if now - began > _READY_S and any(unit.restarts >= _OFTEN for unit in waiting):
                 raise NotReady(",".join(unit.name for unit in waiting))
             if now - told > _TELL_S:
                 told = now

@@ -82,6 +82,19 @@ class Slow(Quiet):
         await super().start()
 
 
+class Stumbling(Slow):
+    """Ends once, and then has much to read before it serves."""
+
+    name = "stumbling"
+
+    async def start(self) -> None:
+        mark = self.settings.home / "stumbled"
+        if not mark.exists():
+            mark.touch()
+            raise RuntimeError("stumbled")
+        await super().start()
+
+
 class Broken(Quiet):
     """Never comes up."""
 
@@ -101,6 +114,10 @@ def obedient(settings: Settings) -> Quiet:
 
 def slow(settings: Settings) -> Quiet:
     return Slow(settings)
+
+
+def stumbling(settings: Settings) -> Quiet:
+    return Stumbling(settings)
 
 
 def broken(settings: Settings) -> Quiet:

@@ -105,6 +105,15 @@ async def test_a_worker_that_takes_long_to_start_is_waited_for_and_named(
         assert [unit.restarts for unit in supervisor.units] == [0, 0]
 
 
+async def test_a_worker_that_ended_once_is_waited_for_all_the_same(
+    hub_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_READY_S", 0.5)
+    async with running(hub_home, "stumbling") as (supervisor, _):
+        assert all(unit.is_ready for unit in supervisor.units)
+        assert [unit.restarts for unit in supervisor.units] == [1]
+
+
 async def test_a_start_is_given_up_when_a_worker_does_not_stay_up(
     hub_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
